@@ -1,0 +1,151 @@
+//! What the engine asks of whatever trains a trial.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crossbeam_channel::Sender;
+use search_spaces::{config::Config, ladder::Ladder};
+use serde::{Deserialize, Serialize};
+
+/// Trains segments. One runner serves all slots of a worker; what trials share (data, base weights) lives in it.
+///
+/// # Thread safety
+/// `run` is called from several slot threads at once, each inside a rayon pool of the slot's size.
+///
+/// # Determinism
+/// The same segment from the same checkpoint gives the same evaluations and outcome, bit for bit; a segment run from the start
+/// to rung 2 gives what rung 0, then 1, then 2 from each other's checkpoints give.
+///
+/// # Failure
+/// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only. The engine also catches
+/// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named.
+///
+/// # Events
+/// Every evaluation and checkpoint is sent in order before `run` returns. A closed channel means the worker is going down: return
+/// [`Outcome::Cancelled`].
+pub trait TrialRunner: Send + Sync {
+    fn run(
+        &self,
+        segment: &Segment,
+        from: Option<&Checkpoint>,
+        events: &Sender<TrialEvent>,
+        cancel: &Cancel,
+    ) -> Result<Outcome, TrialError>;
+
+    /// Training examples in one pass: with `epochs` it gives the horizon of a config.
+    fn examples_per_epoch(&self) -> u64;
+}
+
+/// The unit of work: train `trial` until `rung`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Segment {
+    pub trial: u32,
+    /// Index into `ladder.rungs` to stop at.
+    pub rung: usize,
+    pub ladder: Ladder,
+    pub config: Config,
+    /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
+    pub seed: u64,
+    /// Folder for this study's checkpoints; the runner writes `trial-N-step-S.ckpt` files there.
+    pub checkpoints: PathBuf,
+    /// Folder for this study's predictions; written when the top rung completes.
+    pub artefacts: PathBuf,
+}
+
+/// A checkpoint file that an event has named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub path: PathBuf,
+    pub step: u64,
+    /// Hex.
+    pub blake3: String,
+    pub bytes: u64,
+}
+
+/// What a running segment tells.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum TrialEvent {
+    /// For progress displays; not stored.
+    Step {
+        step: u64,
+        total_steps: u64,
+    },
+    Evaluated(Evaluation),
+    Checkpointed(Checkpoint),
+}
+
+/// One look at the validation split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Optimizer steps done.
+    pub step: u64,
+    /// Training examples seen.
+    pub examples: u64,
+    /// Passes over the training data.
+    pub epoch: f64,
+    /// Mean training loss since the last evaluation.
+    pub train_loss: f64,
+    /// On the validation split: `accuracy`, `macro_f1`, `matthews`, `loss`.
+    pub metrics: BTreeMap<String, f64>,
+    /// Learning rate of each thawed block at this step, lowest block first.
+    pub learning_rates: Vec<(String, f64)>,
+    /// The rung this evaluation stands at, if it does.
+    pub rung: Option<usize>,
+}
+
+/// How a segment ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    Completed(Completed),
+    /// Asked to stop before the rung: what had been checkpointed stands.
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Completed {
+    /// The objective's metric at the rung; at the top with `keep: Best` that of the best evaluation.
+    pub value: f64,
+    /// The step whose weights have `value`.
+    pub step: u64,
+    /// Early stopping ended the trial: it is complete, and `value` stands for the higher rungs too.
+    pub stopped_early: bool,
+    /// Steps trained in this segment, and only in it.
+    pub steps_trained: u64,
+    /// Wall seconds of this segment.
+    pub seconds: f64,
+    /// Parameters that had trained by the end.
+    pub trainable_parameters: u64,
+    /// To go on from (below the top), or the final weights (at the top).
+    pub checkpoint: Option<Checkpoint>,
+    /// Validation predictions, when the trial ran its full length.
+    pub predictions: Option<PathBuf>,
+}
+
+/// Why a trial failed by its own fault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum TrialError {
+    #[error("the training loss became {loss} at step {step}: a lower learning rate, warm-up or clip_norm usually helps")]
+    NonFiniteLoss { step: u64, loss: String },
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Tells a running segment to stop at the next step.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}

@@ -1,0 +1,34 @@
+//! Random streams: one ChaCha8 stream for each (study seed, trial, purpose), the same on every machine.
+
+use rand::{SeedableRng, rngs::ChaCha8Rng};
+
+/// What a stream is for. The name, not the position in this list, goes into the stream's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Drawing the trial's config.
+    Sampler,
+    /// The new head's initial weights.
+    HeadWeights,
+    /// The order of the training examples.
+    DataOrder,
+    /// Dropout masks.
+    Dropout,
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Purpose::Sampler => "sampler",
+            Purpose::HeadWeights => "head-weights",
+            Purpose::DataOrder => "data-order",
+            Purpose::Dropout => "dropout",
+        }
+    }
+}
+
+/// The stream of `purpose` for `trial` in the study seeded with `seed`.
+pub fn stream(seed: u64, trial: u32, purpose: Purpose) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 random stream");
+    hasher.update(&seed.to_le_bytes()).update(&trial.to_le_bytes()).update(purpose.name().as_bytes());
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}

@@ -1,0 +1,163 @@
+//! One config: everything a trial needs to know, with every value fixed.
+//!
+//! The same names are the fields and variants of the RON file, where any value may be a domain instead.
+
+use serde::{Deserialize, Serialize};
+
+/// How to fine-tune, with every value fixed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Passes over the training data of the full horizon; at least 1.
+    pub epochs: u32,
+    /// Examples a step; at least 1.
+    pub batch_size: u32,
+    pub optimizer: Optimizer,
+    /// Which parameters decoupled weight decay and L2 apply to.
+    pub decay_on: DecayOn,
+    pub schedule: Schedule,
+    /// Share of all steps over which the learning rate rises linearly from 0 before `schedule` is at full height,
+    /// in `[0, 1)`.
+    pub warmup: f64,
+    pub unfreeze: Unfreeze,
+    pub dropout: Dropout,
+    /// In `[0, 1)`, as `torch.nn.CrossEntropyLoss(label_smoothing)`.
+    pub label_smoothing: f64,
+    /// Gradients are scaled down to this global 2-norm when above it; `None`: never.
+    pub clip_norm: Option<f64>,
+    /// Each block below the head has its learning rate multiplied by this once more than the block above it; `1`: all the same.
+    /// (ULMFiT's discriminative rates, Howard & Ruder 2018.)
+    pub layer_decay: f64,
+    pub early_stopping: Option<EarlyStopping>,
+    /// Which weights a full-length trial is ranked by, and exported with.
+    pub keep: Keep,
+}
+
+/// Update rules and their defaults are those of `torch.optim`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Optimizer {
+    Sgd { learning_rate: f64, momentum: f64, nesterov: bool, l2: f64 },
+    Adam { learning_rate: f64, beta1: f64, beta2: f64, epsilon: f64, l2: f64 },
+    AdamW { learning_rate: f64, beta1: f64, beta2: f64, epsilon: f64, weight_decay: f64 },
+    RmsProp { learning_rate: f64, alpha: f64, epsilon: f64, momentum: f64, centered: bool, l2: f64 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DecayOn {
+    /// Weight matrices only: neither biases nor normalisation parameters (what Hugging Face's Trainer does; the default).
+    Matrices,
+    /// Every parameter (what `torch.optim` does when handed `model.parameters()`).
+    Everything,
+}
+
+/// The learning rate's course over the whole horizon, as a multiple of the optimizer's `learning_rate`.
+/// `end`, `start` and `floor` are multiples of it too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Schedule {
+    Constant,
+    /// Falls in a straight line to `end`.
+    Linear {
+        end: f64,
+    },
+    /// Falls along half a cosine to `end`.
+    Cosine {
+        end: f64,
+    },
+    /// `torch.optim.lr_scheduler.OneCycleLR` with cosine annealing: up from `1 / start_divisor` to 1 over the first
+    /// `peak_at` of the steps, then down to `1 / start_divisor / end_divisor`.
+    OneCycle {
+        peak_at: f64,
+        start_divisor: f64,
+        end_divisor: f64,
+    },
+    /// Howard & Ruder 2018: up over the first `cut` of the steps, then down, from and to `1 / ratio`.
+    SlantedTriangular {
+        cut: f64,
+        ratio: f64,
+    },
+    /// Multiplied by `factor` after every `every` passes.
+    Step {
+        every: f64,
+        factor: f64,
+    },
+    /// Multiplied by `factor` once a pass, smoothly (at every step).
+    Exponential {
+        factor: f64,
+    },
+    /// Multiplied by `factor` when the monitored metric has not improved by `min_delta` for more than `patience` evaluations,
+    /// down to `floor`.
+    Plateau {
+        factor: f64,
+        patience: u32,
+        min_delta: f64,
+        floor: f64,
+    },
+}
+
+/// Which blocks train, and when. Blocks are counted from the head downwards; the head always trains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Unfreeze {
+    HeadOnly,
+    Everything,
+    /// The head and the last `k` blocks below it.
+    LastBlocks {
+        k: u32,
+    },
+    /// Starts with the last `start` blocks below the head and thaws the next `blocks` after every `every` passes.
+    Progressive {
+        start: u32,
+        blocks: u32,
+        every: f64,
+    },
+    /// Starts with the last `start` blocks below the head and thaws the next `blocks` when the monitored metric has not improved by
+    /// `min_delta` for `patience` evaluations; what has just thawed has its learning rate rise linearly over
+    /// `rewarm` of a pass.
+    Gradual {
+        start: u32,
+        blocks: u32,
+        patience: u32,
+        min_delta: f64,
+        rewarm: f64,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dropout {
+    /// After the embeddings and after every block's two sublayers.
+    pub hidden: Rate,
+    /// On attention probabilities.
+    pub attention: Rate,
+    /// Before the classification head.
+    pub classifier: Rate,
+}
+
+/// A dropout probability in `[0, 1)` over the course of training; shares are of all steps of the horizon.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Rate {
+    Constant(f64),
+    /// In a straight line from `from` at the start to `to` at `until`, then `to`.
+    Ramp {
+        from: f64,
+        to: f64,
+        until: f64,
+    },
+    /// `rate` until `until`, then none (early dropout, Liu et al. 2023).
+    Early {
+        rate: f64,
+        until: f64,
+    },
+}
+
+/// Stops the trial when the monitored metric has not improved by `min_delta` for `patience` evaluations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EarlyStopping {
+    pub patience: u32,
+    pub min_delta: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keep {
+    /// The weights of the best evaluation.
+    Best,
+    /// The weights of the last step.
+    Last,
+}

@@ -1,0 +1,63 @@
+//! Which model is fine-tuned on which data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Something on disk (relative to the RON file; made absolute when read), or something `thawline fetch` knows by name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Location {
+    Path(PathBuf),
+    Asset(String),
+}
+
+/// The data of a text classification task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextData {
+    pub files: TextFiles,
+    /// Names of the columns where the file has no header line (CSV and TSV); `None`: the first line is the header.
+    pub columns: Option<Vec<String>>,
+    pub text: TextColumns,
+    pub label: String,
+    /// For the splits that are not given as files.
+    pub split: Split,
+    pub missing: Missing,
+    /// Longer inputs are truncated to this many tokens, the special ones included.
+    pub max_tokens: usize,
+    /// Take at most this many training examples (a seeded, stratified sample); `None`: all.
+    pub max_train: Option<usize>,
+    /// The same for the validation split.
+    pub max_validation: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextFiles {
+    /// One file (or asset) that is split here.
+    One(Location),
+    /// Given splits; those missing are split off the training file.
+    Splits { train: Location, validation: Option<Location>, test: Option<Location> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TextColumns {
+    One(String),
+    /// Two texts in one input, with token types 0 and 1.
+    Pair(String, String),
+}
+
+/// Shares of the rows, each class in proportion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Split {
+    pub validation: f64,
+    pub test: f64,
+    pub seed: u64,
+}
+
+/// What to do with a row whose text or label is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Missing {
+    Reject,
+    Drop,
+    /// Put this text in place of a missing text; a missing label is still rejected.
+    Fill(String),
+}

@@ -1,0 +1,45 @@
+//! The rungs of successive halving, in integers.
+
+use serde::{Deserialize, Serialize};
+
+/// Rungs at `r_min * eta^k` training examples of a reference horizon, the last exactly that horizon.
+///
+/// When `epochs` is searched, configs have horizons of their own, and a rung is the same *share* of each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ladder {
+    pub eta: u32,
+    /// Training examples at each rung, strictly growing; the last is the horizon. Never empty.
+    pub rungs: Vec<u64>,
+}
+
+impl Ladder {
+    /// `r_min`, `r_min * eta`, ... below `horizon`, then `horizon`. `r_min` is taken as at least 1; one not below the
+    /// horizon gives a single rung.
+    pub fn new(r_min: u64, eta: u32, horizon: u64) -> Ladder {
+        let mut rungs = Vec::new();
+        let mut rung = r_min.max(1);
+        while rung < horizon {
+            rungs.push(rung);
+            rung = rung.saturating_mul(u64::from(eta.max(2)));
+        }
+        rungs.push(horizon.max(1));
+        Ladder { eta, rungs }
+    }
+
+    pub fn horizon(&self) -> u64 {
+        *self.rungs.last().expect("a ladder is never empty")
+    }
+
+    /// The index of the last rung.
+    pub fn top(&self) -> usize {
+        self.rungs.len() - 1
+    }
+
+    /// The optimizer step of `rung` for a config of `total_steps` in all: its share of them, rounded up, at least 1.
+    /// At the top it is exactly `total_steps`.
+    pub fn step(&self, rung: usize, total_steps: u64) -> u64 {
+        let share = u128::from(self.rungs[rung]) * u128::from(total_steps);
+        let step = share.div_ceil(u128::from(self.horizon()));
+        u64::try_from(step).expect("at most total_steps").max(1)
+    }
+}

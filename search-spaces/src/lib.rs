@@ -1,0 +1,11 @@
+//! From a RON file to a typed search space, and from a space to one config.
+//!
+//! This crate reads text and does arithmetic; it knows no candle, threads, clocks, or files other than its input.
+
+pub mod claim;
+pub mod config;
+pub mod data;
+pub mod domain;
+pub mod ladder;
+pub mod settings;
+pub mod space;

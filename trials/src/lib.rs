@@ -1,0 +1,7 @@
+//! Fine-tuning on candle: models, data, training, checkpoints.
+//!
+//! Decides nothing about what runs next: that is the engine's.
+
+pub mod data;
+pub mod models;
+pub mod parameters;
