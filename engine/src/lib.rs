@@ -4,6 +4,9 @@
 
 pub mod clock;
 pub mod devices;
+pub mod record;
 pub mod runner;
+pub mod samplers;
+pub mod schedulers;
 pub mod state;
 pub mod streams;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     config::Config,
     data::{Location, TextData},
@@ -13,7 +15,7 @@ use crate::{
 ///
 /// Every value in it is within its type's bounds: what only the model or the data can tell (`k` deeper than the model, a missing
 /// column) is checked later, against [`Space::place`].
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Space {
     /// The RON file, absolute.
     pub path: PathBuf,
@@ -28,7 +30,7 @@ pub struct Space {
     pub recipes: Vec<Recipe>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recipe {
     pub name: String,
     pub config: Config,

@@ -1,6 +1,7 @@
 //! Models as lists of named blocks.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
+use rand::rngs::ChaCha8Rng;
 
 use crate::{data::batch::Batch, parameters::Parameters};
 
@@ -40,6 +41,20 @@ pub trait Model: Send {
     fn forward(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         self.forward_from(0, None, batch, pass)
     }
+}
+
+/// Pre-trained weights on a device, shared by all trials of a worker.
+pub trait BaseModel: Send + Sync {
+    /// Names of the blocks an instance will have, lowest first, the head last.
+    fn blocks(&self) -> Vec<String>;
+
+    /// The most tokens an input may have.
+    fn max_tokens(&self) -> usize;
+
+    fn device(&self) -> &Device;
+
+    /// A model whose blocks are frozen and share these weights, with a new head drawn from `head`.
+    fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>>;
 }
 
 /// How one forward pass runs.

@@ -1,0 +1,30 @@
+//! Schedulers decide which trial trains next, and how far.
+
+use serde::{Deserialize, Serialize};
+
+use crate::state::SearchState;
+
+/// What to do with a free slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Start the next trial (number `state.trials.len()`, one more for each further `Start` of the same answer) towards rung 0. Its
+    /// sampler may learn from the values of trials numbered below `learn_from` only.
+    Start { learn_from: u32 },
+    /// Let a paused trial go on to `rung`, the one above where it waits.
+    Promote { trial: u32, rung: usize },
+}
+
+/// Decides what free slots do.
+///
+/// # Purity
+/// A function of the arguments alone: the same state gives the same answer, on any machine, and whoever asks.
+///
+/// # Answer
+/// At most `free` actions, in the order they are to be taken. Empty: nothing can be done until a running segment ends. Empty while no
+/// trial is active: the search is finished.
+///
+/// # Failed trials
+/// Count as worst at the rung they failed before; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.
+pub trait Scheduler: Send + Sync {
+    fn decide(&self, state: &SearchState, free: usize) -> Vec<Action>;
+}
