@@ -13,10 +13,13 @@ use crossbeam_channel::Sender;
 use search_spaces::{config::Config, ladder::Ladder};
 use serde::{Deserialize, Serialize};
 
+use crate::devices::Device;
+
 /// Trains segments. One runner serves all slots of a worker; what trials share (data, base weights) lives in it.
 ///
 /// # Thread safety
-/// `run` is called from several slot threads at once, each inside a rayon pool of the slot's size.
+/// `run` is called from several slot threads at once. The engine makes no thread pool: the runner itself computes with `slot.threads` threads
+/// (a rayon pool of that size, kept for the slot by its name), on `slot.device`.
 ///
 /// # Determinism
 /// The same segment from the same checkpoint gives the same evaluations and outcome, bit for bit; a segment run from the start
@@ -33,6 +36,7 @@ pub trait TrialRunner: Send + Sync {
     fn run(
         &self,
         segment: &Segment,
+        slot: &SlotInfo,
         from: Option<&Checkpoint>,
         events: &Sender<TrialEvent>,
         cancel: &Cancel,
@@ -40,6 +44,16 @@ pub trait TrialRunner: Send + Sync {
 
     /// Training examples in one pass: with `epochs` it gives the horizon of a config.
     fn examples_per_epoch(&self) -> u64;
+}
+
+/// Where a segment runs. The same segment may continue in another slot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// `cpu/0`, `cuda:1/0`: device and slot on it.
+    pub name: String,
+    pub device: Device,
+    /// At least 1.
+    pub threads: usize,
 }
 
 /// The unit of work: train `trial` until `rung`.
@@ -52,7 +66,7 @@ pub struct Segment {
     pub config: Config,
     /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
     pub seed: u64,
-    /// Folder for this study's checkpoints; the runner writes `trial-N-step-S.ckpt` files there.
+    /// Folder for this study's checkpoints, which exists; the runner writes `trial-N-step-S.ckpt` files there and never deletes one.
     pub checkpoints: PathBuf,
     /// Folder for this study's predictions; written when the top rung completes.
     pub artefacts: PathBuf,
@@ -103,7 +117,7 @@ pub struct Evaluation {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {
     Completed(Completed),
-    /// Asked to stop before the rung: what had been checkpointed stands.
+    /// Asked to stop before the rung. A checkpoint of the last step was sent just before, so nothing is trained twice.
     Cancelled,
 }
 
