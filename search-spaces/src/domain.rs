@@ -1,6 +1,6 @@
 //! What a searched value may be, and what it is in one config.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,8 @@ pub enum Value {
 /// A value that the search is free to set. Values fixed by the file are not parameters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
-    /// Where in the config: `batch_size`, `optimizer`, `optimizer.AdamW.learning_rate`.
+    /// Where in the config: `batch_size`, `optimizer`, `optimizer.AdamW.learning_rate`. The name of an option stands for its
+    /// variant, so that two options of one variant keep apart: `optimizer.AdamW#2.learning_rate`.
     pub path: String,
     pub domain: Domain,
     /// `None`: always there. Otherwise there only when an earlier choice took a certain option.
@@ -54,3 +55,26 @@ pub struct Condition {
 /// One point of the space: a value for each *active* parameter, by path, and for no other.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Assignment(pub BTreeMap<String, Value>);
+
+impl fmt::Display for Domain {
+    /// As it is written in RON.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Domain::Uniform { low, high } => write!(f, "Uniform({low:?}, {high:?})"),
+            Domain::LogUniform { low, high } => write!(f, "LogUniform({low:?}, {high:?})"),
+            Domain::Stepped { low, high, step } => write!(f, "Stepped({low:?}, {high:?}, {step:?})"),
+            Domain::Int { low, high } => write!(f, "Int({low}, {high})"),
+            Domain::LogInt { low, high } => write!(f, "LogInt({low}, {high})"),
+            Domain::Choice { labels, weights } if even(weights) => write!(f, "Choice([{}])", labels.join(", ")),
+            Domain::Choice { labels, weights } => {
+                let options: Vec<String> = labels.iter().zip(weights).map(|(label, weight)| format!("({weight:.3}, {label})")).collect();
+                write!(f, "Weighted([{}])", options.join(", "))
+            }
+        }
+    }
+}
+
+/// Whether all options are equally likely.
+pub(crate) fn even(weights: &[f64]) -> bool {
+    weights.windows(2).all(|pair| pair[0] == pair[1])
+}

@@ -6,6 +6,7 @@ pub mod claim;
 pub mod config;
 pub mod data;
 pub mod domain;
+pub mod draw;
 pub mod ladder;
 pub mod settings;
 pub mod space;
