@@ -1,0 +1,47 @@
+//! What a command gets from outside: where it may write, and what the environment says.
+
+use std::{fmt, io::Write, path::PathBuf};
+
+use crate::{assets::Assets, exit::Error};
+
+/// Read from the process once, in `main.rs`.
+pub struct Context {
+    /// Results: standard output.
+    pub out: Box<dyn Write>,
+    /// Progress and logs: standard error.
+    pub log: Box<dyn Write>,
+    /// Whether `log` is a terminal, which can redraw.
+    pub interactive: bool,
+    pub assets: Assets,
+    /// This program, to be started again as a worker.
+    pub program: PathBuf,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("interactive", &self.interactive).field("assets", &self.assets).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// A line of results. A reader that has gone (`thawline best | head`) is no error of ours, and nothing is left to tell it.
+    pub fn say(&mut self, line: impl fmt::Display) -> Result<(), Error> {
+        match writeln!(self.out, "{line}") {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::environment(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A line for whoever watches. Losing it must not stop the work.
+    pub fn note(&mut self, line: impl fmt::Display) {
+        let _ = writeln!(self.log, "{line}");
+    }
+
+    /// Pretty JSON on standard output.
+    pub fn say_json(&mut self, value: &impl serde::Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(value).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
+        self.say(text)
+    }
+}

@@ -1,0 +1,90 @@
+//! Exit codes, and errors split by whose fault they are.
+
+use std::{fmt, io, path::Path};
+
+/// What the program's exit code says. These numbers are an interface: scripts branch on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Done.
+    Done = 0,
+    /// An error in the program itself.
+    Failed = 1,
+    /// The command line is wrong (what clap uses too).
+    Usage = 2,
+    /// The space file is wrong.
+    Space = 3,
+    /// Data, model or study cannot be read, or is not what it should be.
+    Input = 4,
+    /// No trial succeeded.
+    NoTrial = 5,
+    /// A check did not hold.
+    Check = 6,
+    /// The environment: device, disk, network.
+    Environment = 7,
+    /// Interrupted; the study is safe.
+    Interrupted = 130,
+}
+
+/// Why a command did not do what it was asked to; the kind decides the exit code. The message says what, where, why, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    pub code: ExitCode,
+    pub message: String,
+}
+
+impl Error {
+    fn new(code: ExitCode, message: impl fmt::Display) -> Error {
+        Error { code, message: message.to_string() }
+    }
+
+    pub fn failed(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Failed, message)
+    }
+
+    pub fn usage(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Usage, message)
+    }
+
+    pub fn space(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Space, message)
+    }
+
+    pub fn input(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Input, message)
+    }
+
+    pub fn no_trial(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::NoTrial, message)
+    }
+
+    pub fn check(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Check, message)
+    }
+
+    pub fn environment(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Environment, message)
+    }
+
+    pub fn interrupted(message: impl fmt::Display) -> Error {
+        Error::new(ExitCode::Interrupted, message)
+    }
+
+    /// For a failed write to `path`.
+    pub fn write(path: &Path, error: &io::Error) -> Error {
+        let hint = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "\n  the disk is full: make room, then run the same command again",
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "\n  choose a folder that you may write to",
+            _ => "",
+        };
+        Error::environment(format!("cannot write {}: {error}{hint}", path.display()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
