@@ -19,3 +19,110 @@ pub struct DeviceSlots {
     /// Threads each slot computes with; at least 1.
     pub threads: usize,
 }
+
+impl std::fmt::Display for Device {
+    fn fmt(&self, out: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Device::Cpu => out.write_str("cpu"),
+            Device::Cuda(index) => write!(out, "cuda:{index}"),
+            Device::Metal => out.write_str("metal"),
+        }
+    }
+}
+
+/// A list of devices that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("devices `{list}`, character {place}: {why}")]
+pub struct DeviceError {
+    pub list: String,
+    /// Counted from 1.
+    pub place: usize,
+    pub why: String,
+}
+
+/// Cores this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl DeviceSlots {
+    /// The processor with `slots` slots, which share `cores` evenly.
+    pub fn cpu(slots: usize, cores: usize) -> DeviceSlots {
+        let slots = slots.max(1);
+        DeviceSlots { device: Device::Cpu, slots, threads: (cores / slots).max(1) }
+    }
+}
+
+/// What a list of devices means on a machine of `cores` cores, for a program with these `kinds` of accelerator compiled in (`cuda`, `metal`).
+///
+/// `cpu` has a slot a core, `cpu:N` has N slots that share the cores; `cuda:N` is the GPU number N and `metal` the only one, with a slot each.
+pub fn parse_devices(list: &str, cores: usize, kinds: &[&str]) -> Result<Vec<DeviceSlots>, DeviceError> {
+    let mut devices: Vec<DeviceSlots> = Vec::new();
+    let mut place = 1;
+    for item in list.split(',') {
+        let error = |why: String| DeviceError { list: list.to_owned(), place, why };
+        let found = parse_device(item.trim(), cores, kinds).map_err(error)?;
+        if devices.iter().any(|d| d.device == found.device) {
+            return Err(error(format!("`{}` stands there twice: name each device once, as in `cpu:2`", found.device)));
+        }
+        devices.push(found);
+        place += item.chars().count() + 1;
+    }
+    Ok(devices)
+}
+
+fn parse_device(item: &str, cores: usize, kinds: &[&str]) -> Result<DeviceSlots, String> {
+    let (kind, number) = match item.split_once(':') {
+        Some((kind, text)) => {
+            (kind, Some(text.parse::<usize>().map_err(|_| format!("`{text}` is not a number: write `{kind}:1`, for instance"))?))
+        }
+        None => (item, None),
+    };
+    let device = match (kind, number) {
+        ("cpu", None) => return Ok(DeviceSlots::cpu(cores, cores)),
+        ("cpu", Some(0)) => return Err("no slots: write `cpu:1` or more".to_owned()),
+        ("cpu", Some(slots)) => return Ok(DeviceSlots::cpu(slots, cores)),
+        ("cuda", number) => Device::Cuda(number.unwrap_or(0)),
+        ("metal", None) => Device::Metal,
+        ("metal", Some(_)) => return Err("there is one metal device: write `metal`".to_owned()),
+        ("", None) => return Err("nothing stands there: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between".to_owned()),
+        _ => return Err(format!("`{item}` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between")),
+    };
+    if !kinds.contains(&kind) {
+        return Err(format!("this program was built without {kind}: build it with `--features {kind}`, or use `cpu`"));
+    }
+    Ok(DeviceSlots { device, slots: 1, threads: 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(list: &str) -> Vec<(String, usize, usize)> {
+        let devices = parse_devices(list, 8, &["cuda"]).unwrap();
+        devices.into_iter().map(|d| (d.device.to_string(), d.slots, d.threads)).collect()
+    }
+
+    fn error(list: &str) -> String {
+        parse_devices(list, 8, &["cuda"]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn slots_share_the_cores() {
+        assert_eq!(read("cpu"), [("cpu".into(), 8, 1)]);
+        assert_eq!(read("cpu:1"), [("cpu".into(), 1, 8)]);
+        assert_eq!(read("cpu:3"), [("cpu".into(), 3, 2)]);
+        assert_eq!(read("cpu:20"), [("cpu".into(), 20, 1)]);
+        assert_eq!(read("cpu:2, cuda:0,cuda:1"), [("cpu".into(), 2, 4), ("cuda:0".into(), 1, 1), ("cuda:1".into(), 1, 1)]);
+    }
+
+    #[test]
+    fn mistakes_say_where_and_what_to_write() {
+        insta::assert_snapshot!(error("cpu:2,gpu:0"), @"devices `cpu:2,gpu:0`, character 7: `gpu:0` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");
+        insta::assert_snapshot!(error("cpu:x"), @"devices `cpu:x`, character 1: `x` is not a number: write `cpu:1`, for instance");
+        insta::assert_snapshot!(error("cpu:0"), @"devices `cpu:0`, character 1: no slots: write `cpu:1` or more");
+        insta::assert_snapshot!(error("metal"), @"devices `metal`, character 1: this program was built without metal: build it with `--features metal`, or use `cpu`");
+        insta::assert_snapshot!(error("cuda:0,cuda"), @"devices `cuda:0,cuda`, character 8: `cuda:0` stands there twice: name each device once, as in `cpu:2`");
+        insta::assert_snapshot!(error(""), @"devices ``, character 1: nothing stands there: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");
+    }
+}

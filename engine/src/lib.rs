@@ -4,9 +4,14 @@
 
 pub mod clock;
 pub mod devices;
+pub mod events;
+mod numbers;
 pub mod record;
 pub mod runner;
 pub mod samplers;
 pub mod schedulers;
+pub mod spec;
 pub mod state;
+pub mod store;
 pub mod streams;
+pub mod study;

@@ -104,10 +104,13 @@ pub struct Evaluation {
     /// Passes over the training data.
     pub epoch: f64,
     /// Mean training loss since the last evaluation.
+    #[serde(with = "crate::numbers")]
     pub train_loss: f64,
     /// On the validation split: `accuracy`, `macro_f1`, `matthews`, `loss`.
+    #[serde(with = "crate::numbers")]
     pub metrics: BTreeMap<String, f64>,
     /// Learning rate of each thawed block at this step, lowest block first.
+    #[serde(with = "crate::numbers")]
     pub learning_rates: Vec<(String, f64)>,
     /// The rung this evaluation stands at, if it does.
     pub rung: Option<usize>,
@@ -124,6 +127,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Completed {
     /// The objective's metric at the rung; at the top with `keep: Best` that of the best evaluation.
+    #[serde(with = "crate::numbers")]
     pub value: f64,
     /// The step whose weights have `value`.
     pub step: u64,

@@ -1,0 +1,146 @@
+//! The events of a study: its only truth, from which everything else is folded.
+
+use search_spaces::{config::Config, domain::Assignment};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    devices::Device,
+    runner::{Checkpoint, Completed, Evaluation},
+    schedulers::Action,
+    spec::StudySpec,
+    state::TrialKind,
+};
+
+/// An event as committed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Logged {
+    /// 1, 2, 3, ... without gaps.
+    pub seq: u64,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    pub event: Event,
+}
+
+/// Something that happened. Paths in events are relative to the study folder, so that it can be moved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Event {
+    /// Always the first event, and only the first.
+    Created(Box<StudySpec>),
+    /// More is wanted: both are the new totals.
+    Extended {
+        trials: u32,
+        budget_seconds: Option<u64>,
+    },
+    /// A worker joined. Time counts as active while at least one worker is there.
+    WorkerStarted(WorkerInfo),
+    /// It left in order; it had no claims left.
+    WorkerEnded {
+        worker: String,
+    },
+    /// Found dead. Their claims are released by the events that follow in the same commit.
+    WorkersLost {
+        workers: Vec<String>,
+        cause: String,
+    },
+    /// The scheduler's answer, before it is carried out. A `Promote` makes its segment available; a `Start` is carried out by the `TrialAdded`
+    /// that follows.
+    Decided {
+        /// The event number the scheduler saw.
+        upto_seq: u64,
+        action: Action,
+        worker: String,
+    },
+    /// Queued for rung 0.
+    TrialAdded(Box<TrialAdded>),
+    /// The sampler had nothing new to propose: these are all the trials there can be.
+    SpaceExhausted {
+        trials: u32,
+    },
+    /// A slot starts to train. `fence` is one more than that of the trial's last claim.
+    SegmentClaimed {
+        trial: u32,
+        rung: usize,
+        fence: u64,
+        worker: String,
+        slot: String,
+    },
+    Evaluated {
+        trial: u32,
+        fence: u64,
+        evaluation: Box<Evaluation>,
+    },
+    Checkpointed {
+        trial: u32,
+        fence: u64,
+        checkpoint: Checkpoint,
+    },
+    SegmentCompleted {
+        trial: u32,
+        rung: usize,
+        fence: u64,
+        completed: Box<Completed>,
+    },
+    /// The trial's fault: it has ended.
+    SegmentFailed {
+        trial: u32,
+        rung: usize,
+        fence: u64,
+        cause: String,
+    },
+    /// Not the trial's fault: the segment runs again from the trial's newest checkpoint.
+    SegmentLost {
+        trial: u32,
+        rung: usize,
+        fence: u64,
+        cause: String,
+        /// Its worker died while running it.
+        crashed: bool,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Unique in the study: `cpu#1`, `cpu#2`, `cuda:0#3`.
+    pub worker: String,
+    pub device: Device,
+    pub slots: usize,
+    pub pid: u32,
+    /// When this machine was started, in seconds since 1970.
+    pub boot: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TrialAdded {
+    pub number: u32,
+    pub kind: TrialKind,
+    pub config: Config,
+    pub assignment: Option<Assignment>,
+    /// Name of the recipe, for trials that are one.
+    pub recipe: Option<String>,
+    /// The sampler saw the values of trials numbered below this only.
+    pub learn_from: u32,
+    /// The event number whose values the sampler saw.
+    pub snapshot_seq: u64,
+}
+
+impl Event {
+    /// The name in the store's `kind` column.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Created(_) => "created",
+            Event::Extended { .. } => "extended",
+            Event::WorkerStarted(_) => "worker_started",
+            Event::WorkerEnded { .. } => "worker_ended",
+            Event::WorkersLost { .. } => "workers_lost",
+            Event::Decided { .. } => "decided",
+            Event::TrialAdded(_) => "trial_added",
+            Event::SpaceExhausted { .. } => "space_exhausted",
+            Event::SegmentClaimed { .. } => "segment_claimed",
+            Event::Evaluated { .. } => "evaluated",
+            Event::Checkpointed { .. } => "checkpointed",
+            Event::SegmentCompleted { .. } => "segment_completed",
+            Event::SegmentFailed { .. } => "segment_failed",
+            Event::SegmentLost { .. } => "segment_lost",
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong with a study's store, in words for its user.
+
+use std::path::PathBuf;
+
+use crate::study::Refused;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("{path}: not a study: {why}", path = path.display())]
+    NotAStudy { path: PathBuf, why: String },
+    #[error(
+        "{path}: written by a newer Thawline (study format {found}; this program knows up to {known}): use that program, or another study folder; nothing was changed",
+        path = path.display()
+    )]
+    NewerFormat { path: PathBuf, found: i64, known: i64 },
+    #[error(
+        "{path}: this study was started with another space:\n{list}\nName a new folder with --study, or go back to the space it was started with",
+        path = path.display(),
+        list = differences.iter().map(|d| format!("  {d}")).collect::<Vec<_>>().join("\n")
+    )]
+    OtherSpace { path: PathBuf, differences: Vec<String> },
+    #[error("{path}: in use by another sweep{by}: wait for it to end, or stop it", path = path.display(), by = pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
+    InUse { path: PathBuf, pid: Option<String> },
+    #[error("{path}: lies on a network file system ({kind}), where SQLite's locks cannot be relied on: put the study on a local disk", path = path.display())]
+    NetworkFileSystem { path: PathBuf, kind: String },
+    #[error("SQLite {found} is linked, but versions before {needed} can corrupt a study: build with the bundled SQLite")]
+    OldSqlite { found: String, needed: &'static str },
+    #[error("{path}: the disk is full: free some space and run the same command again; the study is safe up to its last event", path = path.display())]
+    DiskFull { path: PathBuf },
+    #[error("{path}: event {seq} cannot be read: {why}", path = path.display())]
+    Corrupt { path: PathBuf, seq: u64, why: String },
+    #[error("{path}: failed to {action}: {source}", path = path.display())]
+    Io { path: PathBuf, action: &'static str, source: std::io::Error },
+    #[error("{path}: failed to {action}: {source}", path = path.display())]
+    Sqlite { path: PathBuf, action: &'static str, source: rusqlite::Error },
+    #[error(transparent)]
+    Refused(#[from] Refused),
+}
+
+impl StoreError {
+    /// Whether the machine is at fault (disk, file system, library) rather than the study.
+    pub fn is_environment(&self) -> bool {
+        match self {
+            StoreError::NetworkFileSystem { .. } | StoreError::OldSqlite { .. } | StoreError::DiskFull { .. } => true,
+            StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
+    /// Whether the write came too late: the segment, or the whole worker, has been given up by the study meanwhile.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, StoreError::Refused(Refused::Stale { .. } | Refused::WorkerGone { .. }))
+    }
+}

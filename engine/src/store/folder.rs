@@ -1,0 +1,159 @@
+//! A study's folder, and who may write in it.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+
+/// `study.sqlite`, `checkpoints/`, `artefacts/` and what reports add.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StudyFolder(PathBuf);
+
+impl StudyFolder {
+    /// `root` should be absolute: what trains in it is told paths below it.
+    pub fn new(root: impl Into<PathBuf>) -> StudyFolder {
+        StudyFolder(root.into())
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.0.join("study.sqlite")
+    }
+
+    pub fn checkpoints(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+
+    pub fn artefacts(&self) -> PathBuf {
+        self.0.join("artefacts")
+    }
+
+    /// As events name it.
+    pub fn relative(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.0).unwrap_or(path).to_owned()
+    }
+
+    /// Where a file that an event names is.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.0.join(path)
+    }
+
+    /// Makes the folders that trials write to.
+    pub fn create(&self) -> Result<(), StoreError> {
+        [self.checkpoints(), self.artefacts()].into_iter().try_for_each(|path| {
+            std::fs::create_dir_all(&path).map_err(|source| StoreError::Io { path, action: "make the folder", source })
+        })
+    }
+}
+
+/// The right to run a study's workers on this machine. The operating system gives it back when the process ends, however it ends, so a lock
+/// file left behind by a dead process is no obstacle.
+#[derive(Debug)]
+pub struct StudyLock(#[expect(dead_code, reason = "held for its lock, which goes when it is dropped")] File);
+
+impl StudyLock {
+    pub fn acquire(folder: &StudyFolder) -> Result<StudyLock, StoreError> {
+        let path = folder.root().join("sweep.lock");
+        let wrap = |action, source| StoreError::Io { path: path.clone(), action, source };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|e| wrap("open the lock file", e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Whoever holds the lock wrote its id there; on some systems the file cannot be read meanwhile.
+                let pid = file.read_to_string(&mut pid).is_ok().then(|| pid.trim().to_owned()).filter(|p| !p.is_empty());
+                return Err(StoreError::InUse { path: folder.root().to_owned(), pid });
+            }
+            Err(TryLockError::Error(e)) => return Err(wrap("lock the lock file", e)),
+        }
+        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(|e| wrap("write the lock file", e))?;
+        Ok(StudyLock(file))
+    }
+}
+
+/// Refuses file systems on which SQLite's locks cannot be relied on. Known on Linux only.
+pub(super) fn refuse_network(folder: &Path) -> Result<(), StoreError> {
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else { return Ok(()) };
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    match network_kind(&mounts, &folder) {
+        Some(kind) => Err(StoreError::NetworkFileSystem { path: folder, kind: kind.to_owned() }),
+        None => Ok(()),
+    }
+}
+
+/// The file system's name if `folder` is on one of another machine, by the lines of `/proc/self/mounts`.
+fn network_kind<'a>(mounts: &'a str, folder: &Path) -> Option<&'a str> {
+    const NETWORK: [&str; 15] = [
+        "nfs",
+        "nfs4",
+        "cifs",
+        "smb3",
+        "smbfs",
+        "afs",
+        "ceph",
+        "fuse.ceph",
+        "fuse.sshfs",
+        "fuse.glusterfs",
+        "glusterfs",
+        "lustre",
+        "gpfs",
+        "beegfs",
+        "orangefs",
+    ];
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        // Blanks in names are written as octal escapes.
+        let point = fields.next()?.replace("\\040", " ").replace("\\011", "\t").replace("\\134", "\\");
+        Some((PathBuf::from(point), fields.next()?))
+    });
+    // Of mounts over each other the last counts, and `max_by_key` gives the last of equals.
+    let (_, kind) = mounts.filter(|(point, _)| folder.starts_with(point)).max_by_key(|(point, _)| point.components().count())?;
+    NETWORK.contains(&kind).then_some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_sweep_at_a_time_and_a_stale_lock_file_is_no_obstacle() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StudyFolder::new(dir.path());
+        std::fs::write(dir.path().join("sweep.lock"), "12345\n").unwrap();
+        let lock = StudyLock::acquire(&folder).unwrap();
+        let error = StudyLock::acquire(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
+        let expected = format!("STUDY: in use by another sweep (process {}): wait for it to end, or stop it", std::process::id());
+        assert_eq!(error, expected);
+        drop(lock);
+        StudyLock::acquire(&folder).unwrap();
+    }
+
+    #[test]
+    fn network_file_systems_are_known_by_the_innermost_mount() {
+        let mounts = "/dev/sda1 / ext4 rw 0 0\nserver:/home /home nfs4 rw 0 0\n/dev/sdb1 /home/me/my\\040disk xfs rw 0 0\n";
+        assert_eq!(network_kind(mounts, Path::new("/home/me/study")), Some("nfs4"));
+        assert_eq!(network_kind(mounts, Path::new("/home/me/my disk/study")), None);
+        assert_eq!(network_kind(mounts, Path::new("/homes/study")), None);
+    }
+
+    #[test]
+    fn files_are_named_relative_to_the_folder() {
+        let folder = StudyFolder::new("/studies/a");
+        let file = folder.checkpoints().join("trial-1-step-2.ckpt");
+        assert_eq!(folder.relative(&file), Path::new("checkpoints/trial-1-step-2.ckpt"));
+        assert_eq!(folder.absolute(&folder.relative(&file)), file);
+    }
+}

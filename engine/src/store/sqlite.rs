@@ -1,0 +1,206 @@
+//! A study in an SQLite file.
+
+use std::{
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folder::refuse_network, not_created, schema};
+use crate::{
+    events::{Event, Logged},
+    spec::StudySpec,
+    study::StudyState,
+};
+
+/// Earlier versions can corrupt a database when a write-ahead log is reset.
+const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
+
+/// How long to wait for another process's transaction. They take milliseconds; a disk under load takes longer.
+const BUSY: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    db: Connection,
+    state: Option<StudyState>,
+}
+
+impl SqliteStore {
+    /// Opens the study in `folder`, which must be there.
+    pub fn open(folder: &StudyFolder) -> Result<SqliteStore, StoreError> {
+        let path = folder.database();
+        let why = match path.metadata() {
+            Ok(file) if file.is_file() && file.len() > 0 => return SqliteStore::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE),
+            Ok(_) => "its study.sqlite holds nothing".to_owned(),
+            Err(_) if folder.root().is_file() => "that is a file; name the study's folder".to_owned(),
+            Err(_) if folder.root().is_dir() => "there is no study.sqlite in this folder".to_owned(),
+            Err(_) => "there is no such folder".to_owned(),
+        };
+        Err(StoreError::NotAStudy { path: folder.root().to_owned(), why })
+    }
+
+    /// Opens the study in `folder`, with an empty one made first if there is none.
+    pub fn open_or_create(folder: &StudyFolder) -> Result<SqliteStore, StoreError> {
+        let root = folder.root();
+        std::fs::create_dir_all(root).map_err(|source| StoreError::Io {
+            path: root.to_owned(),
+            action: "make the study folder",
+            source,
+        })?;
+        SqliteStore::connect(folder.database(), OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    fn connect(path: PathBuf, flags: OpenFlags) -> Result<SqliteStore, StoreError> {
+        if rusqlite::version_number() < OLDEST_SQLITE.0 {
+            return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned(), needed: OLDEST_SQLITE.1 });
+        }
+        refuse_network(path.parent().unwrap_or(&path))?;
+        // First by looking at the file: opening it with SQLite could already write to it.
+        if let Some((application, format)) = header(&path)? {
+            check_format(&path, application, format)?;
+        }
+        let wrap = |source| sqlite_error(&path, "open the study", source);
+        let mut db = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrap)?;
+        db.busy_timeout(BUSY).map_err(wrap)?;
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+        let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)?;
+        if empty && flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+            // Before the write-ahead log is switched on, so that the header tells the format from the start.
+            schema::create(&tx).map_err(wrap)?;
+            tx.commit().map_err(wrap)?;
+        } else {
+            let application = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
+            let format = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
+            check_format(&path, application, format)?;
+            tx.rollback().map_err(wrap)?;
+        }
+        db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(wrap)?;
+        db.pragma_update(None, "synchronous", "full").map_err(wrap)?;
+        Ok(SqliteStore { path, db, state: None })
+    }
+
+    /// Appends what `change` answers, in one transaction under the write lock.
+    fn transact(
+        &mut self,
+        at: i64,
+        change: &mut dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let result = self.try_transact(at, change);
+        if result.is_err() {
+            // It may have folded events that were not kept.
+            self.state = None;
+        }
+        result
+    }
+
+    fn try_transact(
+        &mut self,
+        at: i64,
+        change: &mut dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError>,
+    ) -> Result<(), StoreError> {
+        let SqliteStore { path, db, state } = self;
+        let wrap = |source| sqlite_error(path, "write to the study", source);
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+        catch_up(path, &tx, state)?;
+        let events = change(state.as_ref())?;
+        if events.is_empty() {
+            return tx.rollback().map_err(wrap);
+        }
+        admit(state, at, events, &mut |logged, state| {
+            let payload = serde_json::to_string(&logged.event).map_err(|e| corrupt(path, logged.seq, &e))?;
+            schema::append(&tx, &logged, &payload).and_then(|()| schema::project(&tx, &logged, state)).map_err(wrap)
+        })?;
+        tx.commit().map_err(wrap)
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.db
+    }
+}
+
+impl Store for SqliteStore {
+    fn create(&mut self, at: i64, spec: StudySpec) -> Result<(), StoreError> {
+        self.transact(at, &mut |_| Ok(vec![Event::Created(Box::new(spec.clone()))]))
+    }
+
+    fn state(&mut self) -> Result<Option<&StudyState>, StoreError> {
+        catch_up(&self.path, &self.db, &mut self.state)?;
+        Ok(self.state.as_ref())
+    }
+
+    fn commit(&mut self, at: i64, change: &mut Change<'_>) -> Result<(), StoreError> {
+        self.transact(at, &mut |state| Ok(change(state.ok_or_else(not_created)?)))
+    }
+
+    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError> {
+        read(&self.path, &self.db, after)
+    }
+}
+
+fn catch_up(path: &Path, db: &Connection, state: &mut Option<StudyState>) -> Result<(), StoreError> {
+    for logged in read(path, db, state.as_ref().map_or(0, |s| s.search.seq))? {
+        if let Err(refused) = fold(state, &logged) {
+            *state = None;
+            return Err(corrupt(path, logged.seq, &refused));
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path, db: &Connection, after: u64) -> Result<Vec<Logged>, StoreError> {
+    let wrap = |source| sqlite_error(path, "read the study", source);
+    let mut statement = db.prepare_cached("SELECT seq, at, payload FROM event WHERE study = ? AND seq > ? ORDER BY seq").map_err(wrap)?;
+    let mut rows = statement.query([schema::STUDY, after as i64]).map_err(wrap)?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next().map_err(wrap)? {
+        let seq = row.get::<_, i64>(0).map_err(wrap)? as u64;
+        let payload = row.get_ref(2).and_then(|text| Ok(text.as_str()?)).map_err(wrap)?;
+        let event = serde_json::from_str(payload).map_err(|e| corrupt(path, seq, &e))?;
+        events.push(Logged { seq, at: row.get(1).map_err(wrap)?, event });
+    }
+    Ok(events)
+}
+
+/// `application_id` and `user_version` from the first bytes of an SQLite file; `None` when there is no file, or nothing in it.
+fn header(path: &Path) -> Result<Option<(i64, i64)>, StoreError> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(100).read_to_end(&mut bytes));
+    match read {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::Io { path: path.to_owned(), action: "read the study", source }),
+        Ok(0) => return Ok(None),
+        Ok(_) => {}
+    }
+    if bytes.len() < 100 || !bytes.starts_with(b"SQLite format 3\0") {
+        return Err(StoreError::NotAStudy { path: path.to_owned(), why: "this is not an SQLite file".to_owned() });
+    }
+    let number = |at: usize| i64::from(u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+    Ok(Some((number(68), number(60))))
+}
+
+fn check_format(path: &Path, application: i64, format: i64) -> Result<(), StoreError> {
+    if application != schema::APPLICATION {
+        return Err(StoreError::NotAStudy { path: path.to_owned(), why: "this is another program's database".to_owned() });
+    }
+    if format > FORMAT {
+        return Err(StoreError::NewerFormat { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    Ok(())
+}
+
+fn corrupt(path: &Path, seq: u64, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Corrupt { path: path.to_owned(), seq, why: why.to_string() }
+}
+
+fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
+        Some(ErrorCode::NotADatabase) => StoreError::NotAStudy { path, why: "this is not an SQLite file".to_owned() },
+        _ => StoreError::Sqlite { path, action, source },
+    }
+}

@@ -1,0 +1,370 @@
+//! The study as folded from its events: a pure state machine that also says which events may follow.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use crate::{
+    events::{Event, Logged, TrialAdded, WorkerInfo},
+    runner::{Checkpoint, Completed},
+    schedulers::Action,
+    spec::StudySpec,
+    state::{Phase, SearchState, TrialState},
+};
+
+/// Everything the engine knows about a study at one event number.
+#[derive(Debug, Clone)]
+pub struct StudyState {
+    pub spec: StudySpec,
+    pub created_at: i64,
+    /// What samplers and schedulers see.
+    pub search: SearchState,
+    /// Trials asked for; `search.planned` is fewer when the space has no more.
+    pub trials_wanted: u32,
+    pub budget_seconds: Option<u64>,
+    /// Beside `search.trials`.
+    pub trials: Vec<TrialProgress>,
+    /// A trial the scheduler has started and nobody has added yet.
+    pub pending: Option<PendingStart>,
+    /// Live workers by name.
+    pub workers: BTreeMap<String, WorkerInfo>,
+    pub workers_started: u32,
+    /// Active time up to the last event.
+    active_millis: i64,
+    last_at: i64,
+}
+
+/// How far a trial's training has come.
+#[derive(Debug, Clone, Default)]
+pub struct TrialProgress {
+    pub recipe: Option<String>,
+    /// Of the newest claim; 0 before the first.
+    pub fence: u64,
+    /// While its segment runs.
+    pub claim: Option<Claim>,
+    /// Workers that died while running the segment that is due now.
+    pub crashes: u32,
+    /// The newest official one: where the next segment starts.
+    pub checkpoint: Option<Checkpoint>,
+    /// With the fence each was made under, in order.
+    pub completed: Vec<(usize, u64, Completed)>,
+    /// Steps trained in all segments together; more than the trial's length when some were trained twice.
+    pub steps_trained: u64,
+    /// Why it failed.
+    pub cause: Option<String>,
+}
+
+/// A segment in a slot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub worker: String,
+    pub slot: String,
+    pub rung: usize,
+    pub at: i64,
+    /// Steps behind it when it was claimed.
+    pub from_step: u64,
+    /// The newest step known of.
+    pub last_step: u64,
+}
+
+/// Decided and not added: its config is drawn from the values at `upto_seq`, whoever draws it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingStart {
+    pub number: u32,
+    pub learn_from: u32,
+    pub upto_seq: u64,
+    pub worker: String,
+}
+
+/// Why an event may not follow. The store stays as it was.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("trial {trial} has been claimed anew or released since: this write carries fence {fence}, the newest claim's is {newest}")]
+    Stale { trial: u32, fence: u64, newest: u64 },
+    #[error("rung {rung} of trial {trial} is already complete with another result")]
+    OtherResult { trial: u32, rung: usize },
+    #[error("rung {rung} of trial {trial} is already running in slot {slot} of worker {worker}")]
+    Claimed { trial: u32, rung: usize, slot: String, worker: String },
+    #[error("worker {worker} is no longer part of the study: it was taken for dead and its work was released")]
+    WorkerGone { worker: String },
+    #[error("{0}")]
+    OutOfOrder(String),
+}
+
+fn out_of_order<T>(what: String) -> Result<T, Refused> {
+    Err(Refused::OutOfOrder(what))
+}
+
+impl StudyState {
+    /// The state after the first event, which must be `Created`.
+    pub fn begin(first: &Logged) -> Result<StudyState, Refused> {
+        let Event::Created(spec) = &first.event else {
+            return out_of_order(format!("a study begins with `created`, not with `{}`", first.event.kind()));
+        };
+        if first.seq != 1 {
+            return out_of_order(format!("a study begins with event 1, not with event {}", first.seq));
+        }
+        let settings = &spec.space.settings;
+        Ok(StudyState {
+            search: SearchState {
+                objective: spec.space.objective,
+                ladder: spec.ladder.clone(),
+                planned: settings.trials,
+                trials: Vec::new(),
+                seq: 1,
+            },
+            trials_wanted: settings.trials,
+            budget_seconds: settings.budget_seconds,
+            spec: (**spec).clone(),
+            created_at: first.at,
+            trials: Vec::new(),
+            pending: None,
+            workers: BTreeMap::new(),
+            workers_started: 0,
+            active_millis: 0,
+            last_at: first.at,
+        })
+    }
+
+    /// Takes in the next event. `false`: it repeats what is known, and must not be logged again. After an error the state is
+    /// undefined and has to be folded anew.
+    pub fn apply(&mut self, next: &Logged) -> Result<bool, Refused> {
+        if next.seq != self.search.seq + 1 {
+            return out_of_order(format!("event {} cannot follow event {}", next.seq, self.search.seq));
+        }
+        if self.repeats(&next.event)? {
+            return Ok(false);
+        }
+        if let Event::WorkersLost { workers, .. } = &next.event {
+            // Before the time is counted: nobody knows when they died, so the time since the last event is not theirs.
+            self.workers.retain(|name, _| !workers.contains(name));
+        }
+        if !self.workers.is_empty() {
+            self.active_millis += (next.at - self.last_at).max(0);
+        }
+        self.last_at = self.last_at.max(next.at);
+        self.fold(&next.event, next.at)?;
+        self.search.seq = next.seq;
+        Ok(true)
+    }
+
+    /// Active milliseconds at time `now`: those in which at least one worker was there.
+    pub fn active_millis(&self, now: i64) -> i64 {
+        self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
+    }
+
+    pub fn budget_spent(&self, now: i64) -> bool {
+        self.budget_seconds
+            .is_some_and(|seconds| self.active_millis(now) >= i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
+    }
+
+    /// Trials whose segment waits for a slot, lowest number first.
+    pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
+        self.search
+            .trials
+            .iter()
+            .filter(|t| matches!(t.phase, Phase::Active { .. }))
+            .map(|t| t.number)
+            .filter(|n| self.trials[*n as usize].claim.is_none())
+    }
+
+    /// Trials whose segment `worker` runs.
+    pub fn claims_of<'a>(&'a self, worker: &'a str) -> impl Iterator<Item = (u32, &'a Claim)> + 'a {
+        let claims = self.trials.iter().enumerate().filter_map(|(n, t)| Some((n as u32, t.claim.as_ref()?)));
+        claims.filter(move |(_, claim)| claim.worker == worker)
+    }
+
+    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of the best three.
+    pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
+        const FINALISTS: usize = 3;
+        let complete = |n: &u32| self.search.trials[*n as usize].phase == Phase::Complete;
+        let finalists: Vec<u32> = self.search.leaderboard().into_iter().filter(complete).take(FINALISTS).collect();
+        let kept = self.search.trials.iter().filter(|trial| match trial.phase {
+            Phase::Active { .. } | Phase::Paused { .. } => true,
+            Phase::Complete => finalists.contains(&trial.number),
+            Phase::Failed { .. } => false,
+        });
+        kept.filter_map(|trial| self.trials[trial.number as usize].checkpoint.as_ref()).map(|c| c.path.clone()).collect()
+    }
+
+    /// The events that release everything dead workers held. A segment that was running when its worker crashed, for the second time,
+    /// has failed: it ran alone then.
+    pub fn release(&self, workers: &[String], cause: &str, crashed: bool) -> Vec<Event> {
+        const CRASHES: u32 = 2;
+        if workers.is_empty() {
+            return Vec::new();
+        }
+        let mut events = vec![Event::WorkersLost { workers: workers.to_vec(), cause: cause.to_owned() }];
+        for (trial, claim) in workers.iter().flat_map(|worker| self.claims_of(worker)) {
+            let progress = &self.trials[trial as usize];
+            let (rung, fence) = (claim.rung, progress.fence);
+            events.push(if crashed && progress.crashes + 1 >= CRASHES {
+                let cause = format!("took its worker down {CRASHES} times, the last time thus: {cause}");
+                Event::SegmentFailed { trial, rung, fence, cause }
+            } else {
+                Event::SegmentLost { trial, rung, fence, cause: cause.to_owned(), crashed }
+            });
+        }
+        events
+    }
+
+    fn repeats(&self, event: &Event) -> Result<bool, Refused> {
+        let Event::SegmentCompleted { trial, rung, fence, completed } = event else { return Ok(false) };
+        let known = self.trials.get(*trial as usize).and_then(|t| t.completed.iter().find(|(r, ..)| r == rung));
+        match known {
+            None => Ok(false),
+            // As text, because NaN differs from itself.
+            Some((_, f, content)) if f == fence && serde_json::to_string(content).ok() == serde_json::to_string(completed).ok() => Ok(true),
+            Some(_) => Err(Refused::OtherResult { trial: *trial, rung: *rung }),
+        }
+    }
+
+    fn fold(&mut self, event: &Event, at: i64) -> Result<(), Refused> {
+        match event {
+            Event::Created(_) => return out_of_order("the study has been created already".to_owned()),
+            Event::Extended { trials, budget_seconds } => {
+                self.search.planned = *trials;
+                self.trials_wanted = *trials;
+                self.budget_seconds = *budget_seconds;
+            }
+            Event::WorkerStarted(info) => {
+                self.workers_started += 1;
+                if self.workers.insert(info.worker.clone(), info.clone()).is_some() {
+                    return out_of_order(format!("worker {} is there already", info.worker));
+                }
+            }
+            Event::WorkerEnded { worker } => {
+                if self.workers.remove(worker).is_none() {
+                    return Err(Refused::WorkerGone { worker: worker.clone() });
+                }
+                if let Some((trial, _)) = self.claims_of(worker).next() {
+                    return out_of_order(format!("worker {worker} cannot leave while it runs trial {trial}"));
+                }
+            }
+            Event::WorkersLost { .. } => {}
+            Event::Decided { upto_seq, action, worker } => self.decide(*upto_seq, *action, worker)?,
+            Event::TrialAdded(trial) => self.add(trial)?,
+            Event::SpaceExhausted { trials } => {
+                self.search.planned = *trials;
+                self.pending = None;
+            }
+            Event::SegmentClaimed { trial, rung, fence, worker, slot } => self.claim(*trial, *rung, *fence, worker, slot, at)?,
+            Event::Evaluated { trial, fence, evaluation } => {
+                let claim = self.held(*trial, *fence)?;
+                claim.last_step = claim.last_step.max(evaluation.step);
+            }
+            Event::Checkpointed { trial, fence, checkpoint } => {
+                let claim = self.held(*trial, *fence)?;
+                claim.last_step = claim.last_step.max(checkpoint.step);
+                self.trials[*trial as usize].checkpoint = Some(checkpoint.clone());
+            }
+            Event::SegmentCompleted { trial, rung, fence, completed } => self.complete(*trial, *rung, *fence, completed)?,
+            Event::SegmentFailed { trial, rung, fence, cause } => {
+                self.end_claim(*trial, *rung, *fence, None)?;
+                self.trials[*trial as usize].cause = Some(cause.clone());
+                let state = &mut self.search.trials[*trial as usize];
+                state.values.push(f64::NAN);
+                state.phase = Phase::Failed { rung: *rung };
+            }
+            Event::SegmentLost { trial, rung, fence, crashed, .. } => {
+                self.end_claim(*trial, *rung, *fence, None)?;
+                self.trials[*trial as usize].crashes += u32::from(*crashed);
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&mut self, upto_seq: u64, action: Action, worker: &str) -> Result<(), Refused> {
+        match action {
+            Action::Start { learn_from } => {
+                if let Some(pending) = &self.pending {
+                    return out_of_order(format!("trial {} is still to be added", pending.number));
+                }
+                let number = self.search.trials.len() as u32;
+                self.pending = Some(PendingStart { number, learn_from, upto_seq, worker: worker.to_owned() });
+            }
+            Action::Promote { trial, rung } => {
+                let Some(state) = self.search.trials.get_mut(trial as usize) else {
+                    return out_of_order(format!("there is no trial {trial}"));
+                };
+                let next = state.values.len();
+                if !matches!(state.phase, Phase::Paused { .. }) || rung != next || rung > self.search.ladder.top() {
+                    return out_of_order(format!("trial {trial}, now {:?}, cannot be promoted to rung {rung}", state.phase));
+                }
+                state.phase = Phase::Active { rung };
+                self.trials[trial as usize].crashes = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, trial: &TrialAdded) -> Result<(), Refused> {
+        match &self.pending {
+            Some(pending) if pending.number == trial.number => self.pending = None,
+            _ => return out_of_order(format!("trial {} has been added already, or was never started", trial.number)),
+        }
+        self.search.trials.push(TrialState {
+            number: trial.number,
+            kind: trial.kind,
+            config: trial.config.clone(),
+            assignment: trial.assignment.clone(),
+            values: Vec::new(),
+            phase: Phase::Active { rung: 0 },
+        });
+        self.trials.push(TrialProgress { recipe: trial.recipe.clone(), ..TrialProgress::default() });
+        Ok(())
+    }
+
+    fn claim(&mut self, trial: u32, rung: usize, fence: u64, worker: &str, slot: &str, at: i64) -> Result<(), Refused> {
+        if !self.workers.contains_key(worker) {
+            return Err(Refused::WorkerGone { worker: worker.to_owned() });
+        }
+        if self.search.trials.get(trial as usize).map(|t| t.phase) != Some(Phase::Active { rung }) {
+            return out_of_order(format!("trial {trial} has no segment to rung {rung}"));
+        }
+        let progress = &mut self.trials[trial as usize];
+        if let Some(Claim { worker, slot, .. }) = progress.claim.clone() {
+            return Err(Refused::Claimed { trial, rung, slot, worker });
+        }
+        if fence != progress.fence + 1 {
+            return Err(Refused::Stale { trial, fence, newest: progress.fence });
+        }
+        let from_step = progress.checkpoint.as_ref().map_or(0, |c| c.step);
+        progress.fence = fence;
+        progress.claim = Some(Claim { worker: worker.to_owned(), slot: slot.to_owned(), rung, at, from_step, last_step: from_step });
+        Ok(())
+    }
+
+    /// The claim that a write with this fence speaks for.
+    fn held(&mut self, trial: u32, fence: u64) -> Result<&mut Claim, Refused> {
+        let Some(progress) = self.trials.get_mut(trial as usize) else { return out_of_order(format!("there is no trial {trial}")) };
+        let newest = progress.fence;
+        progress.claim.as_mut().filter(|_| newest == fence).ok_or(Refused::Stale { trial, fence, newest })
+    }
+
+    fn end_claim(&mut self, trial: u32, rung: usize, fence: u64, steps_trained: Option<u64>) -> Result<(), Refused> {
+        let claim = self.held(trial, fence)?;
+        if claim.rung != rung {
+            return out_of_order(format!("trial {trial} is on its way to rung {}, not {rung}", claim.rung));
+        }
+        let steps = steps_trained.unwrap_or(claim.last_step - claim.from_step);
+        let progress = &mut self.trials[trial as usize];
+        progress.steps_trained += steps;
+        progress.claim = None;
+        Ok(())
+    }
+
+    fn complete(&mut self, trial: u32, rung: usize, fence: u64, completed: &Completed) -> Result<(), Refused> {
+        self.end_claim(trial, rung, fence, Some(completed.steps_trained))?;
+        let progress = &mut self.trials[trial as usize];
+        progress.crashes = 0;
+        if let Some(checkpoint) = &completed.checkpoint {
+            progress.checkpoint = Some(checkpoint.clone());
+        }
+        progress.completed.push((rung, fence, completed.clone()));
+        let top = self.search.ladder.top();
+        let state = &mut self.search.trials[trial as usize];
+        let reached = if completed.stopped_early { top } else { rung };
+        state.values.resize(reached + 1, completed.value);
+        state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
+        Ok(())
+    }
+}
