@@ -4,14 +4,20 @@
 
 pub mod clock;
 pub mod devices;
+mod dispatcher;
 pub mod events;
+mod executor;
 mod numbers;
 pub mod record;
 pub mod runner;
 pub mod samplers;
 pub mod schedulers;
+pub mod session;
 pub mod spec;
 pub mod state;
 pub mod store;
 pub mod streams;
 pub mod study;
+pub mod worker;
+
+pub use dispatcher::Configure;

@@ -6,26 +6,26 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Anything made of floats that goes through [`Float`].
-pub trait Floats: Sized {
+pub(crate) trait Floats: Sized {
     type Mirror: Serialize + for<'de> Deserialize<'de>;
     fn mirror(&self) -> Self::Mirror;
     fn back(mirror: Self::Mirror) -> Self;
 }
 
-pub fn serialize<T: Floats, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<T: Floats, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     value.mirror().serialize(serializer)
 }
 
-pub fn deserialize<'de, T: Floats, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn deserialize<'de, T: Floats, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::Mirror::deserialize(deserializer).map(T::back)
 }
 
 /// A float that serialises as a number when finite, as a string otherwise.
 #[derive(Debug, Clone, Copy)]
-pub struct Float(pub f64);
+pub(crate) struct Float(pub f64);
 
 /// `NaN`, `inf` or `-inf`.
-pub fn name(value: f64) -> &'static str {
+pub(crate) fn name(value: f64) -> &'static str {
     if value.is_nan() {
         "NaN"
     } else if value > 0.0 {

@@ -17,6 +17,7 @@ pub const FORMAT: i64 = 1;
 pub(super) const APPLICATION: i64 = 0x7468_6177;
 
 /// Tables other than `event`; all of them can be rebuilt from it.
+#[cfg(test)]
 const PROJECTIONS: [&str; 7] = ["study", "trial", "task", "report", "artefact", "decision", "worker"];
 
 const SCHEMA: &str = "

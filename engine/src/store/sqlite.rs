@@ -19,7 +19,7 @@ use crate::{
 const OLDEST_SQLITE: (i32, &str) = (3_051_003, "3.51.3");
 
 /// How long to wait for another process's transaction. They take milliseconds; a disk under load takes longer.
-const BUSY: Duration = Duration::from_secs(60);
+const BUSY: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -83,11 +83,7 @@ impl SqliteStore {
     }
 
     /// Appends what `change` answers, in one transaction under the write lock.
-    fn transact(
-        &mut self,
-        at: i64,
-        change: &mut dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn transact(&mut self, at: i64, change: &mut Attempt<'_>) -> Result<(), StoreError> {
         let result = self.try_transact(at, change);
         if result.is_err() {
             // It may have folded events that were not kept.
@@ -96,11 +92,7 @@ impl SqliteStore {
         result
     }
 
-    fn try_transact(
-        &mut self,
-        at: i64,
-        change: &mut dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError>,
-    ) -> Result<(), StoreError> {
+    fn try_transact(&mut self, at: i64, change: &mut Attempt<'_>) -> Result<(), StoreError> {
         let SqliteStore { path, db, state } = self;
         let wrap = |source| sqlite_error(path, "write to the study", source);
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
@@ -140,6 +132,9 @@ impl Store for SqliteStore {
         read(&self.path, &self.db, after)
     }
 }
+
+/// A change that also sees a study not yet created, and may fail.
+type Attempt<'a> = dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError> + 'a;
 
 fn catch_up(path: &Path, db: &Connection, state: &mut Option<StudyState>) -> Result<(), StoreError> {
     for logged in read(path, db, state.as_ref().map_or(0, |s| s.search.seq))? {

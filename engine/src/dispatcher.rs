@@ -1,0 +1,221 @@
+//! Finds the next segment for a free slot: what waits, what the scheduler wants, what the sampler proposes.
+
+use search_spaces::{config::Config, domain::Assignment};
+
+use crate::{
+    events::{Event, Logged, TrialAdded},
+    runner::{Checkpoint, Segment},
+    samplers::Sampler,
+    schedulers::{Action, Scheduler},
+    state::{Phase, SearchState, TrialKind},
+    store::{Store, StoreError, StudyFolder, study},
+    streams::{Purpose, stream},
+    study::{PendingStart, StudyState},
+    worker::WorkerError,
+};
+
+/// What a free slot does now.
+#[derive(Debug)]
+pub(crate) enum Work {
+    /// Claimed for it.
+    Run {
+        segment: Box<Segment>,
+        from: Option<Checkpoint>,
+        fence: u64,
+    },
+    /// Nothing until a running segment ends, here or elsewhere.
+    Wait,
+    BudgetSpent,
+    /// Nothing is left to do, here or elsewhere.
+    Finished,
+}
+
+/// The config at a place of the space.
+pub type Configure = dyn Fn(&Assignment) -> Result<Config, String> + Send;
+
+pub(crate) struct Dispatcher {
+    pub store: Box<dyn Store>,
+    pub folder: StudyFolder,
+    pub scheduler: Box<dyn Scheduler>,
+    pub sampler: Box<dyn Sampler>,
+    pub configure: Box<Configure>,
+    pub clock: fn() -> i64,
+    /// This worker's name.
+    pub worker: String,
+}
+
+/// What the newest state asks for.
+#[derive(Debug)]
+enum Plan {
+    Claim { trial: u32, rung: usize },
+    Decide(Action),
+    Add(PendingStart),
+    Wait,
+    BudgetSpent,
+    Finished,
+}
+
+impl Dispatcher {
+    /// Claims the next segment for `slot`, if there is one. `busy`: other slots of this worker are running.
+    pub(crate) fn next(&mut self, slot: &str, busy: bool) -> Result<Work, WorkerError> {
+        loop {
+            let now = (self.clock)();
+            // Most often there is nothing to do, which needs no lock to find out.
+            match plan(study(&mut *self.store)?, &*self.scheduler, &self.worker, busy, now) {
+                Plan::Wait => return Ok(Work::Wait),
+                Plan::BudgetSpent => return Ok(Work::BudgetSpent),
+                Plan::Finished => return Ok(Work::Finished),
+                Plan::Claim { .. } | Plan::Decide(_) | Plan::Add(_) => {}
+            }
+            if let Some((trial, rung)) = self.act(slot, busy, now)? {
+                return Ok(self.work(trial, rung)?);
+            }
+        }
+    }
+
+    /// Plans anew under the write lock and takes the first step; gives the segment claimed, if that was it.
+    fn act(&mut self, slot: &str, busy: bool, now: i64) -> Result<Option<(u32, usize)>, WorkerError> {
+        let mut claimed = None;
+        let mut start = None;
+        let (scheduler, worker) = (&*self.scheduler, &self.worker);
+        self.store.commit(now, &mut |state| match plan(state, scheduler, worker, busy, now) {
+            Plan::Claim { trial, rung } => {
+                claimed = Some((trial, rung));
+                vec![claim(state, trial, rung, worker, slot)]
+            }
+            Plan::Decide(action) => {
+                let upto_seq = state.search.seq;
+                let decided = Event::Decided { upto_seq, action, worker: worker.clone() };
+                match action {
+                    Action::Promote { trial, rung } => {
+                        claimed = Some((trial, rung));
+                        vec![decided, claim(state, trial, rung, worker, slot)]
+                    }
+                    Action::Start { learn_from } => {
+                        let number = state.search.trials.len() as u32;
+                        let pending = PendingStart { number, learn_from, upto_seq, worker: worker.clone() };
+                        start = Some((pending, Some(state.search.clone())));
+                        vec![decided]
+                    }
+                }
+            }
+            Plan::Add(pending) => {
+                start = Some((pending, None));
+                Vec::new()
+            }
+            Plan::Wait | Plan::BudgetSpent | Plan::Finished => Vec::new(),
+        })?;
+        match start {
+            Some((pending, snapshot)) => self.add(&pending, snapshot, slot),
+            None => Ok(claimed),
+        }
+    }
+
+    /// Carries out a start that has been decided: the sampler runs outside any transaction, on the values as they were when it was decided.
+    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str) -> Result<Option<(u32, usize)>, WorkerError> {
+        let snapshot = match snapshot {
+            Some(snapshot) => snapshot,
+            None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
+        };
+        let spec = &study(&mut *self.store)?.spec;
+        let trial = propose(&spec.space, pending, &snapshot, &*self.sampler, &*self.configure)?;
+        let mut claimed = None;
+        let worker = &self.worker;
+        self.store.commit((self.clock)(), &mut |state| {
+            // Another worker may have taken it up meanwhile, when it took this one for dead.
+            if state.pending.as_ref() != Some(pending) {
+                return Vec::new();
+            }
+            let Some(trial) = trial.clone() else { return vec![Event::SpaceExhausted { trials: pending.number }] };
+            claimed = Some((pending.number, 0));
+            let claim = Event::SegmentClaimed { trial: pending.number, rung: 0, fence: 1, worker: worker.clone(), slot: slot.to_owned() };
+            vec![Event::TrialAdded(Box::new(trial)), claim]
+        })?;
+        Ok(claimed)
+    }
+
+    fn work(&mut self, trial: u32, rung: usize) -> Result<Work, StoreError> {
+        let state = study(&mut *self.store)?;
+        let progress = &state.trials[trial as usize];
+        let from = progress.checkpoint.clone().map(|c| Checkpoint { path: self.folder.absolute(&c.path), ..c });
+        let segment = Segment {
+            trial,
+            rung,
+            ladder: state.spec.ladder.clone(),
+            config: state.search.trials[trial as usize].config.clone(),
+            seed: state.spec.space.settings.seed,
+            checkpoints: self.folder.checkpoints(),
+            artefacts: self.folder.artefacts(),
+        };
+        Ok(Work::Run { segment: Box::new(segment), from, fence: progress.fence })
+    }
+}
+
+fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool, now: i64) -> Plan {
+    if state.budget_spent(now) {
+        return Plan::BudgetSpent;
+    }
+    let suspect = |trial: u32| state.trials[trial as usize].crashes > 0;
+    let segment = |trial: u32| match state.search.trials[trial as usize].phase {
+        Phase::Active { rung } => Plan::Claim { trial, rung },
+        Phase::Paused { .. } | Phase::Complete | Phase::Failed { .. } => Plan::Wait,
+    };
+    // A segment whose worker died runs alone in its worker, so that a second death is known to be its own doing.
+    if state.claims_of(worker).any(|(trial, _)| suspect(trial)) {
+        return Plan::Wait;
+    }
+    if let Some(trial) = state.waiting().find(|trial| suspect(*trial)) {
+        return if busy { Plan::Wait } else { segment(trial) };
+    }
+    if let Some(trial) = state.waiting().next() {
+        return segment(trial);
+    }
+    if let Some(pending) = &state.pending {
+        let elsewhere = pending.worker != worker && state.workers.contains_key(&pending.worker);
+        return if elsewhere { Plan::Wait } else { Plan::Add(pending.clone()) };
+    }
+    match scheduler.decide(&state.search, 1).first() {
+        Some(action) => Plan::Decide(*action),
+        None if state.search.trials.iter().any(|t| matches!(t.phase, Phase::Active { .. })) => Plan::Wait,
+        None => Plan::Finished,
+    }
+}
+
+fn claim(state: &StudyState, trial: u32, rung: usize, worker: &str, slot: &str) -> Event {
+    let fence = state.trials[trial as usize].fence + 1;
+    Event::SegmentClaimed { trial, rung, fence, worker: worker.to_owned(), slot: slot.to_owned() }
+}
+
+/// The trial that `pending` stands for: the recipe of that number, or what the sampler proposes. `None`: the space is exhausted. The same
+/// arguments give the same trial.
+pub(crate) fn propose(
+    space: &search_spaces::space::Space,
+    pending: &PendingStart,
+    snapshot: &SearchState,
+    sampler: &dyn Sampler,
+    configure: &Configure,
+) -> Result<Option<TrialAdded>, WorkerError> {
+    let PendingStart { number, learn_from, upto_seq: snapshot_seq, .. } = *pending;
+    if let Some(recipe) = space.recipes.get(number as usize) {
+        let (config, assignment) = (recipe.config.clone(), recipe.assignment.clone());
+        let recipe = Some(recipe.name.clone());
+        return Ok(Some(TrialAdded { number, kind: TrialKind::Recipe, config, assignment, recipe, learn_from, snapshot_seq }));
+    }
+    let mut rng = stream(space.settings.seed, number, Purpose::Sampler);
+    let Some(assignment) = sampler.propose(&space.parameters, &snapshot.masked(learn_from), &mut rng) else { return Ok(None) };
+    let config = configure(&assignment).map_err(|why| WorkerError::Config { trial: number, why })?;
+    let assignment = Some(assignment);
+    Ok(Some(TrialAdded { number, kind: TrialKind::Search, config, assignment, recipe: None, learn_from, snapshot_seq }))
+}
+
+/// The study as it was after event number `seq`.
+pub(crate) fn state_at(events: &[Logged], seq: u64) -> Result<StudyState, StoreError> {
+    let Some((first, rest)) = events.split_first() else {
+        return Err(crate::study::Refused::OutOfOrder("a study without events".to_owned()).into());
+    };
+    let mut state = StudyState::begin(first)?;
+    for logged in rest.iter().take_while(|logged| logged.seq <= seq) {
+        state.apply(logged)?;
+    }
+    Ok(state)
+}

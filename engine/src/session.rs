@@ -1,0 +1,98 @@
+//! Opening a study to work on it: starting it, continuing it, or asking more of it.
+
+use std::path::Path;
+
+use search_spaces::space::Space;
+
+use crate::{
+    events::Event,
+    spec::StudySpec,
+    store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock},
+};
+
+/// A study that this process may run workers for.
+#[derive(Debug)]
+pub struct Session {
+    pub store: SqliteStore,
+    pub folder: StudyFolder,
+    pub opened: Opened,
+    _lock: StudyLock,
+}
+
+/// What opening a study came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    Created,
+    Continued,
+    /// It had been asked for `trials` and `budget_seconds` before.
+    Extended {
+        trials: u32,
+        budget_seconds: Option<u64>,
+    },
+}
+
+/// Tells in words where two spaces differ.
+pub type Difference<'a> = dyn Fn(&Space, &Space) -> Vec<String> + 'a;
+
+impl Session {
+    /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released, files nobody needs are
+    /// removed. Nothing is changed when it is refused.
+    pub fn open(folder: StudyFolder, spec: &StudySpec, difference: &Difference<'_>, now: i64) -> Result<Session, StoreError> {
+        let mut store = SqliteStore::open_or_create(&folder)?;
+        let lock = StudyLock::acquire(&folder)?;
+        let opened = begin(&mut store, folder.root(), spec, difference, now)?;
+        folder.create()?;
+        remove_unneeded(&mut store, &folder)?;
+        Ok(Session { store, folder, opened, _lock: lock })
+    }
+}
+
+/// Starts, continues or extends the study in `store`; all workers it knows of are dead. `path` is for messages.
+///
+/// Trials and budget only ever grow: no budget is more than any.
+pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, difference: &Difference<'_>, now: i64) -> Result<Opened, StoreError> {
+    let Some(state) = store.state()? else {
+        store.create(now, spec.clone())?;
+        return Ok(Opened::Created);
+    };
+    if state.spec.space_hash != spec.space_hash {
+        let differences = difference(&state.spec.space, &spec.space);
+        return Err(StoreError::OtherSpace { path: path.to_owned(), differences });
+    }
+    let (trials, budget_seconds) = (state.trials_wanted, state.budget_seconds);
+    let wanted = &spec.space.settings;
+    let more_trials = trials.max(wanted.trials);
+    let more_budget = budget_seconds.zip(wanted.budget_seconds).map(|(old, new)| old.max(new));
+    let opened = if (more_trials, more_budget) == (trials, budget_seconds) {
+        Opened::Continued
+    } else {
+        Opened::Extended { trials, budget_seconds }
+    };
+    store.commit(now, &mut |state| {
+        let dead: Vec<String> = state.workers.keys().cloned().collect();
+        let mut events = state.release(&dead, "its worker ended without a word", false);
+        if opened != Opened::Continued {
+            events.push(Event::Extended { trials: more_trials, budget_seconds: more_budget });
+        }
+        events
+    })?;
+    Ok(opened)
+}
+
+/// Removes checkpoints that the study does not name, or no longer needs: a crash can leave them behind.
+fn remove_unneeded(store: &mut dyn Store, folder: &StudyFolder) -> Result<(), StoreError> {
+    let kept: Vec<_> = crate::store::study(store)?.kept_checkpoints().iter().map(|path| folder.absolute(path)).collect();
+    let path = folder.checkpoints();
+    let wrap = |source| StoreError::Io { path: path.clone(), action: "list the checkpoints", source };
+    for entry in std::fs::read_dir(&path).map_err(wrap)? {
+        let file = entry.map_err(wrap)?.path();
+        if file.is_file() && !kept.contains(&file) {
+            std::fs::remove_file(&file).map_err(|source| StoreError::Io {
+                path: file.clone(),
+                action: "remove an old checkpoint",
+                source,
+            })?;
+        }
+    }
+    Ok(())
+}

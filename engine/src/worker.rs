@@ -1,0 +1,317 @@
+//! A worker: one device, a dispatcher on the calling thread and an executor thread a slot.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crossbeam_channel::{Receiver, Select, unbounded};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    devices::DeviceSlots,
+    dispatcher::{Configure, Dispatcher, Work},
+    events::{Event, WorkerInfo},
+    executor::{self, Executor, Job},
+    runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialEvent, TrialRunner},
+    samplers::Sampler,
+    schedulers::Scheduler,
+    store::{Store, StoreError, StudyFolder, study},
+};
+
+/// How long the dispatcher sleeps at most before it looks at the clock, the cancel flag and what other workers did.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Everything a worker works with. The study must have been created.
+#[expect(missing_debug_implementations, reason = "holds trait objects")]
+pub struct Worker {
+    pub store: Box<dyn Store>,
+    pub folder: StudyFolder,
+    pub runner: Arc<dyn TrialRunner>,
+    pub scheduler: Box<dyn Scheduler>,
+    pub sampler: Box<dyn Sampler>,
+    pub configure: Box<Configure>,
+    pub slots: DeviceSlots,
+    /// Running segments stop at their next step, leave a checkpoint, and the worker ends.
+    pub cancel: Cancel,
+    /// [`crate::clock::now_millis`], or a simulated clock.
+    pub clock: fn() -> i64,
+}
+
+/// How a worker, or a whole sweep, came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Ended {
+    /// Nothing is left to do.
+    Finished,
+    /// The budget is spent. What was running has been checkpointed.
+    BudgetSpent,
+    /// Asked to stop. What was running has been checkpointed.
+    Interrupted,
+}
+
+/// What a worker tells while it works; nothing of it is needed to continue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WorkerMessage {
+    Started {
+        worker: String,
+        slots: Vec<String>,
+    },
+    Claimed {
+        slot: String,
+        trial: u32,
+        rung: usize,
+    },
+    Step {
+        slot: String,
+        trial: u32,
+        step: u64,
+        total_steps: u64,
+    },
+    Idle {
+        slot: String,
+    },
+    Ended(Ended),
+    /// It cannot go on, and another start would not help. `code` is the process's exit code.
+    Failed {
+        message: String,
+        code: u8,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("trial {trial}: the sampler's proposal is not a config of this space: {why}")]
+    Config { trial: u32, why: String },
+    #[error("failed to start a thread for slot {slot}: {source}")]
+    Thread { slot: String, source: std::io::Error },
+}
+
+/// A slot and what it runs.
+struct Slot {
+    executor: Executor,
+    running: Option<Running>,
+}
+
+struct Running {
+    trial: u32,
+    rung: usize,
+    fence: u64,
+    cancel: Cancel,
+    /// The study has given this segment to someone else: whatever it still tells is nothing to us.
+    disowned: bool,
+}
+
+/// Works on the study until nothing is left to do, here or in other workers, or until it is told to stop.
+///
+/// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
+pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
+    let Worker { store, folder, runner, scheduler, sampler, configure, slots, cancel, clock } = parts;
+    let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, configure, clock, worker: String::new() };
+    dispatcher.worker = register(&mut *dispatcher.store, slots, clock())?;
+    let (ended_tx, ended) = unbounded();
+    std::thread::scope(|scope| {
+        let mut running = Vec::new();
+        for number in 0..slots.slots {
+            let info = SlotInfo { name: format!("{}/{number}", slots.device), device: slots.device, threads: slots.threads };
+            let name = info.name.clone();
+            let executor = executor::start(scope, &*runner, info, number, ended_tx.clone())
+                .map_err(|source| WorkerError::Thread { slot: name, source })?;
+            running.push(Slot { executor, running: None });
+        }
+        let names = running.iter().map(|slot| slot.executor.info.name.clone()).collect();
+        tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
+        let mut work = Loop { dispatcher, slots: running, ended, cancel, stopping: None, tell };
+        let result = work.run();
+        // On an error segments may still be running: the threads can only be left once they have stopped.
+        work.cancel_all();
+        result
+    })
+}
+
+fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<String, StoreError> {
+    let mut name = String::new();
+    store.commit(now, &mut |state| {
+        name = format!("{}#{}", slots.device, state.workers_started + 1);
+        let (pid, boot) = (std::process::id(), sysinfo::System::boot_time());
+        vec![Event::WorkerStarted(WorkerInfo { worker: name.clone(), device: slots.device, slots: slots.slots, pid, boot })]
+    })?;
+    Ok(name)
+}
+
+struct Loop<'a> {
+    dispatcher: Dispatcher,
+    slots: Vec<Slot>,
+    ended: Receiver<executor::Ended>,
+    cancel: Cancel,
+    stopping: Option<Ended>,
+    tell: &'a mut dyn FnMut(&WorkerMessage),
+}
+
+impl Loop<'_> {
+    fn run(&mut self) -> Result<Ended, WorkerError> {
+        loop {
+            let now = (self.dispatcher.clock)();
+            if self.cancel.is_set() {
+                self.stop(Ended::Interrupted);
+            } else if self.slots.iter().any(|s| s.running.is_some()) && study(&mut *self.dispatcher.store)?.budget_spent(now) {
+                self.stop(Ended::BudgetSpent);
+            }
+            let finished = self.stopping.is_none() && self.fill()?;
+            if self.slots.iter().all(|slot| slot.running.is_none())
+                && let Some(how) = self.stopping.or(finished.then_some(Ended::Finished))
+            {
+                let worker = self.dispatcher.worker.clone();
+                self.commit(&Event::WorkerEnded { worker })?;
+                (self.tell)(&WorkerMessage::Ended(how));
+                return Ok(how);
+            }
+            self.listen()?;
+        }
+    }
+
+    /// Gives work to every free slot. `true`: nothing is left to do.
+    fn fill(&mut self) -> Result<bool, WorkerError> {
+        for index in 0..self.slots.len() {
+            if self.slots[index].running.is_some() {
+                continue;
+            }
+            let busy = self.slots.iter().any(|slot| slot.running.is_some());
+            let name = self.slots[index].executor.info.name.clone();
+            match self.dispatcher.next(&name, busy)? {
+                Work::Run { segment, from, fence } => {
+                    let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
+                    (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
+                    let slot = &mut self.slots[index];
+                    slot.running = Some(Running { trial, rung, fence, cancel: cancel.clone(), disowned: false });
+                    // The thread is there as long as the slot is.
+                    let _ = slot.executor.jobs.send(Job { segment: *segment, from, cancel });
+                }
+                Work::Wait => return Ok(false),
+                Work::Finished => return Ok(true),
+                Work::BudgetSpent => {
+                    self.stop(Ended::BudgetSpent);
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn stop(&mut self, how: Ended) {
+        if self.stopping.is_none() {
+            self.stopping = Some(how);
+            self.cancel_all();
+        }
+    }
+
+    fn cancel_all(&self) {
+        self.slots.iter().filter_map(|slot| slot.running.as_ref()).for_each(|running| running.cancel.set());
+    }
+
+    /// Waits for the next thing a slot has to tell, and takes it in.
+    fn listen(&mut self) -> Result<(), WorkerError> {
+        let mut select = Select::new();
+        select.recv(&self.ended);
+        for slot in &self.slots {
+            select.recv(&slot.executor.events);
+        }
+        let Ok(ready) = select.ready_timeout(NAP) else { return Ok(()) };
+        drop(select);
+        if ready > 0 {
+            return self.drain(ready - 1);
+        }
+        let Ok(ended) = self.ended.try_recv() else { return Ok(()) };
+        // Everything it told before it ended comes first.
+        self.drain(ended.slot)?;
+        self.end(ended)
+    }
+
+    fn drain(&mut self, index: usize) -> Result<(), WorkerError> {
+        while let Ok(event) = self.slots[index].executor.events.try_recv() {
+            let Some(Running { trial, fence, disowned: false, .. }) = self.slots[index].running else { continue };
+            match event {
+                TrialEvent::Step { step, total_steps } => {
+                    let slot = self.slots[index].executor.info.name.clone();
+                    (self.tell)(&WorkerMessage::Step { slot, trial, step, total_steps });
+                }
+                TrialEvent::Evaluated(evaluation) => {
+                    self.commit_for(index, Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) })?;
+                }
+                TrialEvent::Checkpointed(checkpoint) => {
+                    let checkpoint = self.official(checkpoint);
+                    self.commit_for(index, Event::Checkpointed { trial, fence, checkpoint })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, ended: executor::Ended) -> Result<(), WorkerError> {
+        let index = ended.slot;
+        let Some(Running { trial, rung, fence, cancel, disowned, .. }) = &self.slots[index].running else { return Ok(()) };
+        let (trial, rung, fence, asked, disowned) = (*trial, *rung, *fence, cancel.is_set(), *disowned);
+        let failed = |cause: String| Event::SegmentFailed { trial, rung, fence, cause };
+        let event = match ended.outcome {
+            Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
+                let checkpoint = completed.checkpoint.map(|c| self.official(c));
+                let predictions = completed.predictions.map(|path| self.dispatcher.folder.relative(&path));
+                let completed = Box::new(Completed { checkpoint, predictions, ..completed });
+                Event::SegmentCompleted { trial, rung, fence, completed }
+            }
+            Ok(Outcome::Completed(completed)) => {
+                failed(format!("its objective became {} at step {}", crate::numbers::name(completed.value), completed.step))
+            }
+            Ok(Outcome::Cancelled) if asked => Event::SegmentLost { trial, rung, fence, cause: "interrupted".to_owned(), crashed: false },
+            Ok(Outcome::Cancelled) => failed("it stopped before its rung without being asked to".to_owned()),
+            Err(cause) => failed(cause),
+        };
+        if !disowned {
+            self.commit_for(index, event)?;
+        }
+        self.slots[index].running = None;
+        (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
+        Ok(())
+    }
+
+    /// A checkpoint as events name it.
+    fn official(&self, checkpoint: Checkpoint) -> Checkpoint {
+        Checkpoint { path: self.dispatcher.folder.relative(&checkpoint.path), ..checkpoint }
+    }
+
+    /// Commits what slot `index` told, and only then acts on it: checkpoints that are no longer needed go. When the study has given the
+    /// segment to someone else the slot is told to stop.
+    fn commit_for(&mut self, index: usize, event: Event) -> Result<(), WorkerError> {
+        let named = match &event {
+            Event::Checkpointed { checkpoint, .. } => Some(checkpoint.path.clone()),
+            Event::SegmentCompleted { completed, .. } => completed.checkpoint.as_ref().map(|c| c.path.clone()),
+            _ => None,
+        };
+        let changes_files = named.is_some() || matches!(event, Event::SegmentFailed { .. });
+        let mut before: Vec<PathBuf> = Vec::new();
+        if changes_files {
+            before = study(&mut *self.dispatcher.store)?.kept_checkpoints();
+            before.extend(named);
+        }
+        match self.commit(&event) {
+            Err(error) if error.is_stale() => {
+                if let Some(running) = &mut self.slots[index].running {
+                    running.disowned = true;
+                    running.cancel.set();
+                }
+                return Ok(());
+            }
+            other => other?,
+        }
+        if changes_files {
+            let kept = study(&mut *self.dispatcher.store)?.kept_checkpoints();
+            for path in before.into_iter().filter(|path| !kept.contains(path)) {
+                // A file that stays behind is swept up when the study is next opened.
+                let _ = std::fs::remove_file(self.dispatcher.folder.absolute(&path));
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, event: &Event) -> Result<(), StoreError> {
+        self.dispatcher.store.commit((self.dispatcher.clock)(), &mut |_| vec![event.clone()])
+    }
+}
