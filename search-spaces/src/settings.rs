@@ -93,3 +93,40 @@ impl Objective {
         }
     }
 }
+
+/// Seconds of `8h`, `90m`, `1h30m`, `2d`, `45s`: whole numbers, each with a unit. `None` for anything else, and for no time at all.
+pub fn parse_duration(text: &str) -> Option<u64> {
+    let mut seconds = 0_u64;
+    let mut rest = text.trim();
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let count: u64 = rest[..digits].parse().ok()?;
+        let unit = rest[digits..].chars().next()?;
+        let unit_seconds = match unit {
+            'd' => 86_400,
+            'h' => 3_600,
+            'm' => 60,
+            's' => 1,
+            _ => return None,
+        };
+        seconds = seconds.checked_add(count.checked_mul(unit_seconds)?)?;
+        rest = rest[digits + unit.len_utf8()..].trim_start();
+    }
+    (seconds > 0).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_duration;
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("8h"), Some(28_800));
+        assert_eq!(parse_duration("90m"), Some(5_400));
+        assert_eq!(parse_duration("1h30m"), Some(5_400));
+        assert_eq!(parse_duration(" 1d 2h 3m 4s "), Some(93_784));
+        for wrong in ["", "8", "h", "0h", "1.5h", "8 hours", "-1h", "99999999999999999999h", "9999999999999999d"] {
+            assert_eq!(parse_duration(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Reading a sweep's file.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::{
+    data::{Location, TextColumns, TextData, TextFiles},
+    domain::Assignment,
+    lower::{At, Lowerer, default},
+    problem::{Problem, Problems, ReadError, Source, nearest},
+    recipes,
+    schema::{Field, sweep::SWEEP},
+    settings::{Direction, Metric, Objective, Resource, SchedulerKind, Settings},
+    space::{Places, Space},
+    tree::{self, MAX_BYTES, Node, Shape},
+};
+
+impl Space {
+    /// Reads a sweep's file. Every mistake in it is reported at once.
+    pub fn read(path: &Path) -> Result<Space, ReadError> {
+        let source = read_source(path)?;
+        let absolute = std::path::absolute(path).map_err(|source| ReadError::Unreadable { path: path.to_path_buf(), source })?;
+        lower(&source, &absolute).map_err(ReadError::Problems)
+    }
+
+    /// Reads `text` as if it stood in the file `path`, to whose folder relative paths refer.
+    pub fn parse(path: &Path, text: &str) -> Result<Space, Problems> {
+        lower(&Source { file: path.to_path_buf(), text: text.to_string() }, path)
+    }
+}
+
+/// The text of a file that is text and not too long.
+pub(crate) fn read_source(path: &Path) -> Result<Source, ReadError> {
+    let unreadable = |source| ReadError::Unreadable { path: path.to_path_buf(), source };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    // One byte more tells that there is more.
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let problem = |source: &Source, at: usize, message: &str| ReadError::Problems(Problems(vec![source.problem(&(at..at), message, None)]));
+    let text = match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+            let source = Source { file: path.to_path_buf(), text };
+            return Err(problem(&source, at, "this is not text in UTF-8"));
+        }
+    };
+    Ok(Source { file: path.to_path_buf(), text })
+}
+
+/// The tree of a file whose outermost value may be named `name`.
+pub(crate) fn read_tree(source: &Source, name: &str) -> Result<Node, Problems> {
+    let problem = |at: usize, message: String, hint| Problems(vec![source.problem(&(at..at), message, hint)]);
+    if source.text.len() > MAX_BYTES {
+        return Err(problem(0, format!("the file is longer than {} KiB", MAX_BYTES / 1024), None));
+    }
+    let example = format!("a file is `{name}(model: ..., data: ..., ...)`");
+    if source.text.trim().is_empty() {
+        return Err(problem(0, "the file is empty".to_string(), Some(example)));
+    }
+    let node = tree::parse(&source.text).map_err(|error| problem(error.at, error.message, None))?;
+    let named_right = node.name().is_none_or(|given| given == name);
+    if !named_right || !matches!(node.shape, Shape::Struct(..) | Shape::Tuple(..)) {
+        return Err(problem(node.span.start, format!("expected `{name}(...)`, not {node}"), Some(example)));
+    }
+    Ok(node)
+}
+
+fn lower(source: &Source, path: &Path) -> Result<Space, Problems> {
+    let node = read_tree(source, SWEEP.name)?;
+    let mut lowerer = Lowerer::new(source);
+    lowerer.places.insert(String::new(), node.span.clone());
+    let given = lowerer.match_fields(&node, SWEEP.name, SWEEP.fields);
+    let given = |name: &str| SWEEP.fields.iter().zip(&given).find(|(field, _)| field.name == name).and_then(|(_, node)| *node);
+    let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
+
+    let model = section(&mut lowerer, SWEEP.fields, "model", given("model")).map(|json| located(json, &base));
+    let data = section(&mut lowerer, SWEEP.fields, "data", given("data")).map(|json| text_data(&json, &base));
+    let data = check_data(&mut lowerer, data);
+    let objective = section(&mut lowerer, SWEEP.fields, "objective", given("objective")).map(objective);
+    let objective = check_objective(&mut lowerer, objective);
+    let settings = section(&mut lowerer, SWEEP.fields, "settings", given("settings")).map(settings);
+
+    let template = given("space").and_then(|node| {
+        lowerer.places.insert("space".to_string(), node.span.clone());
+        lowerer.free = Ok(());
+        let field = SWEEP.fields.iter().find(|field| field.name == "space")?;
+        lowerer.lower(node, field.kind, &At::config(""))
+    });
+    let parameters = std::mem::take(&mut lowerer.parameters);
+    let recipes = recipes::read(&mut lowerer, template.as_ref(), &parameters, given("recipes"));
+
+    let Lowerer { mut problems, places, mentions, .. } = lowerer;
+    let space = match (model, data, objective, settings, template) {
+        (Some(model), Some(data), Some(objective), Some(settings), Some(template)) if problems.is_empty() => {
+            typed(model).and_then(|model| Ok((model, typed(settings)?))).map(|(model, settings)| Space {
+                path: path.to_path_buf(),
+                model,
+                data,
+                objective,
+                settings,
+                parameters,
+                template,
+                recipes,
+                places: Places { source: source.clone(), spans: places, mentions },
+            })
+        }
+        _ => return Err(Problems::new(problems)),
+    };
+    let space = space.map_err(|message| Problems(vec![source.problem(&node.span, message, None)]))?;
+    problems.extend(check_ladder(&space));
+    if problems.is_empty() { Ok(space) } else { Err(Problems::new(problems)) }
+}
+
+/// A section in which every value is fixed.
+pub(crate) fn section(lowerer: &mut Lowerer<'_>, fields: &'static [Field], name: &'static str, given: Option<&Node>) -> Option<Json> {
+    let field = fields.iter().find(|field| field.name == name)?;
+    lowerer.free = Err(match name {
+        "settings" => "a setting",
+        "data" => "`data`",
+        "model" => "`model`",
+        _ => "this",
+    });
+    let template = match given {
+        Some(node) => lowerer.lower(node, field.kind, &At::new(name))?,
+        None => default(field.default?, field.kind),
+    };
+    template.resolve(&[], &Assignment::default()).ok()
+}
+
+/// What serde makes of a value that the schema has checked.
+pub(crate) fn typed<T: DeserializeOwned>(json: Json) -> Result<T, String> {
+    serde_json::from_value(json).map_err(|error| format!("this passed all checks and cannot be used all the same: {error}"))
+}
+
+/// Makes every `Path` in `json` absolute.
+pub(crate) fn located(mut json: Json, base: &Path) -> Json {
+    match &mut json {
+        Json::Object(fields) => {
+            for (name, value) in fields.iter_mut() {
+                *value = match value.take() {
+                    Json::String(path) if name == "Path" => Json::String(base.join(&path).to_string_lossy().into_owned()),
+                    value => located(value, base),
+                };
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| *item = located(item.take(), base)),
+        _ => {}
+    }
+    json
+}
+
+pub(crate) fn text_data(json: &Json, base: &Path) -> Result<TextData, String> {
+    typed(located(json["Text"].clone(), base))
+}
+
+pub(crate) fn objective(json: Json) -> Result<Objective, String> {
+    match json.as_object().and_then(|object| object.iter().next()) {
+        Some((name, record)) if name == "Exactly" => typed(record.clone()),
+        Some((direction, metric)) => Ok(Objective { metric: typed(metric.clone())?, direction: typed(Json::from(direction.as_str()))? }),
+        None => typed(json),
+    }
+}
+
+/// The file gives durations, the settings hold seconds.
+fn settings(mut json: Json) -> Json {
+    if let Some(fields) = json.as_object_mut() {
+        for (name, seconds) in [("budget", "budget_seconds"), ("checkpoint_every", "checkpoint_every_seconds")] {
+            if let Some(value) = fields.remove(name) {
+                fields.insert(seconds.to_string(), value);
+            }
+        }
+    }
+    json
+}
+
+fn at(lowerer: &mut Lowerer<'_>, path: &str, message: String, hint: impl Into<Option<String>>) {
+    let mut path = path;
+    let span = loop {
+        match (lowerer.places.get(path), path.rfind('.')) {
+            (Some(span), _) => break span.clone(),
+            (None, Some(end)) => path = &path[..end],
+            (None, None) => break 0..0,
+        }
+    };
+    lowerer.report(&span, message, hint.into());
+}
+
+/// Rules of the data section that tie fields together.
+pub(crate) fn check_data(lowerer: &mut Lowerer<'_>, data: Option<Result<TextData, String>>) -> Option<TextData> {
+    let data = match data? {
+        Ok(data) => data,
+        Err(message) => {
+            at(lowerer, "data", message, None);
+            return None;
+        }
+    };
+    let split = &data.split;
+    if split.validation + split.test >= 1.0 {
+        let message = format!("nothing is left for training: {} for validation and {} for test", split.validation, split.test);
+        at(lowerer, "data.split", message, "let the shares add up to less than 1".to_string());
+    }
+    let validation_given = matches!(&data.files, TextFiles::Splits { validation: Some(_), .. });
+    if split.validation == 0.0 && !validation_given {
+        let hint = "give `validation` a share above 0, or a file: Splits(train: ..., validation: ...)".to_string();
+        at(lowerer, "data.split.validation", "without a validation split there is nothing to compare configs by".to_string(), hint);
+    }
+    let texts = match &data.text {
+        TextColumns::One(text) => vec![text],
+        TextColumns::Pair(first, second) => vec![first, second],
+    };
+    if let [first, second] = texts[..]
+        && first == second
+    {
+        at(lowerer, "data.text", format!("both texts of the pair are the column {first:?}"), None);
+    }
+    if texts.contains(&&data.label) {
+        at(lowerer, "data.label", format!("the label is the column {:?}, which is also the text", data.label), None);
+    }
+    if let Some(columns) = &data.columns {
+        let wanted = texts.iter().map(|text| ("data.text", *text)).chain([("data.label", &data.label)]);
+        for (path, name) in wanted.filter(|(_, name)| !columns.contains(name)) {
+            let hint = nearest(name, columns.iter().map(String::as_str)).map(|similar| format!("did you mean {similar:?}?"));
+            at(lowerer, path, format!("`columns` has no column {name:?}"), hint);
+        }
+        if let Some(double) = columns.iter().enumerate().find(|(index, name)| columns[..*index].contains(name)) {
+            at(lowerer, "data.columns", format!("two columns are called {:?}", double.1), None);
+        }
+    }
+    Some(data)
+}
+
+pub(crate) fn check_objective(lowerer: &mut Lowerer<'_>, objective: Option<Result<Objective, String>>) -> Option<Objective> {
+    let objective = match objective? {
+        Ok(objective) => objective,
+        Err(message) => {
+            at(lowerer, "objective", message, None);
+            return None;
+        }
+    };
+    let (message, hint) = match (objective.direction, objective.metric) {
+        (Direction::Maximize, Metric::Loss) => ("a loss is better when it is lower", "write `Minimize(Loss)`".to_string()),
+        (Direction::Minimize, metric) if metric != Metric::Loss => {
+            ("this metric is better when it is higher", format!("write `Maximize({metric:?})`"))
+        }
+        _ => return Some(objective),
+    };
+    at(lowerer, "objective", message.to_string(), hint);
+    None
+}
+
+/// A first rung that no config reaches, as far as the file alone can tell.
+fn check_ladder(space: &Space) -> Option<Problem> {
+    match space.settings {
+        Settings { scheduler: SchedulerKind::None, .. } => None,
+        Settings { r_min: Resource::Epochs(epochs), .. } if epochs > f64::from(space.max_epochs()) => {
+            let message = format!("the first rung, {epochs} epochs, lies beyond the horizon of {} epochs", space.max_epochs());
+            let hint = "give a smaller r_min, such as Epochs(0.5), or more epochs".to_string();
+            Some(space.problem_at("settings.r_min", message, Some(hint)))
+        }
+        _ => None,
+    }
+}
+
+/// Where a location of the file points, for messages.
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::Path(path) => PathBuf::as_path(path).display().fmt(f),
+            Location::Asset(name) => write!(f, "the asset {name:?}"),
+        }
+    }
+}

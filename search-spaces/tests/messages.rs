@@ -1,0 +1,232 @@
+//! Every mistake of a file is shown, at its place, with the way out.
+
+use std::path::Path;
+
+use search_spaces::{problem::Problems, space::Space};
+
+fn problems(text: &str) -> Problems {
+    Space::parse(Path::new("bbc.ron"), text).expect_err("the file has mistakes")
+}
+
+/// A file that is right but for its space.
+fn in_space(space: &str) -> Problems {
+    problems(&format!("Sweep(model: Asset(\"m\"), data: Text(files: One(Asset(\"d\"))), space: ({space}))"))
+}
+
+#[test]
+fn ten_mistakes_at_once() {
+    let text = r#"Sweep(
+    model: Assets("all-MiniLM-L6-v2"),
+    data: Text(
+        files: One(Path("news.csv")),
+        lable: "section",
+        split: (validation: 0.6, test: 0.5),
+    ),
+    objective: Minimize(Accuracy),
+    settings: (trials: 0, eta: "three", budget: "8 hours"),
+    space: (
+        batch_size: Choice([8, 16, 16]),
+        optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
+        dropout: (hidden: Uniform(0.3, 0.1)),
+        warmup: LogUnifrom(0.1, 0.2),
+        unfreeze: LastBlock(k: 2),
+    ),
+    recipes: [Recipe(name: "mine", config: (optimizer: AdamW(learning_rate: Uniform(1e-5, 1e-4))))],
+)"#;
+    let problems = problems(text);
+    insta::assert_snapshot!(problems, @r#"
+    bbc.ron:2:12: `Assets` is not a place of files
+      |
+    2 |     model: Assets("all-MiniLM-L6-v2"),
+      |            ^^^^^^
+      = help: did you mean `Asset`?
+
+    bbc.ron:5:9: `Text` has no field `lable`
+      |
+    5 |         lable: "section",
+      |         ^^^^^
+      = help: did you mean `label`?
+
+    bbc.ron:6:16: nothing is left for training: 0.6 for validation and 0.5 for test
+      |
+    6 |         split: (validation: 0.6, test: 0.5),
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: let the shares add up to less than 1
+
+    bbc.ron:8:16: this metric is better when it is higher
+      |
+    8 |     objective: Minimize(Accuracy),
+      |                ^^^^^^^^^^^^^^^^^^
+      = help: write `Maximize(Accuracy)`
+
+    bbc.ron:9:24: `trials` must be from 1 to 1000000, not 0
+      |
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+      |                        ^
+
+    bbc.ron:9:32: `eta` must be a whole number, not the string "three"
+      |
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+      |                                ^^^^^^^
+
+    bbc.ron:9:49: "8 hours" is not a duration above 0
+      |
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+      |                                                 ^^^^^^^^^
+      = help: write hours, minutes and seconds, such as "8h", "90m" or "1h30m"
+
+    bbc.ron:11:36: this option is listed twice
+       |
+    11 |         batch_size: Choice([8, 16, 16]),
+       |                                    ^^
+       = help: leave it out, or give weights: `Weighted([(2, ...), (1, ...)])`
+
+    bbc.ron:12:60: `learning_rate` must be above 0, not 0
+       |
+    12 |         optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
+       |                                                            ^^^
+
+    bbc.ron:12:73: `Sgd` lacks the field `learning_rate`
+       |
+    12 |         optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
+       |                                                                         ^^^
+       = help: add `learning_rate: ...`, a number
+
+    bbc.ron:12:87: `momentum` must be at least 0 and below 1, not 1.5
+       |
+    12 |         optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
+       |                                                                                       ^^^
+
+    bbc.ron:13:27: the range is reversed: 0.3 is above 0.1
+       |
+    13 |         dropout: (hidden: Uniform(0.3, 0.1)),
+       |                           ^^^^^^^^^^^^^^^^^
+       = help: write Uniform(0.1, 0.3)
+
+    bbc.ron:14:17: `warmup` must be a number, not `LogUnifrom(...)`
+       |
+    14 |         warmup: LogUnifrom(0.1, 0.2),
+       |                 ^^^^^^^^^^^^^^^^^^^^
+       = help: did you mean `LogUniform`?
+
+    bbc.ron:15:19: `LastBlock` is not an unfreeze schedule
+       |
+    15 |         unfreeze: LastBlock(k: 2),
+       |                   ^^^^^^^^^
+       = help: did you mean `LastBlocks`?
+
+    bbc.ron:17:77: `Uniform` leaves a value to the search, but a recipe has every value fixed
+       |
+    17 |     recipes: [Recipe(name: "mine", config: (optimizer: AdamW(learning_rate: Uniform(1e-5, 1e-4))))],
+       |                                                                             ^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn syntax_errors_have_places() {
+    insta::assert_snapshot!(problems("Sweep(\n    model: Asset(\"m\")\n    data: 3,\n)"), @r"
+    bbc.ron:3:5: expected comma
+      |
+    3 |     data: 3,
+      |     ^
+    ");
+    insta::assert_snapshot!(problems("Sweep(\n    model: Asset(\"m),\n)"), @r#"
+    bbc.ron:2:19: expected end of string
+      |
+    2 |     model: Asset("m),
+      |                   ^
+    "#);
+    insta::assert_snapshot!(problems(""), @r"
+    bbc.ron:1:1: the file is empty
+      |
+    1 | 
+      | ^
+      = help: a file is `Sweep(model: ..., data: ..., ...)`
+    ");
+    insta::assert_snapshot!(problems("Sweep"), @r"
+    bbc.ron:1:1: expected `Sweep(...)`, not `Sweep`
+      |
+    1 | Sweep
+      | ^
+      = help: a file is `Sweep(model: ..., data: ..., ...)`
+    ");
+    insta::assert_snapshot!(problems("Sweep(model: Asset(\"m\")) Sweep()"), @r#"
+    bbc.ron:1:26: non-whitespace trailing characters
+      |
+    1 | Sweep(model: Asset("m")) Sweep()
+      |                          ^
+    "#);
+}
+
+#[test]
+fn misused_domains() {
+    insta::assert_snapshot!(in_space("epochs: Uniform(1.0, 3.0)"), @r#"
+    bbc.ron:1:78: `epochs` is a whole number, but `Uniform` draws fractions
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (epochs: Uniform(1.0, 3.0)))
+      |                                                                              ^^^^^^^^^^^^^^^^^
+      = help: write Int(1, 3)
+    "#);
+    insta::assert_snapshot!(in_space("epochs: 2.0"), @r#"
+    bbc.ron:1:78: `epochs` must be a whole number, not the number 2.0
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (epochs: 2.0))
+      |                                                                              ^^^
+      = help: write 2, without a point
+    "#);
+    insta::assert_snapshot!(in_space("optimizer: Uniform(1.0, 3.0)"), @r#"
+    bbc.ron:1:81: `Uniform` is a range of numbers, but `optimizer` is one of `Sgd`, `Adam`, `AdamW` and `RmsProp`
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (optimizer: Uniform(1.0, 3.0)))
+      |                                                                                 ^^^^^^^^^^^^^^^^^
+      = help: list the options with `Choice([...])`
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Choice([])"), @r#"
+    bbc.ron:1:78: there is nothing to choose from
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Choice([])))
+      |                                                                              ^^^^^^^^^^
+      = help: list the options between the brackets
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Choice(0.0, 0.1)"), @r#"
+    bbc.ron:1:78: `Choice` takes a list of options
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Choice(0.0, 0.1)))
+      |                                                                              ^^^^^^^^^^^^^^^^
+      = help: write `Choice([..., ...])`
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Weighted([(0, 0.1), (1, 0.2)])"), @r#"
+    bbc.ron:1:89: a weight is a number above 0, not the number 0
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Weighted([(0, 0.1), (1, 0.2)])))
+      |                                                                                         ^
+      = help: leave out what is never to be taken
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Uniform(0.1)"), @r#"
+    bbc.ron:1:78: `Uniform` takes 2 numbers
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Uniform(0.1)))
+      |                                                                              ^^^^^^^^^^^^
+      = help: write `Uniform(low, high)`
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Uniform(0.1, 1.0)"), @r#"
+    bbc.ron:1:91: `warmup` must be at least 0 and below 1, not 1
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Uniform(0.1, 1.0)))
+      |                                                                                           ^^^
+    "#);
+    insta::assert_snapshot!(in_space("warmup: Stepped(0.0, 0.2, 0.3)"), @r#"
+    bbc.ron:1:78: a step of 0.3 does not divide the range from 0 to 0.2
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Stepped(0.0, 0.2, 0.3)))
+      |                                                                              ^^^^^^^^^^^^^^^^^^^^^^
+      = help: give a step above 0 and at most the range's width
+    "#);
+    insta::assert_snapshot!(in_space("optimizer: Sgd(learning_rate: 0.1, nesterov: Choice([true, false]))"), @r#"
+    bbc.ron:1:115: Nesterov momentum needs momentum, which can be 0 here
+      |
+    1 | d"))), space: (optimizer: Sgd(learning_rate: 0.1, nesterov: Choice([true, false]))))
+      |                                                             ^^^^^^^^^^^^^^^^^^^^^
+      = help: give a momentum above 0, such as `momentum: 0.9`
+    "#);
+}
