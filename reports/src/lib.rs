@@ -1,1 +1,16 @@
+//! What a study looks like to people: tables, charts, one page, and the leaderboard of the terminal.
+//!
+//! Everything is made from a [`engine::record::StudyRecord`] alone. Tables come first; charts, page and text draw no number that no table holds.
 
+mod active;
+mod error;
+mod files;
+pub mod format;
+pub mod parameters;
+pub mod summary;
+pub mod tables;
+mod terminal;
+pub mod testing;
+
+pub use error::ReportError;
+pub use terminal::leaderboard_text;

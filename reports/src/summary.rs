@@ -1,0 +1,240 @@
+//! The numbers behind the text: what won, what it gained, what it cost.
+
+use engine::{record::StudyRecord, state::Phase};
+use search_spaces::settings::{Metric, Objective};
+
+use crate::tables::{Tables, TrialRow};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub name: String,
+    pub objective: Objective,
+    pub seed: u64,
+    pub planned: u32,
+    pub counts: Counts,
+    pub best: Option<Best>,
+    pub default: Option<DefaultRecipe>,
+    pub saved: Saved,
+    /// Wall-clock seconds without breaks of over a minute in which nothing ran.
+    pub active_seconds: f64,
+    /// Slots that worked on it.
+    pub slots: usize,
+}
+
+/// Trials by what became of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub trials: usize,
+    /// Reached the full length.
+    pub full_length: usize,
+    /// Early stopping ended them; their value is final.
+    pub stopped_themselves: usize,
+    /// Wait at a rung: the search ended them early, unless it still goes on.
+    pub paused: usize,
+    pub running: usize,
+    pub failed: usize,
+}
+
+impl Counts {
+    pub fn complete(self) -> usize {
+        self.full_length + self.stopped_themselves
+    }
+}
+
+/// The first of the leaderboard.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Best {
+    pub trial: u32,
+    pub recipe: Option<String>,
+    /// Of the objective's metric.
+    pub value: f64,
+    /// The rung `value` was measured at.
+    pub rung: usize,
+    /// Not final: no trial is complete yet.
+    pub provisional: bool,
+    /// The same trial's value at each rung.
+    pub values: Vec<Option<f64>>,
+}
+
+/// Trial 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DefaultRecipe {
+    pub name: Option<String>,
+    /// Its own final value, if it has one.
+    pub final_value: Option<f64>,
+    /// The highest rung it has a value at, and that value.
+    pub last: Option<(usize, f64)>,
+    pub failed: bool,
+}
+
+/// What early termination saved, in optimizer steps. Counts trials that have ended by themselves or wait at a rung; running and failed ones would say
+/// nothing about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Saved {
+    pub steps_trained: u64,
+    /// Steps had each of these trials run its full length.
+    pub steps_full: u64,
+}
+
+impl Saved {
+    /// Of the full-length training, in `[0, 1]`; `None` when no trial counts. Negative when lost work was repeated and nothing saved.
+    pub fn share(self) -> Option<f64> {
+        (self.steps_full > 0).then(|| 1.0 - self.steps_trained as f64 / self.steps_full as f64)
+    }
+}
+
+impl Summary {
+    pub fn new(record: &StudyRecord, tables: &Tables) -> Summary {
+        let mut slots: Vec<&str> = tables.segments.iter().map(|segment| segment.slot.as_str()).collect();
+        slots.sort_unstable();
+        slots.dedup();
+        Summary {
+            name: record.name.clone(),
+            objective: record.state.objective,
+            seed: record.space.settings.seed,
+            planned: record.state.planned,
+            counts: counts(&tables.trials),
+            best: best(tables),
+            default: tables.trials.first().map(default_recipe),
+            saved: saved(&tables.trials),
+            active_seconds: tables.active_seconds,
+            slots: slots.len(),
+        }
+    }
+
+    /// The best trial's and the default recipe's values after equal training: final ones if both have one, else at the highest rung both
+    /// have reached (which is then given).
+    pub fn against_default(&self) -> Option<(f64, f64, Option<usize>)> {
+        let (best, default) = (self.best.as_ref()?, self.default.as_ref()?);
+        if let (false, Some(value)) = (best.provisional, default.final_value) {
+            return Some((best.value, value, None));
+        }
+        let (rung, value) = default.last?;
+        best.values.get(rung).copied().flatten().map(|of_best| (of_best, value, Some(rung)))
+    }
+
+    /// How much better the best value is than the default recipe's after equal training; above 0 is better, whatever the direction.
+    pub fn gain(&self) -> Option<f64> {
+        self.against_default().map(|(best, default, _)| self.objective.cost(default) - self.objective.cost(best))
+    }
+}
+
+/// One standard error of a share measured on `n` examples.
+pub fn standard_error(metric: Metric, value: f64, n: u64) -> Option<f64> {
+    let is_share = metric == Metric::Accuracy && (0.0..=1.0).contains(&value) && n > 0;
+    is_share.then(|| (value * (1.0 - value) / n as f64).sqrt())
+}
+
+fn counts(trials: &[TrialRow]) -> Counts {
+    let mut counts = Counts { trials: trials.len(), ..Counts::default() };
+    for trial in trials {
+        let count = match trial.phase {
+            Phase::Complete if trial.stopped_early => &mut counts.stopped_themselves,
+            Phase::Complete => &mut counts.full_length,
+            Phase::Paused { .. } => &mut counts.paused,
+            Phase::Active { .. } => &mut counts.running,
+            Phase::Failed { .. } => &mut counts.failed,
+        };
+        *count += 1;
+    }
+    counts
+}
+
+fn best(tables: &Tables) -> Option<Best> {
+    let first = tables.leaderboard.first()?;
+    let trial = tables.trials.get(first.trial as usize)?;
+    let value = first.value.filter(|value| value.is_finite())?;
+    let failed = matches!(trial.phase, Phase::Failed { .. });
+    (!failed).then(|| Best {
+        trial: first.trial,
+        recipe: first.recipe.clone(),
+        value,
+        rung: first.rung.unwrap_or(0),
+        provisional: !first.complete,
+        values: trial.values.clone(),
+    })
+}
+
+fn default_recipe(trial: &TrialRow) -> DefaultRecipe {
+    let last = trial.rungs_reached.checked_sub(1).and_then(|rung| Some((rung, trial.values.get(rung).copied().flatten()?)));
+    DefaultRecipe { name: trial.recipe.clone(), final_value: trial.final_value, last, failed: matches!(trial.phase, Phase::Failed { .. }) }
+}
+
+fn saved(trials: &[TrialRow]) -> Saved {
+    let counted = trials.iter().filter(|trial| matches!(trial.phase, Phase::Complete | Phase::Paused { .. }));
+    counted.fold(Saved::default(), |sum, trial| Saved {
+        steps_trained: sum.steps_trained + trial.steps,
+        steps_full: sum.steps_full + trial.steps_full,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::sample_record;
+
+    fn summary(record: &StudyRecord) -> Summary {
+        Summary::new(record, &Tables::new(record))
+    }
+
+    #[test]
+    fn the_best_is_a_complete_trial_even_if_a_paused_one_has_a_higher_value() {
+        let mut record = sample_record(12, 3, 1);
+        let paused = record.state.trials.iter().position(|t| matches!(t.phase, Phase::Paused { .. })).unwrap();
+        for value in &mut record.state.trials[paused].values {
+            *value = 0.999;
+        }
+        let best = summary(&record).best.unwrap();
+        assert!(!best.provisional);
+        let highest =
+            record.state.trials.iter().filter(|t| t.phase == Phase::Complete).map(|t| *t.values.last().unwrap()).fold(0.0, f64::max);
+        assert_eq!(best.value, highest);
+    }
+
+    #[test]
+    fn saved_steps_leave_out_failed_and_running_trials() {
+        let record = sample_record(12, 3, 1);
+        let found = summary(&record).saved;
+        let counts = |trial: u32| matches!(record.state.trials[trial as usize].phase, Phase::Complete | Phase::Paused { .. });
+        let trained: u64 = record.segments.iter().filter(|s| counts(s.trial)).map(|s| s.steps_trained).sum();
+        assert_eq!(found.steps_trained, trained);
+        assert!(found.share().unwrap() > 0.2, "{found:?}");
+    }
+
+    #[test]
+    fn without_a_final_value_of_the_default_recipe_equal_rungs_are_compared() {
+        let mut record = sample_record(12, 3, 1);
+        let default = &mut record.state.trials[0];
+        default.values.truncate(1);
+        default.phase = Phase::Paused { rung: 0 };
+        default.values[0] = 0.5;
+        let found = summary(&record);
+        let best = found.best.clone().unwrap();
+        assert_eq!(found.against_default(), Some((best.values[0].unwrap(), 0.5, Some(0))));
+        assert!(found.gain().unwrap() > 0.0);
+    }
+
+    #[test]
+    fn an_empty_study_has_no_best() {
+        let record = sample_record(0, 3, 1);
+        let found = summary(&record);
+        assert_eq!((found.best.clone(), found.default.clone(), found.saved.share(), found.gain()), (None, None, None, None));
+    }
+
+    #[test]
+    fn lower_is_better_for_a_loss() {
+        let mut record = sample_record(6, 1, 1);
+        record.state.objective = Objective { metric: Metric::Loss, direction: search_spaces::settings::Direction::Minimize };
+        let lowest = record.state.trials.iter().filter_map(|t| t.values.last()).copied().filter(|v| v.is_finite()).fold(f64::MAX, f64::min);
+        let found = summary(&record);
+        assert_eq!(found.best.as_ref().unwrap().value, lowest);
+        assert!(found.gain().unwrap() >= 0.0);
+    }
+
+    #[test]
+    fn standard_error_of_an_accuracy() {
+        assert!((standard_error(Metric::Accuracy, 0.9, 900).unwrap() - 0.01).abs() < 1e-12);
+        assert_eq!(standard_error(Metric::Matthews, 0.9, 900), None);
+        assert_eq!(standard_error(Metric::Accuracy, 0.9, 0), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! Trials from best to worst.
+
+use engine::{record::StudyRecord, state::Phase};
+use polars::prelude::{DataFrame, PolarsResult};
+
+use super::{Tables, TrialRow, column, parameter_columns};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LeaderboardRow {
+    /// From 1.
+    pub rank: usize,
+    pub trial: u32,
+    pub recipe: Option<String>,
+    /// Of the objective's metric at `rung`; `None` when it has none yet.
+    pub value: Option<f64>,
+    /// The highest rung it has a value at.
+    pub rung: Option<usize>,
+    /// Whether `value` is final and may be compared with other final ones.
+    pub complete: bool,
+    /// What became of it, in words.
+    pub outcome: String,
+    pub steps: u64,
+    pub seconds: f64,
+}
+
+/// Values are compared only after equal training: complete trials first, then those that reached the next lower rung, and so on; failed
+/// ones last. Equal values: the lower number first.
+pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow]) -> Vec<LeaderboardRow> {
+    let objective = record.state.objective;
+    let top = record.state.ladder.top();
+    let group = |row: &TrialRow| match row.phase {
+        Phase::Failed { .. } => 2,
+        Phase::Complete => 0,
+        _ => 1,
+    };
+    let cost = |row: &TrialRow| row.last_value().map_or(f64::INFINITY, |value| objective.cost(value));
+    let mut order: Vec<&TrialRow> = trials.iter().collect();
+    order.sort_by(|a, b| {
+        let by_length = group(a).cmp(&group(b)).then(b.rungs_reached.cmp(&a.rungs_reached));
+        by_length.then(cost(a).total_cmp(&cost(b))).then(a.number.cmp(&b.number))
+    });
+    let rows = order.into_iter().enumerate().map(|(place, row)| LeaderboardRow {
+        rank: place + 1,
+        trial: row.number,
+        recipe: row.recipe.clone(),
+        value: row.last_value(),
+        rung: row.rungs_reached.checked_sub(1),
+        complete: row.phase == Phase::Complete,
+        outcome: outcome(row, top),
+        steps: row.steps,
+        seconds: row.seconds,
+    });
+    rows.collect()
+}
+
+fn outcome(row: &TrialRow, top: usize) -> String {
+    match row.phase {
+        Phase::Complete if row.stopped_early => "stopped itself".to_owned(),
+        Phase::Complete => "full length".to_owned(),
+        Phase::Paused { rung } => format!("ended at rung {rung} of {top}"),
+        Phase::Active { rung } => format!("on the way to rung {rung} of {top}"),
+        Phase::Failed { rung } => format!("failed before rung {rung} of {top}"),
+    }
+}
+
+pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
+    let rows = &tables.leaderboard;
+    let mut columns = vec![
+        column("rank", rows, |row| row.rank as u32),
+        column("trial", rows, |row| row.trial),
+        column("recipe", rows, |row| row.recipe.clone()),
+        column("value", rows, |row| row.value),
+        column("rung", rows, |row| row.rung.map(|rung| rung as u32)),
+        column("complete", rows, |row| row.complete),
+        column("outcome", rows, |row| row.outcome.clone()),
+        column("steps", rows, |row| row.steps),
+        column("seconds", rows, |row| row.seconds),
+    ];
+    let numbers: Vec<u32> = rows.iter().map(|row| row.trial).collect();
+    columns.extend(parameter_columns(&tables.parameters, &numbers));
+    DataFrame::new(rows.len(), columns)
+}

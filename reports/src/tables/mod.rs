@@ -1,0 +1,124 @@
+//! A study as tables: plain rows, and polars frames of them.
+//!
+//! Charts, page and terminal take every number from these rows. What a column means is written in [`README`], which stands beside the files.
+
+mod curves;
+mod files;
+mod leaderboard;
+mod rungs;
+mod segments;
+mod trials;
+
+use engine::record::StudyRecord;
+use polars::prelude::{Column, DataFrame, NamedFrom, PlSmallStr, PolarsResult, Series};
+
+use crate::{
+    active::ActiveTime,
+    parameters::{self, Cell, ParameterColumn},
+};
+
+pub use curves::CurveRow;
+pub use files::write_tables;
+pub use leaderboard::LeaderboardRow;
+pub use rungs::RungRow;
+pub use segments::{End, SegmentRow};
+pub use trials::TrialRow;
+
+/// The columns of all tables and their units; written into the folder of the tables.
+pub const README: &str = include_str!("README.md");
+
+/// All tables of a study.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// By number.
+    pub trials: Vec<TrialRow>,
+    /// By trial, then step.
+    pub curves: Vec<CurveRow>,
+    /// Names of the metrics in `curves`, in the order of the columns.
+    pub metrics: Vec<String>,
+    /// By trial, then rung.
+    pub rungs: Vec<RungRow>,
+    /// Best first.
+    pub leaderboard: Vec<LeaderboardRow>,
+    /// In the order they were started.
+    pub segments: Vec<SegmentRow>,
+    /// In the order of the space; their cells by trial number.
+    pub parameters: Vec<ParameterColumn>,
+    /// Training examples at each rung, the last the horizon.
+    pub ladder: Vec<u64>,
+    /// Seconds of activity at which the study was continued after a break.
+    pub breaks: Vec<f64>,
+    /// Seconds of activity in all.
+    pub active_seconds: f64,
+}
+
+impl Tables {
+    pub fn new(record: &StudyRecord) -> Tables {
+        let time = ActiveTime::new(record);
+        let trials = trials::rows(record, &time);
+        let rungs = rungs::rows(record, &time);
+        Tables {
+            curves: curves::rows(record, &time),
+            metrics: curves::metrics(record),
+            leaderboard: leaderboard::rows(record, &trials),
+            segments: segments::rows(record, &time),
+            parameters: parameters::columns(&record.space, &record.state.trials),
+            ladder: record.state.ladder.rungs.clone(),
+            breaks: time.breaks(),
+            active_seconds: time.total(),
+            rungs,
+            trials,
+        }
+    }
+
+    /// The frames by file name, as they are written.
+    pub fn frames(&self) -> PolarsResult<Vec<(&'static str, DataFrame)>> {
+        Ok(vec![
+            ("trials", trials::frame(self)?),
+            ("curves", curves::frame(self)?),
+            ("rungs", rungs::frame(self)?),
+            ("leaderboard", leaderboard::frame(self)?),
+            ("segments", segments::frame(self)?),
+        ])
+    }
+}
+
+/// A column of one value a row.
+fn column<R, T, P: ?Sized>(name: impl Into<PlSmallStr>, rows: &[R], value: impl Fn(&R) -> T) -> Column
+where
+    Series: NamedFrom<Vec<T>, P>,
+{
+    Column::new(name.into(), rows.iter().map(value).collect::<Vec<T>>())
+}
+
+/// The searched parameters as columns, for rows about these trials. Empty where a trial does not have the parameter.
+fn parameter_columns(parameters: &[ParameterColumn], trials: &[u32]) -> Vec<Column> {
+    let cells = |parameter: &'_ ParameterColumn| -> Vec<Cell> {
+        trials.iter().map(|&trial| parameter.cells.get(trial as usize).cloned().unwrap_or(Cell::Inactive)).collect()
+    };
+    parameters
+        .iter()
+        .map(|parameter| {
+            let name = PlSmallStr::from_str(&parameter.path);
+            let cells = cells(parameter);
+            if let parameters::Scale::Categories(_) = parameter.scale {
+                let text = |cell: &Cell| match cell {
+                    Cell::Category(label) => Some(label.clone()),
+                    Cell::Number(value) => Some(crate::format::number(*value)),
+                    Cell::Inactive => None,
+                };
+                return Column::new(name, cells.iter().map(text).collect::<Vec<Option<String>>>());
+            }
+            let number = |cell: &Cell| match cell {
+                Cell::Number(value) => Some(*value),
+                Cell::Category(_) | Cell::Inactive => None,
+            };
+            let numbers = cells.iter().map(number);
+            if parameter.integer {
+                Column::new(name, numbers.map(|value| value.map(|value| value as i64)).collect::<Vec<Option<i64>>>())
+            } else {
+                Column::new(name, numbers.collect::<Vec<Option<f64>>>())
+            }
+        })
+        .collect()
+}

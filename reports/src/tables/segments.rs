@@ -1,0 +1,86 @@
+//! One row a segment: what ran where and when.
+
+use engine::record::{SegmentEnd, StudyRecord};
+use polars::prelude::{DataFrame, PolarsResult};
+
+use super::{Tables, column};
+use crate::active::ActiveTime;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SegmentRow {
+    pub trial: u32,
+    /// Where it was to train to.
+    pub rung: usize,
+    pub slot: String,
+    /// Active seconds since the study started.
+    pub from_seconds: f64,
+    /// The last moment known, for a segment that still runs.
+    pub to_seconds: f64,
+    pub end: End,
+    pub value: Option<f64>,
+    pub cause: Option<String>,
+    pub steps: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    Running,
+    Completed,
+    Failed,
+    Lost,
+}
+
+impl End {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            End::Running => "running",
+            End::Completed => "completed",
+            End::Failed => "failed",
+            End::Lost => "lost",
+        }
+    }
+}
+
+pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<SegmentRow> {
+    let mut rows: Vec<SegmentRow> = record
+        .segments
+        .iter()
+        .map(|segment| {
+            let (end, value, cause) = match &segment.end {
+                None => (End::Running, None, None),
+                Some(SegmentEnd::Completed { value }) => (End::Completed, Some(*value), None),
+                Some(SegmentEnd::Failed { cause }) => (End::Failed, None, Some(cause.clone())),
+                Some(SegmentEnd::Lost { cause }) => (End::Lost, None, Some(cause.clone())),
+            };
+            SegmentRow {
+                trial: segment.trial,
+                rung: segment.rung,
+                slot: segment.slot.clone(),
+                from_seconds: time.seconds(segment.started_at),
+                to_seconds: time.seconds(segment.ended_at.unwrap_or(time.now())),
+                end,
+                value,
+                cause,
+                steps: segment.steps_trained,
+            }
+        })
+        .collect();
+    rows.sort_by(|a, b| a.from_seconds.total_cmp(&b.from_seconds));
+    rows
+}
+
+pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
+    let rows = &tables.segments;
+    let columns = vec![
+        column("trial", rows, |row| row.trial),
+        column("rung", rows, |row| row.rung as u32),
+        column("slot", rows, |row| row.slot.clone()),
+        column("from_seconds", rows, |row| row.from_seconds),
+        column("to_seconds", rows, |row| row.to_seconds),
+        column("end", rows, |row| row.end.name()),
+        column("value", rows, |row| row.value),
+        column("cause", rows, |row| row.cause.clone()),
+        column("steps", rows, |row| row.steps),
+    ];
+    DataFrame::new(rows.len(), columns)
+}
