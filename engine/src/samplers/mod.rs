@@ -1,7 +1,22 @@
 //! Samplers propose the next config.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
+mod fresh;
+mod mixture;
+mod observations;
+#[cfg(test)]
+mod quality;
+pub mod random;
+#[cfg(test)]
+mod tests;
+pub mod tpe;
+
 use rand::rngs::ChaCha8Rng;
-use search_spaces::domain::{Assignment, Parameter};
+use search_spaces::{
+    domain::{Assignment, Parameter},
+    settings::SamplerKind,
+};
 
 use crate::state::SearchState;
 
@@ -13,10 +28,19 @@ use crate::state::SearchState;
 ///
 /// # What it may learn from
 /// `state` is what the scheduler allows it to see: values of trials that are too young to be learned from are already taken out
-/// (their configs stay, as places that are taken).
+/// (their configs stay, as places that are taken). A sampler looks at assignments and values, never at phases: which young trials run and which
+/// wait depends on the number of slots. A recipe is learned from where it lies in the space; without an assignment it is ignored.
 ///
 /// # Duplicates
 /// Never proposes an assignment that a trial of `state` has. `None` says that the space is exhausted (which only a finite space can be).
 pub trait Sampler: Send + Sync {
     fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment>;
+}
+
+/// The sampler that a space's settings name.
+pub fn build(kind: SamplerKind) -> Box<dyn Sampler> {
+    match kind {
+        SamplerKind::Random => Box::new(random::Random),
+        SamplerKind::Tpe => Box::new(tpe::Tpe::default()),
+    }
 }

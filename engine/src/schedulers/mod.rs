@@ -1,5 +1,13 @@
 //! Schedulers decide which trial trains next, and how far.
 
+pub mod asha;
+pub mod none;
+mod rungs;
+pub mod successive_halving;
+#[cfg(test)]
+mod tests;
+
+use search_spaces::settings::SchedulerKind;
 use serde::{Deserialize, Serialize};
 
 use crate::state::SearchState;
@@ -24,7 +32,16 @@ pub enum Action {
 /// trial is active: the search is finished.
 ///
 /// # Failed trials
-/// Count as worst at the rung they failed before; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.
+/// Count as worst at the rung they failed before, as does any value that is not finite; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.
 pub trait Scheduler: Send + Sync {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action>;
+}
+
+/// The scheduler that a space's settings name.
+pub fn build(kind: SchedulerKind) -> Box<dyn Scheduler> {
+    match kind {
+        SchedulerKind::Asha => Box::new(asha::Asha),
+        SchedulerKind::SuccessiveHalving => Box::new(successive_halving::SuccessiveHalving),
+        SchedulerKind::None => Box::new(none::NoHalving),
+    }
 }

@@ -1,0 +1,19 @@
+//! Random search.
+
+use rand::rngs::ChaCha8Rng;
+use search_spaces::domain::{Assignment, Parameter};
+
+use crate::{
+    samplers::{Sampler, fresh},
+    state::SearchState,
+};
+
+/// Draws each config as the domains say, whatever the trials before it gave (Bergstra & Bengio 2012).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Random;
+
+impl Sampler for Random {
+    fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment> {
+        fresh::draw(parameters, state, rng)
+    }
+}

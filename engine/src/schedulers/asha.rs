@@ -1,0 +1,59 @@
+//! Asynchronous successive halving that promotes.
+
+use crate::{
+    schedulers::{
+        Action, Scheduler,
+        rungs::{any_active, competitors, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking},
+    },
+    state::SearchState,
+};
+
+/// Promotion ASHA: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2, with paused trials that continue
+/// from their checkpoints.
+///
+/// A free slot takes the first of these that there is:
+///
+/// 1. From the highest rung down: the best trial that waits among the best `floor(n / eta)` of the `n` that have reached the rung.
+/// 2. The next step of the baseline (trial 0, the default recipe), which runs its full length beside the competition. It comes before new
+///    trials: an early full-length result stands by when the budget ends the sweep, and the longest trial does not run alone at the end.
+/// 3. A new trial, while fewer than planned have started. It may learn from everything known by then.
+/// 4. When nothing of the competition runs any more: the best at its rung, where the floor rule let nobody go on (fewer than `eta` have
+///    reached it), and the next best where those promoted have failed. So the sweep ends with a searched config trained in full.
+///
+/// Values that come in later can push out of the best `floor(n / eta)` a trial that has been promoted; it keeps what it got. So over time
+/// more than that many can have left a rung, as in the paper: each was among the best when it left.
+///
+/// # Example
+/// `eta` 3, higher is better, values in the order in which they arrive at rung 0; trial 0 is left out.
+///
+/// | arrives | value | n | floor(n/3) | best of them | the free slot then |
+/// | --- | --- | --- | --- | --- | --- |
+/// | trial 1 | 0.70 | 1 | 0 | | starts another |
+/// | trial 2 | 0.60 | 2 | 0 | | starts another |
+/// | trial 3 | 0.80 | 3 | 1 | 3 | promotes 3 |
+/// | trial 4 | 0.75 | 4 | 1 | 3 | starts another |
+/// | trial 5 | 0.85 | 5 | 1 | 5 | promotes 5 |
+/// | trial 6 | failed | 6 | 2 | 5, 3 | starts another |
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asha;
+
+impl Scheduler for Asha {
+    fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
+        let competitors = competitors(state);
+        let promotions = (0..state.ladder.top()).rev().flat_map(|rung| {
+            let ranked = ranking(state, competitors, rung);
+            let places = ranked.len() / eta(state);
+            ranked.into_iter().take(places).filter(move |trial| may_go_on(state, trial, rung)).map(move |trial| promote(trial, rung))
+        });
+        let starts = (state.trials.len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
+        let mut competing: Vec<Action> = promotions.collect();
+        let own_steps = competing.len();
+        competing.extend(starts);
+        if competing.is_empty() && !any_active(competitors) {
+            competing.extend(last_resort(state, competitors));
+        }
+        competing.splice(own_steps..own_steps, promote_baseline(state));
+        competing.truncate(free);
+        competing
+    }
+}

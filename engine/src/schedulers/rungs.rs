@@ -1,0 +1,72 @@
+//! What the schedulers share: who ranks where at a rung, the baseline, and the last resort at the end.
+
+use crate::{
+    schedulers::Action,
+    state::{Phase, SearchState, TrialKind, TrialState},
+};
+
+/// Trial 0 when it is a recipe: the default that the report compares the search with.
+///
+/// It always runs its full length, beside the competition: it takes nobody's place at a rung and is not counted there.
+pub(super) fn baseline(state: &SearchState) -> Option<&TrialState> {
+    state.trials.first().filter(|trial| trial.kind == TrialKind::Recipe)
+}
+
+/// Every trial but the baseline.
+pub(super) fn competitors(state: &SearchState) -> &[TrialState] {
+    &state.trials[usize::from(baseline(state).is_some())..]
+}
+
+/// Trials that there will be in all: never fewer than there are, however far `planned` was lowered.
+pub(super) fn planned(state: &SearchState) -> usize {
+    (state.planned as usize).max(state.trials.len())
+}
+
+/// Of those at a rung one in so many goes on.
+pub(super) fn eta(state: &SearchState) -> usize {
+    state.ladder.eta.max(2) as usize
+}
+
+/// The trial's value at a rung it has reached, lower is better; infinite when it failed there or its value is not finite.
+pub(super) fn cost(state: &SearchState, trial: &TrialState, rung: usize) -> f64 {
+    // Adding zero makes one zero of the two, so that they tie.
+    state.objective.cost(trial.values[rung]) + 0.0
+}
+
+/// Those of `members` that have reached `rung`, best first, ties by number.
+pub(super) fn ranking<'a>(state: &SearchState, members: impl IntoIterator<Item = &'a TrialState>, rung: usize) -> Vec<&'a TrialState> {
+    let mut reached: Vec<_> = members.into_iter().filter(|trial| trial.values.len() > rung).collect();
+    reached.sort_by(|a, b| cost(state, a, rung).total_cmp(&cost(state, b, rung)).then(a.number.cmp(&b.number)));
+    reached
+}
+
+/// Whether the trial waits at `rung` with a value worth going on from.
+pub(super) fn may_go_on(state: &SearchState, trial: &TrialState, rung: usize) -> bool {
+    trial.phase == Phase::Paused { rung } && rung < state.ladder.top() && cost(state, trial, rung).is_finite()
+}
+
+pub(super) fn promote(trial: &TrialState, rung: usize) -> Action {
+    Action::Promote { trial: trial.number, rung: rung + 1 }
+}
+
+/// The baseline's next step, when it waits.
+pub(super) fn promote_baseline(state: &SearchState) -> Option<Action> {
+    let trial = baseline(state)?;
+    let Phase::Paused { rung } = trial.phase else { return None };
+    may_go_on(state, trial, rung).then(|| promote(trial, rung))
+}
+
+pub(super) fn any_active<'a>(trials: impl IntoIterator<Item = &'a TrialState>) -> bool {
+    trials.into_iter().any(|trial| matches!(trial.phase, Phase::Active { .. }))
+}
+
+/// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that
+/// has not failed since, nor got a value that is not finite, must have gone on. Hence some trial ends with a full-length value unless all of them failed, and nobody is left
+/// behind who was the best at his rung.
+pub(super) fn last_resort(state: &SearchState, members: &[TrialState]) -> Option<Action> {
+    (0..state.ladder.top()).rev().find_map(|rung| {
+        let alive = members.iter().filter(|trial| (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite()));
+        let best = ranking(state, alive, rung).into_iter().next()?;
+        may_go_on(state, best, rung).then(|| promote(best, rung))
+    })
+}

@@ -1,0 +1,87 @@
+//! Synchronous successive halving.
+
+use crate::{
+    schedulers::{
+        Action, Scheduler,
+        rungs::{any_active, baseline, cost, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking},
+    },
+    state::{SearchState, TrialState},
+};
+
+/// The least trials in a cohort, so that several slots have work on a short ladder too.
+const SMALLEST_COHORT: usize = 8;
+
+/// Successive halving in cohorts: Jamieson & Talwalkar 2016, "Non-stochastic Best Arm Identification and Hyperparameter Optimization".
+///
+/// A cohort is `eta^(rungs - 1)` trials, so that one of them is left for the last rung, or the smallest multiple of that
+/// which is at least 8. The last cohort is what remains. All of a cohort reach a rung before the best `floor(n / eta)` of the `n` there go
+/// on, at least one. The next cohort starts when the former has finished, and its configs are drawn from what was known then. So the
+/// decisions, and every trial's config, are the same on any number of slots; the price is that slots idle towards the end of each rung.
+///
+/// The baseline (trial 0, the default recipe) runs its full length beside the first cohort, which ends when both have. Where all who went on from a
+/// rung have failed, the next best there goes on, one at a time, so that a cohort ends with a full-length value unless all failed.
+///
+/// # Example
+/// `eta` 3 and 3 rungs, so cohorts of 9; higher is better. Trial 0 runs beside.
+///
+/// | | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | go on |
+/// | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+/// | rung 0 | 0.60 | 0.72 | failed | 0.70 | 0.72 | 0.55 | 0.74 | 0.69 | 0.50 | 7, 2, 5 (2 and 5 tie: both are among the best 3) |
+/// | rung 1 | | 0.80 | | | 0.78 | | 0.79 | | | 2 |
+/// | rung 2 | | 0.84 | | | | | | | | |
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SuccessiveHalving;
+
+impl Scheduler for SuccessiveHalving {
+    fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
+        let mut first = 0;
+        while first < planned(state) {
+            // Before trial 0 is there nobody knows whether it is a baseline; a call then starts no more than the cohort has either way.
+            let beside = baseline(state).filter(|_| first == 0);
+            let end = first.saturating_add(size(state) + usize::from(beside.is_some())).min(planned(state));
+            let mut actions = cohort(state, first, end);
+            if !actions.is_empty() || any_active(started(state, first, end)) {
+                actions.truncate(free);
+                return actions;
+            }
+            first = end;
+        }
+        Vec::new()
+    }
+}
+
+/// Trials in a full cohort, without the baseline.
+fn size(state: &SearchState) -> usize {
+    let bracket = eta(state).saturating_pow(state.ladder.top() as u32);
+    bracket.saturating_mul(SMALLEST_COHORT.div_ceil(bracket))
+}
+
+fn started(state: &SearchState, first: usize, end: usize) -> &[TrialState] {
+    &state.trials[first.min(state.trials.len())..end.min(state.trials.len())]
+}
+
+/// All that the cohort of the trials from `first` up to `end` can do now.
+fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
+    let beside = baseline(state).filter(|_| first == 0);
+    let members = started(state, first + usize::from(beside.is_some()), end);
+    let mut actions = Vec::new();
+    if state.trials.len() >= end {
+        let mut entrants: Vec<&TrialState> = members.iter().collect();
+        for rung in 0..state.ladder.top() {
+            let mut ranked = ranking(state, entrants.iter().copied(), rung);
+            if ranked.len() < entrants.len() {
+                break;
+            }
+            ranked.truncate((ranked.len() / eta(state)).max(1));
+            ranked.retain(|trial| cost(state, trial, rung).is_finite());
+            actions.extend(ranked.iter().filter(|trial| may_go_on(state, trial, rung)).map(|trial| promote(trial, rung)));
+            entrants = ranked;
+        }
+    }
+    actions.extend((state.trials.len().max(first)..end).map(|_| Action::Start { learn_from: first as u32 }));
+    if actions.is_empty() && !any_active(members) {
+        actions.extend(last_resort(state, members));
+    }
+    actions.extend(beside.and_then(|_| promote_baseline(state)));
+    actions
+}

@@ -1,0 +1,299 @@
+//! The contract that every scheduler keeps, checked on random studies, and what is special to each.
+
+use proptest::prelude::*;
+use rand::RngExt;
+use search_spaces::settings::SchedulerKind;
+
+use super::{Action, build, rungs::ranking};
+use crate::{
+    samplers::fixtures::{fail, reach, start, stop_early, study},
+    state::{Phase, SearchState, TrialKind, TrialState},
+    streams::{Purpose, stream},
+};
+
+/// A random world: how trials fare is fixed by their number, in which order they finish by `order`.
+#[derive(Debug, Clone)]
+struct World {
+    planned: u32,
+    eta: u32,
+    rungs: usize,
+    recipe_first: bool,
+    seed: u64,
+    failures: f64,
+    stops: f64,
+    /// How many different values there are: few make ties.
+    values: u32,
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    (1..40_u32, 2..5_u32, 1..5_usize, any::<bool>(), any::<u64>(), 0.0..0.6, 0.0..0.3, 2..200_u32).prop_map(
+        |(planned, eta, rungs, recipe_first, seed, failures, stops, values)| World {
+            planned,
+            eta,
+            rungs,
+            recipe_first,
+            seed,
+            failures,
+            stops,
+            values,
+        },
+    )
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    Value(f64),
+    NotFinite,
+    Fails,
+    Stops(f64),
+}
+
+impl World {
+    fn fate(&self, trial: u32, rung: usize) -> Fate {
+        let mut rng = stream(self.seed, trial * 10 + rung as u32, Purpose::DataOrder);
+        let value = f64::from(rng.random_range(0..self.values));
+        let chance: f64 = rng.random();
+        if chance < self.failures / 4.0 {
+            Fate::NotFinite
+        } else if chance < self.failures {
+            Fate::Fails
+        } else if chance < self.failures + self.stops {
+            Fate::Stops(value)
+        } else {
+            Fate::Value(value)
+        }
+    }
+
+    fn kind(&self, number: usize) -> TrialKind {
+        if number == 0 && self.recipe_first { TrialKind::Recipe } else { TrialKind::Search }
+    }
+}
+
+/// Runs the study to its end on `slots` slots and checks the contract on the way. Gives the end state and what each started trial may have learned from.
+fn simulate(kind: SchedulerKind, world: &World, slots: usize, order: u64) -> (SearchState, Vec<u32>) {
+    let scheduler = build(kind);
+    let mut state = study(world.planned, world.eta, world.rungs);
+    let mut rng = stream(order, 0, Purpose::DataOrder);
+    let mut running: Vec<u32> = Vec::new();
+    let mut learned = Vec::new();
+    for _ in 0..10_000 {
+        let free = slots - running.len();
+        assert_eq!(scheduler.decide(&state, 0), []);
+        let actions = scheduler.decide(&state, free);
+        assert!(actions.len() <= free, "{actions:?} for {free}");
+        assert_eq!(actions, scheduler.decide(&state, free), "pure");
+        assert_eq!(scheduler.decide(&state, 1).as_slice(), &actions[..actions.len().min(1)], "in the order they are to be taken");
+        let before = state.clone();
+        for action in actions {
+            match action {
+                Action::Start { learn_from } => {
+                    let number = state.trials.len();
+                    assert!(learn_from as usize <= number);
+                    running.push(number as u32);
+                    learned.push(learn_from);
+                    start(&mut state, world.kind(number), None);
+                }
+                Action::Promote { trial, rung } => {
+                    check_promotion(kind, &before, trial, rung);
+                    let trial = &mut state.trials[trial as usize];
+                    assert_eq!(trial.phase, Phase::Paused { rung: rung - 1 });
+                    trial.phase = Phase::Active { rung };
+                    running.push(trial.number);
+                }
+            }
+        }
+        if running.is_empty() {
+            return (state, learned);
+        }
+        let number = running.swap_remove(rng.random_range(0..running.len()));
+        let Phase::Active { rung } = state.trials[number as usize].phase else { panic!("{number} runs") };
+        match world.fate(number, rung) {
+            Fate::Value(value) => reach(&mut state, number as usize, value),
+            Fate::NotFinite => reach(&mut state, number as usize, f64::INFINITY),
+            Fate::Fails => fail(&mut state, number as usize),
+            Fate::Stops(value) => stop_early(&mut state, number as usize, value),
+        }
+    }
+    panic!("the sweep does not end");
+}
+
+fn check_promotion(kind: SchedulerKind, state: &SearchState, trial: u32, rung: usize) {
+    assert!(rung <= state.ladder.top());
+    assert!(state.trials[trial as usize].values.last().is_some_and(|value| value.is_finite()));
+    if kind != SchedulerKind::Asha || (trial == 0 && state.trials[0].kind == TrialKind::Recipe) {
+        return;
+    }
+    let competitors = || state.trials.iter().filter(|trial| trial.number > 0 || trial.kind == TrialKind::Search);
+    let ranked = ranking(state, competitors(), rung - 1);
+    let places = ranked.len() / state.ladder.eta as usize;
+    let by_rule = ranked.iter().take(places).any(|best| best.number == trial);
+    let nothing_runs = competitors().all(|trial| !matches!(trial.phase, Phase::Active { .. }));
+    let at_the_end = nothing_runs && state.trials.len() == state.planned as usize;
+    assert!(by_rule || at_the_end, "trial {trial} to rung {rung} of {state:?}");
+}
+
+fn check_end(kind: SchedulerKind, state: &SearchState) {
+    assert_eq!(state.trials.len(), state.planned as usize, "planned trials have started");
+    let finite = |trial: &TrialState| trial.values.iter().all(|value| value.is_finite());
+    let full_length = |trial: &&TrialState| trial.values.len() == state.ladder.rungs.len() && finite(trial);
+    let baseline = usize::from(state.trials[0].kind == TrialKind::Recipe);
+    if state.trials[baseline..].iter().any(finite) {
+        let full: Vec<u32> = state.trials[baseline..].iter().filter(full_length).map(|trial| trial.number).collect();
+        assert!(!full.is_empty(), "a competitor is trained in full: {state:?}");
+    }
+    for trial in &state.trials {
+        let runs_in_full = kind == SchedulerKind::None || (trial.number as usize) < baseline;
+        if runs_in_full && finite(trial) {
+            assert_eq!(trial.phase, Phase::Complete, "{trial:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn every_scheduler_keeps_the_contract(world in worlds(), slots in 1..9_usize, order: u64) {
+        for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::None] {
+            let (state, _) = simulate(kind, &world, slots, order);
+            check_end(kind, &state);
+        }
+    }
+
+    #[test]
+    fn an_extended_study_ends_well_too(world in worlds(), more in 1..20_u32) {
+        for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::None] {
+            let scheduler = build(kind);
+            let (mut state, _) = simulate(kind, &world, 2, 1);
+            state.planned += more;
+            prop_assert_eq!(scheduler.decide(&state, 1).len(), 1);
+        }
+    }
+
+    #[test]
+    fn synchronous_decisions_do_not_depend_on_slots(world in worlds(), order: u64) {
+        let (mut one, learned) = simulate(SchedulerKind::SuccessiveHalving, &world, 1, order);
+        for slots in [2, 4, 30] {
+            let (mut many, learned_many) = simulate(SchedulerKind::SuccessiveHalving, &world, slots, order ^ 1);
+            prop_assert_eq!(&learned, &learned_many);
+            for trial in one.trials.iter_mut().chain(&mut many.trials) {
+                // NaN is not equal to itself.
+                trial.values.iter_mut().filter(|value| value.is_nan()).for_each(|value| *value = f64::INFINITY);
+            }
+            prop_assert_eq!(&one.trials, &many.trials);
+        }
+    }
+
+    #[test]
+    fn a_synchronous_sampler_learns_only_from_finished_cohorts(world in worlds(), slots in 1..9_usize) {
+        let (state, learned) = simulate(SchedulerKind::SuccessiveHalving, &world, slots, 3);
+        let firsts: Vec<u32> = (0_u32..).zip(&learned).filter(|(number, from)| number == *from).map(|(number, _)| number).collect();
+        for (number, from) in (0_u32..).zip(&learned) {
+            prop_assert!(*from <= number && firsts.contains(from));
+        }
+        prop_assert_eq!(learned.len(), state.trials.len());
+    }
+}
+
+/// A state from the values at each rung of each trial; all wait where they are.
+fn waiting(planned: u32, rungs: usize, values: &[&[f64]]) -> SearchState {
+    let mut state = study(planned, 3, rungs);
+    for (number, values) in values.iter().enumerate() {
+        start(&mut state, if number == 0 { TrialKind::Recipe } else { TrialKind::Search }, None);
+        for (rung, value) in values.iter().enumerate() {
+            state.trials[number].phase = Phase::Active { rung };
+            if value.is_nan() { fail(&mut state, number) } else { reach(&mut state, number, *value) }
+        }
+    }
+    state
+}
+
+fn promote(trial: u32, rung: usize) -> Action {
+    Action::Promote { trial, rung }
+}
+
+#[test]
+fn asha_promotes_from_the_highest_rung_then_the_baseline_then_starts() {
+    let asha = build(SchedulerKind::Asha);
+    let state = waiting(9, 3, &[&[0.9], &[0.1, 0.3], &[0.2, 0.2], &[0.3, 0.1], &[0.4], &[0.5], &[0.6], &[0.05]]);
+    assert_eq!(asha.decide(&state, 5), [promote(3, 2), promote(7, 1), promote(0, 1), Action::Start { learn_from: 8 }]);
+    assert_eq!(asha.decide(&state, 2), [promote(3, 2), promote(7, 1)]);
+}
+
+#[test]
+fn asha_counts_failed_trials_but_never_promotes_them() {
+    let asha = build(SchedulerKind::Asha);
+    let state = waiting(4, 2, &[&[0.9, 0.9], &[f64::NAN], &[f64::NAN], &[0.5]]);
+    assert_eq!(asha.decide(&state, 2), [promote(3, 1)]);
+    let state = waiting(4, 2, &[&[0.9, 0.9], &[f64::NAN], &[f64::NAN], &[f64::NAN]]);
+    assert_eq!(asha.decide(&state, 2), []);
+}
+
+#[test]
+fn ties_go_to_the_lower_number() {
+    let state = waiting(4, 2, &[&[0.9, 0.9], &[0.5], &[-0.0], &[0.0]]);
+    for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving] {
+        let mut state = state.clone();
+        assert_eq!(build(kind).decide(&state, 9)[0], promote(2, 1));
+        state.trials[2].values[0] = 0.0;
+        state.trials[3].values[0] = -0.0;
+        assert_eq!(build(kind).decide(&state, 9)[0], promote(2, 1));
+    }
+}
+
+#[test]
+fn asha_ends_with_a_searched_config_trained_in_full() {
+    let asha = build(SchedulerKind::Asha);
+    // Two in rung 1 are fewer than eta: by the rule nobody goes on, at the end the better one does.
+    let mut state = waiting(7, 3, &[&[0.1, 0.1, 0.1], &[0.2, 0.9], &[0.3, 0.8], &[0.4], &[0.5], &[0.6], &[0.7]]);
+    assert_eq!(asha.decide(&state, 2), [promote(2, 2)]);
+    // When it fails, the next one.
+    state.trials[2].phase = Phase::Active { rung: 2 };
+    assert_eq!(asha.decide(&state, 1), []);
+    fail(&mut state, 2);
+    assert_eq!(asha.decide(&state, 2), [promote(1, 2)]);
+    state.trials[1].phase = Phase::Active { rung: 2 };
+    reach(&mut state, 1, 0.7);
+    assert_eq!(asha.decide(&state, 2), []);
+}
+
+#[test]
+fn asha_lets_a_trial_that_stopped_itself_keep_its_place_without_a_slot() {
+    let asha = build(SchedulerKind::Asha);
+    let mut state = waiting(7, 2, &[&[0.9, 0.9], &[], &[0.3], &[0.4], &[0.5], &[0.6], &[0.7]]);
+    stop_early(&mut state, 1, 0.1);
+    assert_eq!(asha.decide(&state, 2), [promote(2, 1)]);
+}
+
+#[test]
+fn halving_waits_for_the_whole_cohort() {
+    let halving = build(SchedulerKind::SuccessiveHalving);
+    let values: [&[f64]; 9] = [&[0.9], &[0.6], &[0.72], &[f64::NAN], &[0.70], &[0.72], &[0.55], &[0.74], &[0.69]];
+    let mut state = waiting(20, 3, &values);
+    state.objective.direction = search_spaces::settings::Direction::Maximize;
+    assert_eq!(halving.decide(&state, 4), [Action::Start { learn_from: 0 }, promote(0, 1)]);
+    start(&mut state, TrialKind::Search, None);
+    assert_eq!(halving.decide(&state, 4), [promote(0, 1)]);
+    reach(&mut state, 9, 0.5);
+    assert_eq!(halving.decide(&state, 4), [promote(7, 1), promote(2, 1), promote(5, 1), promote(0, 1)]);
+    for (trial, value) in [(7, 0.79), (2, 0.8), (5, 0.78)] {
+        state.trials[trial].phase = Phase::Active { rung: 1 };
+        reach(&mut state, trial, value);
+    }
+    assert_eq!(halving.decide(&state, 1), [promote(2, 2)]);
+    state.trials[2].phase = Phase::Active { rung: 2 };
+    reach(&mut state, 2, 0.84);
+    assert_eq!(halving.decide(&state, 1), [promote(0, 1)], "the cohort ends with the baseline");
+    for rung in 1..3 {
+        state.trials[0].phase = Phase::Active { rung };
+        reach(&mut state, 0, 0.5);
+    }
+    assert_eq!(halving.decide(&state, 3), [Action::Start { learn_from: 10 }; 3]);
+}
+
+#[test]
+fn a_single_rung_still_gives_several_slots_work() {
+    let state = study(20, 3, 1);
+    assert_eq!(build(SchedulerKind::SuccessiveHalving).decide(&state, 20), [Action::Start { learn_from: 0 }; 8]);
+    assert_eq!(build(SchedulerKind::None).decide(&state, 2), [Action::Start { learn_from: 0 }, Action::Start { learn_from: 1 }]);
+}
