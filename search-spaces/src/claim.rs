@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::{
+    checks::{check_data, check_objective},
     config::Config,
     data::{Location, TextData},
     domain::Assignment,
     ladder::Ladder,
     lower::{At, Lowerer},
     problem::{Problems, ReadError, Source},
-    read::{check_data, check_objective, located, objective, read_source, read_tree, section, text_data, typed},
+    read::{located, objective, read_source, read_tree, section, text_data, typed},
     schema::sweep::CONFIG_FILE,
     settings::Objective,
 };
@@ -92,7 +93,10 @@ impl ConfigFile {
         let mut file = File::create(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&draft, path)
+        fs::rename(&draft, path)?;
+        // The new name is on disk once its folder is.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which model is fine-tuned on which data.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -60,4 +60,14 @@ pub enum Missing {
     Drop,
     /// Put this text in place of a missing text; a missing label is still rejected.
     Fill(String),
+}
+
+impl fmt::Display for Location {
+    /// For messages.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Path(path) => path.display().fmt(f),
+            Location::Asset(name) => write!(f, "the asset {name:?}"),
+        }
+    }
 }

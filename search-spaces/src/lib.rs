@@ -2,6 +2,7 @@
 //!
 //! This crate reads text and does arithmetic; it knows no candle, threads, clocks, or files other than its input.
 
+mod checks;
 pub mod claim;
 pub mod config;
 pub mod data;

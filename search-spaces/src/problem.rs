@@ -1,7 +1,7 @@
 //! Mistakes in a file, with their places.
 
 use std::{
-    fmt::{self, Write as _},
+    fmt,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -148,20 +148,13 @@ fn printable(c: char) -> char {
     }
 }
 
-/// `a`, `b` and `c`, in backquotes.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    let mut text = String::new();
-    for (index, name) in names.iter().enumerate() {
-        let joint = match index {
-            0 => "",
-            _ if index + 1 == names.len() => " and ",
-            _ => ", ",
-        };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{joint}`{name}`");
+/// `a`, `b` and `c`, in backquotes; `joint` is the `and`.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>, joint: &str) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    match names.as_slice() {
+        [first @ .., last] if !first.is_empty() => format!("{} {joint} {last}", first.join(", ")),
+        names => names.concat(),
     }
-    text
 }
 
 /// The name most like `wrong`, if any is like it at all.

@@ -135,6 +135,7 @@ impl Projection<'_> {
         match template {
             Template::Real(value) => config.as_f64().map_or(fixed(false), |x| Some(relative(x, *value))),
             Template::Integer(value) => config.as_f64().map_or(fixed(false), |x| Some(relative(x, *value as f64))),
+            Template::Natural(value) => fixed(config.as_u64() == Some(*value)),
             Template::Bool(value) => fixed(config.as_bool() == Some(*value)),
             Template::None => fixed(config.is_null()),
             Template::Text(text) | Template::Name(text) => (config.as_str() == Some(text)).then_some(0.0),

@@ -63,7 +63,8 @@ pub struct Mention {
 pub(crate) struct Places {
     pub(crate) source: Source,
     pub(crate) spans: BTreeMap<String, Range<usize>>,
-    pub(crate) mentions: Vec<Mention>,
+    /// Field, place and value.
+    pub(crate) mentions: Vec<(String, Range<usize>, f64)>,
 }
 
 /// Why an assignment gives no config.
@@ -120,8 +121,10 @@ impl Space {
     }
 
     /// Every number that the file gives for `field` of the config, in the space and in recipes, in the order of the file.
-    pub fn mentions(&self, field: &str) -> Vec<&Mention> {
-        let mut mentions: Vec<&Mention> = self.places.mentions.iter().filter(|mention| mention.field == field).collect();
+    pub fn mentions(&self, field: &str) -> Vec<Mention> {
+        let here = self.places.mentions.iter().filter(|(name, _, _)| name == field);
+        let mut mentions: Vec<Mention> =
+            here.map(|(name, span, value)| Mention { field: name.clone(), place: self.places.source.place(span), value: *value }).collect();
         mentions.sort_by_key(|mention| mention.place.span.start);
         mentions
     }

@@ -17,6 +17,8 @@ use crate::{
 pub enum Template {
     Real(f64),
     Integer(i64),
+    /// A seed.
+    Natural(u64),
     Bool(bool),
     Text(String),
     /// Of an `Option`.
@@ -54,6 +56,7 @@ impl Template {
         Ok(match self {
             Template::Real(value) => real(*value),
             Template::Integer(value) => Json::from(*value),
+            Template::Natural(value) => Json::from(*value),
             Template::Bool(value) => Json::Bool(*value),
             Template::Text(text) | Template::Name(text) => Json::String(text.clone()),
             Template::None => Json::Null,
@@ -122,6 +125,7 @@ impl Template {
         match self {
             Template::Real(value) => format!("{value:?}"),
             Template::Integer(value) => value.to_string(),
+            Template::Natural(value) => value.to_string(),
             Template::Bool(value) => value.to_string(),
             Template::Text(text) => format!("{text:?}"),
             Template::None => "None".to_string(),

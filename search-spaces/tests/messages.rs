@@ -81,7 +81,7 @@ fn ten_mistakes_at_once() {
        |                                    ^^
        = help: leave it out, or give weights: `Weighted([(2, ...), (1, ...)])`
 
-    bbc.ron:12:60: `learning_rate` must be above 0, not 0
+    bbc.ron:12:60: `learning_rate` must be above 0, not 0.0
        |
     12 |         optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
        |                                                            ^^^
@@ -159,6 +159,118 @@ fn syntax_errors_have_places() {
 }
 
 #[test]
+fn wrong_kinds_of_values() {
+    let with = |field: &str| problems(&format!("Sweep(model: Asset(\"m\"), data: Text(files: One(Asset(\"d\"))),\n{field}, space: ())"));
+    insta::assert_snapshot!(with("objective: Maximize(\"accuracy\")"), @r#"
+    bbc.ron:2:21: `objective` is one of `Accuracy`, `MacroF1`, `Matthews` or `Loss`, not the string "accuracy"
+      |
+    2 | objective: Maximize("accuracy"), space: ())
+      |                     ^^^^^^^^^^
+      = help: write `Accuracy`, without quotes
+    "#);
+    insta::assert_snapshot!(with("settings: (seed: -1)"), @r"
+    bbc.ron:2:18: `seed` must be from 0 to 18446744073709551615, not -1
+      |
+    2 | settings: (seed: -1), space: ())
+      |                  ^^
+    ");
+    insta::assert_snapshot!(with("settings: (scheduler: Hyperband)"), @r"
+    bbc.ron:2:23: `Hyperband` is not a scheduler
+      |
+    2 | settings: (scheduler: Hyperband), space: ())
+      |                       ^^^^^^^^^
+      = help: it may be `Asha`, `SuccessiveHalving` or `None`
+    ");
+    insta::assert_snapshot!(with("settings: (r_min: 0.5)"), @r"
+    bbc.ron:2:19: `r_min` is one of `Epochs`, `Examples` or `Share`, not the number 0.5
+      |
+    2 | settings: (r_min: 0.5), space: ())
+      |                   ^^^
+    ");
+    insta::assert_snapshot!(with("settings: (r_min: Epochs(5.0))"), @r"
+    bbc.ron:2:19: the first rung, 5 epochs, lies beyond the horizon of 3 epochs
+      |
+    2 | settings: (r_min: Epochs(5.0)), space: ())
+      |                   ^^^^^^^^^^^
+      = help: give a smaller r_min, such as Epochs(0.5), or more epochs
+    ");
+    insta::assert_snapshot!(with("settings: (eta: Choice([2, 3]))"), @r"
+    bbc.ron:2:17: `Choice` leaves a value to the search, but a setting has every value fixed
+      |
+    2 | settings: (eta: Choice([2, 3])), space: ())
+      |                 ^^^^^^^^^^^^^^
+    ");
+    insta::assert_snapshot!(with("settings: (eta: 3, eta: 4)"), @r"
+    bbc.ron:2:20: `eta` is given twice
+      |
+    2 | settings: (eta: 3, eta: 4), space: ())
+      |                    ^^^
+      = help: leave one of them out
+    ");
+    insta::assert_snapshot!(with("settings: [1, 2]"), @r"
+    bbc.ron:2:11: `settings` must be fields in parentheses, such as (trials: ..., budget: ...), not a list
+      |
+    2 | settings: [1, 2], space: ())
+      |           ^^^^^^
+    ");
+    insta::assert_snapshot!(with("recipes: [Recipe(name: \"a\", config: ()), Recipe(name: \"a\", config: (unfreeze: LastBlocks(2)))]"), @r#"
+    bbc.ron:2:55: there are two recipes called "a"
+      |
+    2 | recipes: [Recipe(name: "a", config: ()), Recipe(name: "a", config: (unfreeze: LastBlocks(2)))], space: ())
+      |                                                       ^^^
+      = help: give it another name
+
+    bbc.ron:2:79: `LastBlocks` takes named fields in parentheses
+      |
+    2 | recipes: [Recipe(name: "a", config: ()), Recipe(name: "a", config: (unfreeze: LastBlocks(2)))], space: ())
+      |                                                                               ^^^^^^^^^^^^^
+      = help: write `LastBlocks(k: ...)`
+    "#);
+}
+
+#[test]
+fn data_that_does_not_fit_together() {
+    let data = |data: &str| problems(&format!("Sweep(model: Asset(\"m\"), data: Text({data}), space: ())"));
+    insta::assert_snapshot!(data("text: \"a\""), @r#"
+    bbc.ron:1:32: `Text` lacks the field `files`
+      |
+    1 | Sweep(model: Asset("m"), data: Text(text: "a"), space: ())
+      |                                ^^^^
+      = help: add `files: ...`, one of `One` or `Splits`
+    "#);
+    insta::assert_snapshot!(data("files: One(Asset(\"d\")), columns: [\"title\", \"labels\"]"), @r#"
+    bbc.ron:1:32: `columns` has no column "text"
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), columns: ["title", "labels"]), space: ())
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    bbc.ron:1:32: `columns` has no column "label"
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), columns: ["title", "labels"]), space: ())
+      |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: did you mean "labels"?
+    "#);
+    insta::assert_snapshot!(data("files: One(Asset(\"d\")), text: Pair(\"a\", \"a\"), label: \"a\""), @r#"
+    bbc.ron:1:67: both texts of the pair are the column "a"
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), text: Pair("a", "a"), label: "a"), space: ())
+      |                                                                   ^^^^^^^^^^^^^^
+
+    bbc.ron:1:90: the label is the column "a", which is also the text
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), text: Pair("a", "a"), label: "a"), space: ())
+      |                                                                                          ^^^
+    "#);
+    insta::assert_snapshot!(data("files: One(Asset(\"d\")), split: (validation: 0.0)"), @r#"
+    bbc.ron:1:81: without a validation split there is nothing to compare configs by
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), split: (validation: 0.0)), space: ())
+      |                                                                                 ^^^
+      = help: give `validation` a share above 0, or a file: Splits(train: ..., validation: ...)
+    "#);
+}
+
+#[test]
 fn misused_domains() {
     insta::assert_snapshot!(in_space("epochs: Uniform(1.0, 3.0)"), @r#"
     bbc.ron:1:78: `epochs` is a whole number, but `Uniform` draws fractions
@@ -175,7 +287,7 @@ fn misused_domains() {
       = help: write 2, without a point
     "#);
     insta::assert_snapshot!(in_space("optimizer: Uniform(1.0, 3.0)"), @r#"
-    bbc.ron:1:81: `Uniform` is a range of numbers, but `optimizer` is one of `Sgd`, `Adam`, `AdamW` and `RmsProp`
+    bbc.ron:1:81: `Uniform` is a range of numbers, but `optimizer` is one of `Sgd`, `Adam`, `AdamW` or `RmsProp`
       |
     1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (optimizer: Uniform(1.0, 3.0)))
       |                                                                                 ^^^^^^^^^^^^^^^^^
@@ -210,17 +322,17 @@ fn misused_domains() {
       = help: write `Uniform(low, high)`
     "#);
     insta::assert_snapshot!(in_space("warmup: Uniform(0.1, 1.0)"), @r#"
-    bbc.ron:1:91: `warmup` must be at least 0 and below 1, not 1
+    bbc.ron:1:91: `warmup` must be at least 0 and below 1, not 1.0
       |
     1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Uniform(0.1, 1.0)))
       |                                                                                           ^^^
     "#);
     insta::assert_snapshot!(in_space("warmup: Stepped(0.0, 0.2, 0.3)"), @r#"
-    bbc.ron:1:78: a step of 0.3 does not divide the range from 0 to 0.2
+    bbc.ron:1:78: a step of 0.3 does not fit into the range from 0 to 0.2
       |
     1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), space: (warmup: Stepped(0.0, 0.2, 0.3)))
       |                                                                              ^^^^^^^^^^^^^^^^^^^^^^
-      = help: give a step above 0 and at most the range's width
+      = help: give a step above 0, at most the range's width and at least a millionth of it
     "#);
     insta::assert_snapshot!(in_space("optimizer: Sgd(learning_rate: 0.1, nesterov: Choice([true, false]))"), @r#"
     bbc.ron:1:115: Nesterov momentum needs momentum, which can be 0 here

@@ -8,6 +8,9 @@ use crate::{
     tree::{Node, Shape},
 };
 
+/// Nobody weighs more options than this.
+const MAX_OPTIONS: usize = 500;
+
 impl Lowerer<'_> {
     /// Reads `node`, a choice, as the options of a value of `kind`. A choice of one option is that option.
     pub(super) fn choice(&mut self, node: &Node, kind: &'static Kind, at: &At) -> Option<Template> {
@@ -69,6 +72,11 @@ impl Lowerer<'_> {
         };
         if list.is_empty() {
             self.report(&node.span, "there is nothing to choose from", "list the options between the brackets".to_string());
+            return None;
+        }
+        if list.len() > MAX_OPTIONS {
+            let message = format!("{} options are more than the {MAX_OPTIONS} that a choice may have", list.len());
+            self.report(&node.span, message, "give a range, such as `Stepped(low, high, step)`".to_string());
             return None;
         }
         let mut options = Vec::with_capacity(list.len());

@@ -1,18 +1,24 @@
 //! From the tree of a file to templates, by the schema. Every mistake is noted and reading goes on.
 
 mod choice;
+mod fields;
 mod range;
+mod variant;
 
 use std::{collections::BTreeMap, ops::Range};
+
+pub(crate) use fields::default;
 
 use crate::{
     domain::{Condition, Parameter},
     problem::{Problem, Source, listed, nearest},
-    schema::{Enum, Field, Kind, Payload, Variant},
-    space::Mention,
+    schema::Kind,
     template::Template,
-    tree::{self, Node, Shape},
+    tree::{Node, Shape},
 };
+
+/// A file full of mistakes is not worth more lines than these.
+const MAX_PROBLEMS: usize = 200;
 
 /// The domains by name.
 const DOMAINS: [&str; 7] = ["Uniform", "LogUniform", "Stepped", "Int", "LogInt", "Choice", "Weighted"];
@@ -24,7 +30,8 @@ pub(crate) struct Lowerer<'s> {
     pub(crate) parameters: Vec<Parameter>,
     /// Where the value of each path stands.
     pub(crate) places: BTreeMap<String, Range<usize>>,
-    pub(crate) mentions: Vec<Mention>,
+    /// Numbers of the config: field, place and value.
+    pub(crate) mentions: Vec<(String, Range<usize>, f64)>,
     /// Whether values may be left to the search, here; and if not, what is being read.
     pub(crate) free: Result<(), &'static str>,
     /// What fields of the config are when left out, other than their defaults. By path.
@@ -100,8 +107,10 @@ impl<'s> Lowerer<'s> {
     }
 
     pub(crate) fn report(&mut self, span: &Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) {
-        let problem = self.source.problem(span, message, hint.into());
-        self.problems.push(problem);
+        if self.problems.len() < MAX_PROBLEMS {
+            let problem = self.source.problem(span, message, hint.into());
+            self.problems.push(problem);
+        }
     }
 
     /// Reads `node` as a value of `kind`; `None` after a mistake, which is noted.
@@ -128,6 +137,13 @@ impl<'s> Lowerer<'s> {
                 };
                 self.mention(node, value as f64, at);
                 Some(Template::Integer(value))
+            }
+            (Kind::Seed, Shape::Integer(value)) => {
+                let seed = u64::try_from(*value).ok();
+                if seed.is_none() {
+                    self.report(&node.span, format!("{} must be from 0 to {}, not {value}", here(at), u64::MAX), None);
+                }
+                seed.map(Template::Natural)
             }
             (Kind::Bool, Shape::Bool(value)) => Some(Template::Bool(*value)),
             (Kind::Text, Shape::Text(text)) if text.trim().is_empty() => {
@@ -172,148 +188,17 @@ impl<'s> Lowerer<'s> {
     }
 
     fn mention(&mut self, node: &Node, value: f64, at: &At) {
-        self.mentions.push(Mention { field: at.field.clone(), place: self.source.place(&node.span), value });
+        self.mentions.push((at.field.clone(), node.span.clone(), value));
     }
 
     fn out_of_bounds(&mut self, span: &Range<usize>, value: &str, kind: &Kind, at: &At) {
         let bounds = match kind {
+            Kind::Real(_) if matches!(value, "inf" | "-inf" | "NaN") => "a finite number".to_string(),
             Kind::Real(bounds) => bounds.words.to_string(),
             Kind::Integer { low, high } => format!("from {low} to {high}"),
             _ => return,
         };
         self.report(span, format!("{} must be {bounds}, not {value}", here(at)), None);
-    }
-
-    fn variant(&mut self, node: &Node, kind: &'static Enum, at: &At) -> Option<Template> {
-        let name = match &node.shape {
-            Shape::None => Some("None"),
-            _ => node.name(),
-        };
-        if let Some(variant) = name.and_then(|name| kind.variant(name)) {
-            return self.payload(node, variant, at);
-        }
-        if let Some((name, inner)) = kind.bare.filter(|(_, inner)| fits(node, inner)) {
-            return Some(Template::Variant(name.to_string(), Box::new(self.lower(node, inner, at)?)));
-        }
-        let names = || kind.variants.iter().map(|variant| variant.name);
-        let Some(name) = name else {
-            let given = kind.bare.map(|(_, inner)| format!("{}, or ", expected(inner))).unwrap_or_default();
-            let message = format!("{} is {given}one of {}, not {node}", here(at), listed(names()));
-            self.report(&node.span, message, None);
-            return None;
-        };
-        let similar = nearest(name, names().chain(DOMAINS));
-        let hint = match similar {
-            Some(similar) => format!("did you mean `{similar}`?"),
-            None => format!("it may be {}", listed(names())),
-        };
-        let span = node.span.start..node.span.start + name.len();
-        self.report(&span, format!("`{name}` is not {}", kind.what), hint);
-        None
-    }
-
-    fn payload(&mut self, node: &Node, variant: &'static Variant, at: &At) -> Option<Template> {
-        let name = variant.name;
-        let wrap = |payload: Template| Template::Variant(name.to_string(), Box::new(payload));
-        match (&variant.payload, &node.shape) {
-            (Payload::Unit, Shape::Name(_) | Shape::None) => Some(Template::Name(name.to_string())),
-            (Payload::Unit, Shape::Tuple(_, items)) if items.is_empty() => Some(Template::Name(name.to_string())),
-            (Payload::Newtype(Kind::Struct(inner)), Shape::Struct(..)) => {
-                self.fields(node, inner.name, inner.fields, &at.nameless()).map(wrap)
-            }
-            (Payload::Newtype(kind), Shape::Tuple(_, items)) if items.len() == 1 => self.lower(&items[0], kind, at).map(wrap),
-            (Payload::Tuple(kinds), Shape::Tuple(_, items)) if items.len() == kinds.len() => {
-                let items: Vec<Option<Template>> = items.iter().zip(*kinds).map(|(item, kind)| self.lower(item, kind, at)).collect();
-                items.into_iter().collect::<Option<_>>().map(|items| wrap(Template::List(items)))
-            }
-            (Payload::Struct(fields), Shape::Struct(..) | Shape::Name(_)) => {
-                let inside = at.variant(name);
-                let record = self.fields(node, name, fields, &inside)?;
-                self.check_variant(node, name, &record, &inside).then(|| wrap(record))
-            }
-            (Payload::Struct(fields), Shape::Tuple(_, items)) if items.is_empty() => {
-                let inside = at.variant(name);
-                self.fields(node, name, fields, &inside).map(wrap)
-            }
-            (payload, _) => {
-                let (takes, example) = match payload {
-                    Payload::Unit => ("nothing in parentheses".to_string(), name.to_string()),
-                    Payload::Newtype(kind) => (expected(kind), format!("{name}(...)")),
-                    Payload::Tuple(kinds) => (format!("{} values in parentheses", kinds.len()), format!("{name}(..., ...)")),
-                    Payload::Struct(fields) => {
-                        let fields: Vec<String> = fields.iter().map(|field| format!("{}: ...", field.name)).collect();
-                        ("named fields in parentheses".to_string(), format!("{name}({})", fields.join(", ")))
-                    }
-                };
-                self.report(&node.span, format!("`{name}` takes {takes}"), format!("write `{example}`"));
-                None
-            }
-        }
-    }
-
-    /// Rules that tie fields of one variant together.
-    fn check_variant(&mut self, node: &Node, name: &str, record: &Template, at: &At) -> bool {
-        let extremes = |field: &str| record.field(field).map(|value| value.extremes(&self.parameters)).unwrap_or_default();
-        if name == "Sgd" && extremes("nesterov").contains(&Template::Bool(true)) && extremes("momentum").contains(&Template::Real(0.0)) {
-            let span = self.places.get(&join(&at.path, "nesterov")).unwrap_or(&node.span).clone();
-            let hint = "give a momentum above 0, such as `momentum: 0.9`".to_string();
-            self.report(&span, "Nesterov momentum needs momentum, which can be 0 here", hint);
-            return false;
-        }
-        true
-    }
-
-    /// Reads the fields of a struct or struct variant, whatever stands in front of its parentheses.
-    fn fields(&mut self, node: &Node, owner: &str, fields: &'static [Field], at: &At) -> Option<Template> {
-        let given = self.match_fields(node, owner, fields);
-        let mut record = Vec::with_capacity(fields.len());
-        for (field, given) in fields.iter().zip(&given) {
-            let at = at.child(field.name);
-            let value = match given {
-                Some(node) => self.lower(node, field.kind, &at),
-                None => match self.left_out.get(&at.path) {
-                    Some(value) => Some(value.clone()),
-                    None => field.default.map(|text| default(text, field.kind)),
-                },
-            };
-            record.push(value.map(|value| (field.name.to_string(), value)));
-        }
-        record.into_iter().collect::<Option<_>>().map(Template::Record)
-    }
-
-    /// The given value of each field of a struct, in the order of `fields`. Notes those unknown, doubled and missing.
-    pub(crate) fn match_fields<'n>(&mut self, node: &'n Node, owner: &str, fields: &'static [Field]) -> Vec<Option<&'n Node>> {
-        let mut matched: Vec<Option<&Node>> = vec![None; fields.len()];
-        let given: &[tree::Field] = match &node.shape {
-            Shape::Struct(_, given) => given,
-            Shape::Tuple(_, items) if !items.is_empty() => {
-                let fields: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                self.report(&node.span, format!("`{owner}` takes named fields"), format!("its fields are {}", listed(fields)));
-                return matched;
-            }
-            _ => &[],
-        };
-        for field in given {
-            let Some(index) = fields.iter().position(|known| known.name == field.name) else {
-                let names = || fields.iter().map(|field| field.name);
-                let hint = match nearest(&field.name, names()) {
-                    Some(similar) => format!("did you mean `{similar}`?"),
-                    None => format!("its fields are {}", listed(names())),
-                };
-                self.report(&field.span, format!("`{owner}` has no field `{}`", field.name), hint);
-                continue;
-            };
-            if matched[index].is_some() {
-                self.report(&field.span, format!("`{}` is given twice", field.name), "leave one of them out".to_string());
-            }
-            matched[index] = Some(&field.value);
-        }
-        for (field, _) in fields.iter().zip(&matched).filter(|(field, given)| given.is_none() && field.default.is_none()) {
-            let end = node.name().map_or(node.span.start + 1, |name| node.span.start + name.len());
-            let hint = format!("add `{}: ...`, {}", field.name, expected(field.kind));
-            self.report(&(node.span.start..end.min(node.span.end)), format!("`{owner}` lacks the field `{}`", field.name), hint);
-        }
-        matched
     }
 
     fn mismatch(&mut self, node: &Node, kind: &'static Kind, at: &At) {
@@ -324,24 +209,6 @@ impl<'s> Lowerer<'s> {
             _ => node.name().and_then(|name| nearest(name, DOMAINS)).map(|name| format!("did you mean `{name}`?")),
         };
         self.report(&node.span, format!("{} must be {}, not {node}", here(at), expected(kind)), hint);
-    }
-}
-
-/// What is left out is. Defaults are part of the schema, and a test reads them all.
-pub(crate) fn default(text: &str, kind: &'static Kind) -> Template {
-    let source = Source { file: "default".into(), text: text.to_string() };
-    let mut lowerer = Lowerer::new(&source);
-    let node = tree::parse(text).expect("a default is RON");
-    lowerer.lower(&node, kind, &At::default()).expect("a default fits its kind")
-}
-
-/// Whether `node` has the form of a value of `kind`, right or wrong.
-fn fits(node: &Node, kind: &Kind) -> bool {
-    match (kind, &node.shape) {
-        (Kind::Real(_) | Kind::Integer { .. }, Shape::Integer(_) | Shape::Real(_)) | (Kind::Text, Shape::Text(_)) => true,
-        (Kind::Struct(kind), Shape::Struct(name, _)) => name.as_deref().is_none_or(|name| name == kind.name),
-        (Kind::Struct(_), Shape::Tuple(None, items)) => items.is_empty(),
-        _ => false,
     }
 }
 
@@ -356,7 +223,7 @@ fn here(at: &At) -> String {
 fn expected(kind: &Kind) -> String {
     match kind {
         Kind::Real(_) => "a number".to_string(),
-        Kind::Integer { .. } => "a whole number".to_string(),
+        Kind::Integer { .. } | Kind::Seed => "a whole number".to_string(),
         Kind::Bool => "`true` or `false`".to_string(),
         Kind::Text => "a string".to_string(),
         Kind::Duration => "a duration such as \"8h\" or \"1h30m\"".to_string(),
@@ -366,6 +233,6 @@ fn expected(kind: &Kind) -> String {
             let fields: Vec<String> = kind.fields.iter().take(2).map(|field| format!("{}: ...", field.name)).collect();
             format!("fields in parentheses, such as ({})", fields.join(", "))
         }
-        Kind::Enum(kind) => format!("one of {}", listed(kind.variants.iter().map(|variant| variant.name))),
+        Kind::Enum(kind) => format!("one of {}", listed(kind.variants.iter().map(|variant| variant.name), "or")),
     }
 }

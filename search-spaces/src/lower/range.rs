@@ -111,8 +111,12 @@ impl Lowerer<'_> {
                 let what = if whole { "a whole number" } else { "a finite number" };
                 self.report(&argument.span, format!("`{name}` takes {what} here, not {argument}"), None);
             } else if !allowed {
-                let value = bound.map(|bound| format!("{:?}", bound.real())).unwrap_or_default();
-                self.out_of_bounds(&argument.span, value.trim_end_matches(".0"), kind, at);
+                let value = match bound {
+                    Some(Bound::Integer(value)) => value.to_string(),
+                    Some(Bound::Real(value)) => format!("{value:?}"),
+                    None => String::new(),
+                };
+                self.out_of_bounds(&argument.span, &value, kind, at);
             }
             bounds.push(bound.filter(|_| allowed));
         }
@@ -143,8 +147,9 @@ impl Lowerer<'_> {
         if let Some(step) = step
             && !(step > 0.0 && step <= high - low && (high - low) / step <= MAX_STEPS)
         {
-            let message = format!("a step of {} does not divide the range from {} to {}", show(step), show(low), show(high));
-            self.report(&node.span, message, "give a step above 0 and at most the range's width".to_string());
+            let message = format!("a step of {} does not fit into the range from {} to {}", show(step), show(low), show(high));
+            let hint = "give a step above 0, at most the range's width and at least a millionth of it".to_string();
+            self.report(&node.span, message, hint);
             return None;
         }
         Some(match (name, bounds) {

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
         low: i64,
         high: i64,
     },
+    /// From 0 to 2^64 - 1.
+    Seed,
     Bool,
     /// A text that is not empty.
     Text,
@@ -128,6 +130,51 @@ pub(crate) static AT_LEAST_ONE: Kind = real(1.0, false, f64::INFINITY, true, "at
 pub(crate) static COUNT: Kind = integer(1, 1_000_000_000);
 pub(crate) static COUNT_OR_ZERO: Kind = integer(0, 1_000_000_000);
 pub(crate) static SMALL_COUNT: Kind = integer(1, 1_000_000);
-pub(crate) static SEED: Kind = integer(0, i64::MAX);
+pub(crate) static SEED: Kind = Kind::Seed;
 pub(crate) static BOOL: Kind = Kind::Bool;
 pub(crate) static TEXT: Kind = Kind::Text;
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, Kind, Payload, sweep};
+    use crate::lower::default;
+
+    fn visit(kind: &'static Kind, seen: &mut usize) {
+        match kind {
+            Kind::List(inner) | Kind::Option(inner) => visit(inner, seen),
+            Kind::Struct(kind) => visit_fields(kind.fields, seen),
+            Kind::Enum(kind) => {
+                if let Some((_, inner)) = kind.bare {
+                    visit(inner, seen);
+                }
+                for variant in kind.variants {
+                    match variant.payload {
+                        Payload::Unit => {}
+                        Payload::Newtype(inner) => visit(inner, seen),
+                        Payload::Tuple(kinds) => kinds.iter().for_each(|kind| visit(kind, seen)),
+                        Payload::Struct(fields) => visit_fields(fields, seen),
+                    }
+                }
+            }
+            Kind::Real(_) | Kind::Integer { .. } | Kind::Seed | Kind::Bool | Kind::Text | Kind::Duration => {}
+        }
+    }
+
+    fn visit_fields(fields: &'static [Field], seen: &mut usize) {
+        for field in fields {
+            if let Some(text) = field.default {
+                default(text, field.kind);
+                *seen += 1;
+            }
+            visit(field.kind, seen);
+        }
+    }
+
+    #[test]
+    fn every_default_fits_its_kind() {
+        let mut seen = 0;
+        visit_fields(sweep::SWEEP.fields, &mut seen);
+        visit_fields(sweep::CONFIG_FILE.fields, &mut seen);
+        assert!(seen > 80, "{seen}");
+    }
+}

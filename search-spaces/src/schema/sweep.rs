@@ -125,7 +125,7 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("trials", &SMALL_COUNT, "32"),
         field("budget", &Kind::Option(&Kind::Duration), "None"),
         field("eta", &integer(2, 1000), "3"),
-        field("r_min", &RESOURCE, "Share(0.1)"),
+        field("r_min", &RESOURCE, "Share(0.1111111111111111)"),
         field("seed", &SEED, "0"),
         field("sampler", &SAMPLER, "Tpe"),
         field("scheduler", &SCHEDULER, "Asha"),

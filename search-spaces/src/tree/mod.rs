@@ -3,6 +3,8 @@
 //! The `ron` crate does all of the syntax. A node's children are read as `&RawValue`, which borrow from the text, so that their offset
 //! in it is their place.
 
+mod key;
+
 use std::{fmt, ops::Range};
 
 use ron::value::RawValue;
@@ -10,6 +12,8 @@ use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+
+use key::Key;
 
 /// Files come from strangers: nothing of use is longer.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
@@ -259,78 +263,5 @@ impl<'de> Visitor<'de> for NodeVisitor {
             fields.push((name, map.next_value::<&RawValue>()?.get_ron()));
         }
         Ok(Raw::Fields(fields))
-    }
-}
-
-/// The name of a field, borrowed from the text; `None` for what is no name.
-struct Key<'a>(Option<&'a str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KeyVisitor)
-    }
-}
-
-struct KeyVisitor;
-
-impl<'de> Visitor<'de> for KeyVisitor {
-    type Value = Key<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field's name")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, name: &'de str) -> Result<Key<'de>, E> {
-        Ok(Key(Some(name)))
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_char<E: de::Error>(self, _: char) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key<'de>, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Key(None))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Key<'de>, E> {
-        Ok(Key(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Key<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Key(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Key<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Key(None))
     }
 }
