@@ -1,6 +1,6 @@
 //! Finds the next segment for a free slot: what waits, what the scheduler wants, what the sampler proposes.
 
-use search_spaces::{config::Config, domain::Assignment};
+use search_spaces::space::Space;
 
 use crate::{
     events::{Event, Logged, TrialAdded},
@@ -30,15 +30,11 @@ pub(crate) enum Work {
     Finished,
 }
 
-/// The config at a place of the space.
-pub type Configure = dyn Fn(&Assignment) -> Result<Config, String> + Send;
-
 pub(crate) struct Dispatcher {
     pub store: Box<dyn Store>,
     pub folder: StudyFolder,
     pub scheduler: Box<dyn Scheduler>,
     pub sampler: Box<dyn Sampler>,
-    pub configure: Box<Configure>,
     pub clock: fn() -> i64,
     /// This worker's name.
     pub worker: String,
@@ -118,7 +114,7 @@ impl Dispatcher {
             None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
         };
         let spec = &study(&mut *self.store)?.spec;
-        let trial = propose(&spec.space, pending, &snapshot, &*self.sampler, &*self.configure)?;
+        let trial = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
         let mut claimed = None;
         let worker = &self.worker;
         self.store.commit((self.clock)(), &mut |state| {
@@ -189,11 +185,10 @@ fn claim(state: &StudyState, trial: u32, rung: usize, worker: &str, slot: &str) 
 /// The trial that `pending` stands for: the recipe of that number, or what the sampler proposes. `None`: the space is exhausted. The same
 /// arguments give the same trial.
 pub(crate) fn propose(
-    space: &search_spaces::space::Space,
+    space: &Space,
     pending: &PendingStart,
     snapshot: &SearchState,
     sampler: &dyn Sampler,
-    configure: &Configure,
 ) -> Result<Option<TrialAdded>, WorkerError> {
     let PendingStart { number, learn_from, upto_seq: snapshot_seq, .. } = *pending;
     if let Some(recipe) = space.recipes.get(number as usize) {
@@ -203,7 +198,7 @@ pub(crate) fn propose(
     }
     let mut rng = stream(space.settings.seed, number, Purpose::Sampler);
     let Some(assignment) = sampler.propose(&space.parameters, &snapshot.masked(learn_from), &mut rng) else { return Ok(None) };
-    let config = configure(&assignment).map_err(|why| WorkerError::Config { trial: number, why })?;
+    let config = space.config(&assignment).map_err(|source| WorkerError::Config { trial: number, source })?;
     let assignment = Some(assignment);
     Ok(Some(TrialAdded { number, kind: TrialKind::Search, config, assignment, recipe: None, learn_from, snapshot_seq }))
 }

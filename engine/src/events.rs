@@ -1,6 +1,6 @@
 //! The events of a study: its only truth, from which everything else is folded.
 
-use search_spaces::{config::Config, domain::Assignment};
+use search_spaces::{config::Config, domain::Assignment, settings::Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,11 +26,8 @@ pub struct Logged {
 pub enum Event {
     /// Always the first event, and only the first.
     Created(Box<StudySpec>),
-    /// More is wanted: both are the new totals.
-    Extended {
-        trials: u32,
-        budget_seconds: Option<u64>,
-    },
+    /// This run's settings take the place of the earlier ones: more trials or budget, other devices.
+    SettingsChanged(Box<Settings>),
     /// A worker joined. Time counts as active while at least one worker is there.
     WorkerStarted(WorkerInfo),
     /// It left in order; it had no claims left.
@@ -128,7 +125,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::Created(_) => "created",
-            Event::Extended { .. } => "extended",
+            Event::SettingsChanged(_) => "settings_changed",
             Event::WorkerStarted(_) => "worker_started",
             Event::WorkerEnded { .. } => "worker_ended",
             Event::WorkersLost { .. } => "workers_lost",

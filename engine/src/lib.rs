@@ -8,7 +8,9 @@ mod dispatcher;
 pub mod events;
 mod executor;
 mod numbers;
+pub mod progress;
 pub mod record;
+pub mod replay;
 pub mod runner;
 pub mod samplers;
 pub mod schedulers;
@@ -18,6 +20,9 @@ pub mod state;
 pub mod store;
 pub mod streams;
 pub mod study;
+pub mod supervisor;
+#[cfg(test)]
+mod sweep_tests;
+#[cfg(test)]
+mod testing;
 pub mod worker;
-
-pub use dispatcher::Configure;

@@ -1,8 +1,16 @@
 //! A whole study as reports read it.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use search_spaces::space::Space;
 
-use crate::{runner::Evaluation, state::SearchState};
+use crate::{
+    events::{Event, Logged},
+    runner::Evaluation,
+    state::SearchState,
+    store::{Store, StoreError, StudyFolder},
+    study::{Claim, Refused, StudyState},
+};
 
 /// Everything a report may draw, read from the store in one go.
 #[derive(Debug, Clone)]
@@ -33,7 +41,7 @@ pub struct TrialRecord {
     /// The step whose weights have the trial's last value.
     pub best_step: Option<u64>,
     /// Validation predictions in the study's `artefacts/`.
-    pub predictions: Option<std::path::PathBuf>,
+    pub predictions: Option<PathBuf>,
     pub stopped_early: bool,
 }
 
@@ -74,4 +82,107 @@ pub struct EvaluationRecord {
     /// Milliseconds since 1970.
     pub at: i64,
     pub evaluation: Evaluation,
+}
+
+impl StudyRecord {
+    /// Reads the study in `store`, which lies in `folder`.
+    pub fn read(store: &mut dyn Store, folder: &StudyFolder) -> Result<StudyRecord, StoreError> {
+        let events = store.events(0)?;
+        let Some((first, rest)) = events.split_first() else {
+            return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
+        };
+        let mut reading =
+            Reading { state: StudyState::begin(first)?, last_at: first.at, lost_at: None, segments: Vec::new(), open: BTreeMap::new() };
+        let mut evaluations = Vec::new();
+        for logged in rest {
+            reading.take(logged)?;
+            if let Event::Evaluated { trial, evaluation, .. } = &logged.event {
+                evaluations.push(EvaluationRecord { trial: *trial, at: logged.at, evaluation: (**evaluation).clone() });
+            }
+        }
+        let Reading { state, mut segments, open, .. } = reading;
+        for (trial, index) in open {
+            segments[index].steps_trained = state.trials[trial as usize].claim.as_ref().map_or(0, steps);
+        }
+        let trials = state.trials.iter().map(|trial| {
+            let last = trial.completed.last().map(|(_, _, completed)| completed);
+            TrialRecord {
+                recipe: trial.recipe.clone(),
+                cause: trial.cause.clone(),
+                best_step: last.map(|c| c.step),
+                predictions: trial.completed.iter().rev().find_map(|(_, _, c)| c.predictions.as_ref()).map(|path| folder.absolute(path)),
+                stopped_early: last.is_some_and(|c| c.stopped_early),
+            }
+        });
+        Ok(StudyRecord {
+            name: folder.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            created_at: state.created_at,
+            space_hash: state.spec.space_hash.clone(),
+            trials: trials.collect(),
+            segments,
+            evaluations,
+            examples_per_epoch: state.spec.examples_per_epoch,
+            space: state.spec.space,
+            state: state.search,
+        })
+    }
+}
+
+/// Segments while the events go by.
+struct Reading {
+    state: StudyState,
+    last_at: i64,
+    /// When the workers lost at this event time had last been heard of.
+    lost_at: Option<(i64, i64)>,
+    segments: Vec<SegmentRecord>,
+    /// By trial, the index of the segment that runs.
+    open: BTreeMap<u32, usize>,
+}
+
+impl Reading {
+    fn take(&mut self, logged: &Logged) -> Result<(), StoreError> {
+        let at = logged.at;
+        match &logged.event {
+            Event::WorkersLost { .. } => self.lost_at = Some((at, self.last_at)),
+            Event::SegmentClaimed { trial, rung, slot, .. } => {
+                self.open.insert(*trial, self.segments.len());
+                self.segments.push(SegmentRecord {
+                    trial: *trial,
+                    rung: *rung,
+                    slot: slot.clone(),
+                    started_at: at,
+                    ended_at: None,
+                    end: None,
+                    steps_trained: 0,
+                    trainable_parameters: None,
+                });
+            }
+            Event::SegmentCompleted { trial, completed, .. } => {
+                self.end(*trial, at, SegmentEnd::Completed { value: completed.value });
+                if let Some(segment) = self.segments.iter_mut().rev().find(|s| s.trial == *trial) {
+                    segment.steps_trained = completed.steps_trained;
+                    segment.trainable_parameters = Some(completed.trainable_parameters);
+                }
+            }
+            Event::SegmentFailed { trial, cause, .. } => self.end(*trial, at, SegmentEnd::Failed { cause: cause.clone() }),
+            Event::SegmentLost { trial, cause, .. } => self.end(*trial, at, SegmentEnd::Lost { cause: cause.clone() }),
+            _ => {}
+        }
+        self.state.apply(logged)?;
+        self.last_at = at;
+        Ok(())
+    }
+
+    fn end(&mut self, trial: u32, at: i64, end: SegmentEnd) {
+        let Some(index) = self.open.remove(&trial) else { return };
+        let segment = &mut self.segments[index];
+        // A segment whose worker died ended when something was last heard, not when the death was noticed.
+        segment.ended_at = Some(self.lost_at.filter(|(noticed, _)| *noticed == at).map_or(at, |(_, heard)| heard.max(segment.started_at)));
+        segment.end = Some(end);
+        segment.steps_trained = self.state.trials[trial as usize].claim.as_ref().map_or(0, steps);
+    }
+}
+
+fn steps(claim: &Claim) -> u64 {
+    claim.last_step - claim.from_step
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use search_spaces::space::Space;
-
 use crate::{
     events::Event,
     spec::StudySpec,
@@ -31,16 +29,13 @@ pub enum Opened {
     },
 }
 
-/// Tells in words where two spaces differ.
-pub type Difference<'a> = dyn Fn(&Space, &Space) -> Vec<String> + 'a;
-
 impl Session {
     /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released, files nobody needs are
     /// removed. Nothing is changed when it is refused.
-    pub fn open(folder: StudyFolder, spec: &StudySpec, difference: &Difference<'_>, now: i64) -> Result<Session, StoreError> {
+    pub fn open(folder: StudyFolder, spec: &StudySpec, now: i64) -> Result<Session, StoreError> {
         let mut store = SqliteStore::open_or_create(&folder)?;
         let lock = StudyLock::acquire(&folder)?;
-        let opened = begin(&mut store, folder.root(), spec, difference, now)?;
+        let opened = begin(&mut store, folder.root(), spec, now)?;
         folder.create()?;
         remove_unneeded(&mut store, &folder)?;
         Ok(Session { store, folder, opened, _lock: lock })
@@ -50,33 +45,30 @@ impl Session {
 /// Starts, continues or extends the study in `store`; all workers it knows of are dead. `path` is for messages.
 ///
 /// Trials and budget only ever grow: no budget is more than any.
-pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, difference: &Difference<'_>, now: i64) -> Result<Opened, StoreError> {
+pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> Result<Opened, StoreError> {
     let Some(state) = store.state()? else {
         store.create(now, spec.clone())?;
         return Ok(Opened::Created);
     };
     if state.spec.space_hash != spec.space_hash {
-        let differences = difference(&state.spec.space, &spec.space);
+        let differences = spec.space.difference(&state.spec.space);
         return Err(StoreError::OtherSpace { path: path.to_owned(), differences });
     }
-    let (trials, budget_seconds) = (state.trials_wanted, state.budget_seconds);
-    let wanted = &spec.space.settings;
-    let more_trials = trials.max(wanted.trials);
-    let more_budget = budget_seconds.zip(wanted.budget_seconds).map(|(old, new)| old.max(new));
-    let opened = if (more_trials, more_budget) == (trials, budget_seconds) {
-        Opened::Continued
-    } else {
-        Opened::Extended { trials, budget_seconds }
-    };
+    let before = state.settings().clone();
+    let mut wanted = spec.space.settings.clone();
+    wanted.trials = wanted.trials.max(before.trials);
+    wanted.budget_seconds = wanted.budget_seconds.zip(before.budget_seconds).map(|(new, old)| new.max(old));
     store.commit(now, &mut |state| {
         let dead: Vec<String> = state.workers.keys().cloned().collect();
         let mut events = state.release(&dead, "its worker ended without a word", false);
-        if opened != Opened::Continued {
-            events.push(Event::Extended { trials: more_trials, budget_seconds: more_budget });
+        if wanted != before {
+            events.push(Event::SettingsChanged(Box::new(wanted.clone())));
         }
         events
     })?;
-    Ok(opened)
+    let (trials, budget_seconds) = (before.trials, before.budget_seconds);
+    let more = (wanted.trials, wanted.budget_seconds) != (trials, budget_seconds);
+    Ok(if more { Opened::Extended { trials, budget_seconds } } else { Opened::Continued })
 }
 
 /// Removes checkpoints that the study does not name, or no longer needs: a crash can leave them behind.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Everything a worker process needs to know about its study; the study's first event holds it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StudySpec {
-    /// As written. Its trials and budget are those of the first run: later ones may have extended them.
+    /// As written. Its settings are those of the newest run.
     pub space: Space,
     /// Two spaces with the same hash may share a study.
     pub space_hash: String,

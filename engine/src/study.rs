@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+use search_spaces::settings::Settings;
+
 use crate::{
     events::{Event, Logged, TrialAdded, WorkerInfo},
     runner::{Checkpoint, Completed},
@@ -17,9 +19,6 @@ pub struct StudyState {
     pub created_at: i64,
     /// What samplers and schedulers see.
     pub search: SearchState,
-    /// Trials asked for; `search.planned` is fewer when the space has no more.
-    pub trials_wanted: u32,
-    pub budget_seconds: Option<u64>,
     /// Beside `search.trials`.
     pub trials: Vec<TrialProgress>,
     /// A trial the scheduler has started and nobody has added yet.
@@ -111,8 +110,6 @@ impl StudyState {
                 trials: Vec::new(),
                 seq: 1,
             },
-            trials_wanted: settings.trials,
-            budget_seconds: settings.budget_seconds,
             spec: (**spec).clone(),
             created_at: first.at,
             trials: Vec::new(),
@@ -146,13 +143,19 @@ impl StudyState {
         Ok(true)
     }
 
+    /// Those of the newest run. `search.planned` is fewer than its `trials` when the space has no more.
+    pub fn settings(&self) -> &Settings {
+        &self.spec.space.settings
+    }
+
     /// Active milliseconds at time `now`: those in which at least one worker was there.
     pub fn active_millis(&self, now: i64) -> i64 {
         self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
     }
 
     pub fn budget_spent(&self, now: i64) -> bool {
-        self.budget_seconds
+        self.settings()
+            .budget_seconds
             .is_some_and(|seconds| self.active_millis(now) >= i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
     }
 
@@ -220,10 +223,12 @@ impl StudyState {
     fn fold(&mut self, event: &Event, at: i64) -> Result<(), Refused> {
         match event {
             Event::Created(_) => return out_of_order("the study has been created already".to_owned()),
-            Event::Extended { trials, budget_seconds } => {
-                self.search.planned = *trials;
-                self.trials_wanted = *trials;
-                self.budget_seconds = *budget_seconds;
+            Event::SettingsChanged(settings) => {
+                // Unless more are wanted now, a space that has been found exhausted stays so.
+                if settings.trials > self.settings().trials {
+                    self.search.planned = settings.trials;
+                }
+                self.spec.space.settings = (**settings).clone();
             }
             Event::WorkerStarted(info) => {
                 self.workers_started += 1;

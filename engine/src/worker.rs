@@ -3,11 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Select, unbounded};
+use search_spaces::space::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     devices::DeviceSlots,
-    dispatcher::{Configure, Dispatcher, Work},
+    dispatcher::{Dispatcher, Work},
     events::{Event, WorkerInfo},
     executor::{self, Executor, Job},
     runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialEvent, TrialRunner},
@@ -27,7 +28,6 @@ pub struct Worker {
     pub runner: Arc<dyn TrialRunner>,
     pub scheduler: Box<dyn Scheduler>,
     pub sampler: Box<dyn Sampler>,
-    pub configure: Box<Configure>,
     pub slots: DeviceSlots,
     /// Running segments stop at their next step, leave a checkpoint, and the worker ends.
     pub cancel: Cancel,
@@ -79,8 +79,8 @@ pub enum WorkerMessage {
 pub enum WorkerError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("trial {trial}: the sampler's proposal is not a config of this space: {why}")]
-    Config { trial: u32, why: String },
+    #[error("trial {trial}: the sampler's proposal is not a config of this space: {source}")]
+    Config { trial: u32, source: ConfigError },
     #[error("failed to start a thread for slot {slot}: {source}")]
     Thread { slot: String, source: std::io::Error },
 }
@@ -104,8 +104,8 @@ struct Running {
 ///
 /// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
 pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
-    let Worker { store, folder, runner, scheduler, sampler, configure, slots, cancel, clock } = parts;
-    let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, configure, clock, worker: String::new() };
+    let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock } = parts;
+    let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, clock, worker: String::new() };
     dispatcher.worker = register(&mut *dispatcher.store, slots, clock())?;
     let (ended_tx, ended) = unbounded();
     std::thread::scope(|scope| {
@@ -234,11 +234,11 @@ impl Loop<'_> {
                     (self.tell)(&WorkerMessage::Step { slot, trial, step, total_steps });
                 }
                 TrialEvent::Evaluated(evaluation) => {
-                    self.commit_for(index, Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) })?;
+                    self.commit_for(index, &Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) })?;
                 }
                 TrialEvent::Checkpointed(checkpoint) => {
                     let checkpoint = self.official(checkpoint);
-                    self.commit_for(index, Event::Checkpointed { trial, fence, checkpoint })?;
+                    self.commit_for(index, &Event::Checkpointed { trial, fence, checkpoint })?;
                 }
             }
         }
@@ -265,7 +265,7 @@ impl Loop<'_> {
             Err(cause) => failed(cause),
         };
         if !disowned {
-            self.commit_for(index, event)?;
+            self.commit_for(index, &event)?;
         }
         self.slots[index].running = None;
         (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
@@ -279,8 +279,8 @@ impl Loop<'_> {
 
     /// Commits what slot `index` told, and only then acts on it: checkpoints that are no longer needed go. When the study has given the
     /// segment to someone else the slot is told to stop.
-    fn commit_for(&mut self, index: usize, event: Event) -> Result<(), WorkerError> {
-        let named = match &event {
+    fn commit_for(&mut self, index: usize, event: &Event) -> Result<(), WorkerError> {
+        let named = match event {
             Event::Checkpointed { checkpoint, .. } => Some(checkpoint.path.clone()),
             Event::SegmentCompleted { completed, .. } => completed.checkpoint.as_ref().map(|c| c.path.clone()),
             _ => None,
@@ -291,7 +291,7 @@ impl Loop<'_> {
             before = study(&mut *self.dispatcher.store)?.kept_checkpoints();
             before.extend(named);
         }
-        match self.commit(&event) {
+        match self.commit(event) {
             Err(error) if error.is_stale() => {
                 if let Some(running) = &mut self.slots[index].running {
                     running.disowned = true;

@@ -94,11 +94,12 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
     match &logged.event {
         Event::Created(spec) => run(
             "INSERT INTO study(id, spec, spec_hash, trials, budget_seconds) VALUES (?, ?, ?, ?, ?)",
-            params![STUDY, json(spec)?, spec.space_hash, state.trials_wanted, state.budget_seconds.map(|s| s as i64)],
+            params![STUDY, json(spec)?, spec.space_hash, state.search.planned, state.settings().budget_seconds.map(|s| s as i64)],
         ),
-        Event::Extended { trials, budget_seconds } => {
-            run("UPDATE study SET trials = ?, budget_seconds = ? WHERE id = ?", params![trials, budget_seconds.map(|s| s as i64), STUDY])
-        }
+        Event::SettingsChanged(settings) => run(
+            "UPDATE study SET trials = ?, budget_seconds = ? WHERE id = ?",
+            params![state.search.planned, settings.budget_seconds.map(|s| s as i64), STUDY],
+        ),
         Event::WorkerStarted(info) => run(
             "INSERT INTO worker(study, name, device, slots, pid, boot, last_seen, state) VALUES (?, ?, ?, ?, ?, ?, ?, 'live')",
             params![STUDY, info.worker, info.device.to_string(), info.slots as i64, info.pid, info.boot as i64, logged.at],

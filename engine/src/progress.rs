@@ -1,0 +1,127 @@
+//! How far a sweep has come, for displays.
+
+use std::collections::BTreeMap;
+
+use search_spaces::settings::SchedulerKind;
+
+use crate::{state::Phase, study::StudyState, worker::WorkerMessage};
+
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// Trials wanted in all.
+    pub planned: u32,
+    pub active: u32,
+    pub paused: u32,
+    pub complete: u32,
+    pub failed: u32,
+    /// By name: `cpu/0`.
+    pub slots: Vec<SlotProgress>,
+    /// The best trial so far and its value.
+    pub incumbent: Option<(u32, f64)>,
+    /// Over all runs of the study.
+    pub active_seconds: f64,
+    /// A guess, from the segments so far; `None` before the first has completed.
+    pub seconds_left: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlotProgress {
+    pub slot: String,
+    /// `None`: it has nothing to do.
+    pub segment: Option<SlotSegment>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SlotSegment {
+    pub trial: u32,
+    pub rung: usize,
+    /// Optimizer steps of the trial done.
+    pub step: u64,
+    /// Of its full length; 0 while unknown.
+    pub total_steps: u64,
+}
+
+impl Progress {
+    /// What the store knows; slots are kept as they are.
+    pub fn update(&mut self, state: &StudyState, now: i64) {
+        let count = |wanted: fn(Phase) -> bool| state.search.trials.iter().filter(|t| wanted(t.phase)).count() as u32;
+        self.planned = state.search.planned;
+        self.active = count(|p| matches!(p, Phase::Active { .. }));
+        self.paused = count(|p| matches!(p, Phase::Paused { .. }));
+        self.complete = count(|p| p == Phase::Complete);
+        self.failed = count(|p| matches!(p, Phase::Failed { .. }));
+        self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials[n as usize].values.last()?)));
+        self.active_seconds = state.active_millis(now) as f64 / 1000.0;
+        self.seconds_left = seconds_left(state, self.slots.len().max(1), now);
+    }
+
+    /// What a worker told.
+    pub fn hear(&mut self, message: &WorkerMessage) {
+        match message {
+            WorkerMessage::Started { slots, .. } => slots.iter().for_each(|slot| self.slot(slot).segment = None),
+            WorkerMessage::Claimed { slot, trial, rung } => {
+                self.slot(slot).segment = Some(SlotSegment { trial: *trial, rung: *rung, step: 0, total_steps: 0 });
+            }
+            WorkerMessage::Step { slot, step, total_steps, .. } => {
+                if let Some(segment) = &mut self.slot(slot).segment {
+                    (segment.step, segment.total_steps) = (*step, *total_steps);
+                }
+            }
+            WorkerMessage::Idle { slot } => self.slot(slot).segment = None,
+            WorkerMessage::Ended(_) | WorkerMessage::Failed { .. } => {}
+        }
+    }
+
+    fn slot(&mut self, name: &str) -> &mut SlotProgress {
+        let index = self.slots.binary_search_by(|s| s.slot.as_str().cmp(name)).unwrap_or_else(|index| {
+            self.slots.insert(index, SlotProgress { slot: name.to_owned(), segment: None });
+            index
+        });
+        &mut self.slots[index]
+    }
+}
+
+/// Segments still expected at each rung, each as long as those before it took, shared by the slots; at most what is left of the budget.
+fn seconds_left(state: &StudyState, slots: usize, now: i64) -> Option<f64> {
+    let ladder = &state.search.ladder;
+    let mut spent: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+    for (rung, _, completed) in state.trials.iter().flat_map(|t| &t.completed) {
+        let (seconds, count) = spent.entry(*rung).or_default();
+        *seconds += completed.seconds;
+        *count += 1.0;
+    }
+    let examples = |rung: usize| (ladder.rungs[rung] - if rung == 0 { 0 } else { ladder.rungs[rung - 1] }) as f64;
+    let seconds: f64 = spent.values().map(|s| s.0).sum();
+    let seen: f64 = spent.iter().map(|(rung, (_, count))| examples(*rung) * count).sum();
+    let halving = state.spec.space.settings.scheduler != SchedulerKind::None;
+    let mut left = 0.0;
+    for rung in 0..=ladder.top() {
+        let share = if halving { f64::from(ladder.eta).powi(rung as i32) } else { 1.0 };
+        let expected = (f64::from(state.search.planned) / share).ceil();
+        let reached = state.search.trials.iter().filter(|t| t.values.len() > rung || matches!(t.phase, Phase::Failed { .. })).count();
+        let each = spent.get(&rung).map_or(seconds / seen * examples(rung), |(seconds, count)| seconds / count);
+        left += (expected - reached as f64).max(0.0) * each;
+    }
+    let budget =
+        state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - state.active_millis(now) as f64 / 1000.0).max(0.0));
+    (seen > 0.0).then(|| (left / slots as f64).min(budget))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_show_what_their_workers_told() {
+        let mut progress = Progress::default();
+        let slots = vec!["cpu/0".to_owned(), "cpu/1".to_owned()];
+        let (slot, trial) = (slots[1].clone(), 3);
+        progress.hear(&WorkerMessage::Started { worker: "cpu#1".to_owned(), slots });
+        progress.hear(&WorkerMessage::Claimed { slot: slot.clone(), trial, rung: 1 });
+        progress.hear(&WorkerMessage::Step { slot: slot.clone(), trial, step: 5, total_steps: 36 });
+        assert_eq!(progress.slots[0].segment, None);
+        assert_eq!(progress.slots[1].segment, Some(SlotSegment { trial: 3, rung: 1, step: 5, total_steps: 36 }));
+        progress.hear(&WorkerMessage::Idle { slot });
+        assert_eq!(progress.slots[1].segment, None);
+    }
+}

@@ -1,0 +1,59 @@
+//! Taking every decision of a study again, to see that nothing but the recorded state led to it.
+
+use crate::{
+    dispatcher::propose,
+    events::{Event, Logged},
+    samplers, schedulers,
+    store::StoreError,
+    study::{PendingStart, Refused, StudyState},
+    worker::WorkerError,
+};
+
+/// A decision that comes out differently now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    pub seq: u64,
+    pub recorded: String,
+    pub now: String,
+}
+
+/// Takes all decisions of `events` again, with the scheduler and the sampler that the study's settings name. Empty when all agree.
+pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
+    let Some((first, rest)) = events.split_first() else {
+        return Err(StoreError::from(Refused::OutOfOrder("a study without events".to_owned())).into());
+    };
+    let mut state = StudyState::begin(first).map_err(StoreError::from)?;
+    let mut snapshot = state.search.clone();
+    let mut mismatches = Vec::new();
+    for logged in rest {
+        let mut compare = |recorded: String, now: String| {
+            if recorded != now {
+                mismatches.push(Mismatch { seq: logged.seq, recorded, now });
+            }
+        };
+        let again = |pending: &PendingStart| {
+            let trial = propose(&state.spec.space, pending, &snapshot, &*samplers::build(state.settings().sampler))?;
+            Ok::<_, WorkerError>(trial.map(|t| format!("{:?} {:?}", t.assignment, t.config)))
+        };
+        match (&logged.event, &state.pending) {
+            (Event::Decided { action, .. }, _) => {
+                let scheduler = schedulers::build(state.settings().scheduler);
+                compare(
+                    format!("{action:?}"),
+                    scheduler.decide(&state.search, 1).first().map_or("nothing".to_owned(), |a| format!("{a:?}")),
+                );
+                snapshot = state.search.clone();
+            }
+            (Event::TrialAdded(trial), Some(pending)) => {
+                let recorded = format!("{:?} {:?}", trial.assignment, trial.config);
+                compare(recorded, again(pending)?.unwrap_or("space exhausted".to_owned()));
+            }
+            (Event::SpaceExhausted { .. }, Some(pending)) => {
+                compare("space exhausted".to_owned(), again(pending)?.unwrap_or("space exhausted".to_owned()));
+            }
+            _ => {}
+        }
+        state.apply(logged).map_err(StoreError::from)?;
+    }
+    Ok(mismatches)
+}

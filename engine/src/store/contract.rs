@@ -1,0 +1,326 @@
+//! What every store must do, run against each of them.
+
+use std::collections::BTreeMap;
+
+use super::{FORMAT, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, schema, study};
+use crate::{
+    devices::Device,
+    events::{Event, TrialAdded, WorkerInfo},
+    runner::{Checkpoint, Completed, Evaluation},
+    schedulers::Action,
+    state::{Phase, TrialKind},
+    study::Refused,
+    testing::{config, spec},
+};
+
+/// Runs `test` with a way to open handles on one fresh study, for every kind of store.
+fn for_each_store(test: impl Fn(&dyn Fn() -> Box<dyn Store>)) {
+    let memory = MemoryStore::default();
+    test(&|| Box::new(memory.clone()));
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path().join("study"));
+    test(&|| Box::new(SqliteStore::open_or_create(&folder).unwrap()));
+    let store = SqliteStore::open(&folder).unwrap();
+    let kept = schema::dump(store.connection()).unwrap();
+    schema::rebuild(store.connection(), read(&folder).iter()).unwrap();
+    assert_eq!(schema::dump(store.connection()).unwrap(), kept, "tables rebuilt from the events");
+}
+
+fn read(folder: &StudyFolder) -> Vec<crate::events::Logged> {
+    SqliteStore::open(folder).unwrap().events(0).unwrap()
+}
+
+fn started(store: &mut dyn Store) {
+    store.create(1000, spec(9)).unwrap();
+    let info = |name: &str| WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 2, pid: 1, boot: 1 };
+    put(store, &[Event::WorkerStarted(info("cpu#1")), Event::WorkerStarted(info("cpu#2"))]).unwrap();
+    add(store, 0);
+}
+
+fn put(store: &mut dyn Store, events: &[Event]) -> Result<(), StoreError> {
+    store.commit(2000, &mut |_| events.to_vec())
+}
+
+fn add(store: &mut dyn Store, number: u32) {
+    let trial = TrialAdded {
+        number,
+        kind: TrialKind::Search,
+        config: config(0.1 + 0.2),
+        assignment: None,
+        recipe: None,
+        learn_from: 0,
+        snapshot_seq: 3,
+    };
+    put(store, &[decided(Action::Start { learn_from: 0 }), Event::TrialAdded(Box::new(trial))]).unwrap();
+}
+
+fn decided(action: Action) -> Event {
+    Event::Decided { upto_seq: 3, action, worker: "cpu#1".to_owned() }
+}
+
+fn claimed(rung: usize, fence: u64, worker: &str) -> Event {
+    Event::SegmentClaimed { trial: 0, rung, fence, worker: worker.to_owned(), slot: "cpu/0".to_owned() }
+}
+
+fn completed(rung: usize, fence: u64, value: f64) -> Event {
+    let step = [4, 12, 36][rung];
+    let checkpoint = Some(Checkpoint { path: format!("checkpoints/{step}").into(), step, blake3: "00".to_owned(), bytes: 1 });
+    let completed = Completed {
+        value,
+        step,
+        stopped_early: false,
+        steps_trained: 4,
+        seconds: 0.5,
+        trainable_parameters: 3,
+        checkpoint,
+        predictions: Some("artefacts/0".into()),
+    };
+    Event::SegmentCompleted { trial: 0, rung, fence, completed: Box::new(completed) }
+}
+
+fn evaluated(fence: u64, step: u64, value: f64) -> Event {
+    let evaluation = Evaluation {
+        step,
+        examples: step,
+        epoch: 0.1,
+        train_loss: value,
+        metrics: BTreeMap::from([("accuracy".to_owned(), value), ("loss".to_owned(), f64::NEG_INFINITY)]),
+        learning_rates: vec![("head".to_owned(), 1e-3)],
+        rung: None,
+    };
+    Event::Evaluated { trial: 0, fence, evaluation: Box::new(evaluation) }
+}
+
+fn refused(result: Result<(), StoreError>) -> Refused {
+    match result {
+        Err(StoreError::Refused(refused)) => refused,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn a_trial_goes_up_the_rungs() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        put(store, &[claimed(0, 1, "cpu#1"), evaluated(1, 4, 0.5), completed(0, 1, 0.5)]).unwrap();
+        assert_eq!(study(store).unwrap().search.trials[0].phase, Phase::Paused { rung: 0 });
+        put(store, &[decided(Action::Promote { trial: 0, rung: 1 }), claimed(1, 2, "cpu#2"), completed(1, 2, 0.6)]).unwrap();
+        put(store, &[decided(Action::Promote { trial: 0, rung: 2 }), claimed(2, 3, "cpu#2"), completed(2, 3, 0.7)]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!(state.search.trials[0].phase, Phase::Complete);
+        assert_eq!(state.search.trials[0].values, [0.5, 0.6, 0.7]);
+        assert_eq!(state.search.trials[0].config, config(0.1 + 0.2));
+        assert_eq!(state.trials[0].checkpoint.as_ref().unwrap().step, 36);
+    });
+}
+
+#[test]
+fn transitions_out_of_order_are_refused_whole() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        assert!(store.state().unwrap().is_none());
+        refused(store.commit(0, &mut |_| Vec::new()));
+        started(store);
+        refused(store.create(0, spec(9)));
+        let before = store.events(0).unwrap().len();
+        refused(put(store, &[completed(0, 1, 0.5)]));
+        refused(put(store, &[claimed(1, 1, "cpu#1")]));
+        refused(put(store, &[decided(Action::Promote { trial: 0, rung: 1 })]));
+        refused(put(store, &[decided(Action::Promote { trial: 8, rung: 1 })]));
+        refused(put(store, &[claimed(0, 1, "cpu#1"), completed(1, 1, 0.5)]));
+        refused(put(store, &[claimed(0, 1, "cpu#1"), Event::WorkerEnded { worker: "cpu#1".to_owned() }]));
+        assert_eq!(refused(put(store, &[claimed(0, 1, "cpu#9")])), Refused::WorkerGone { worker: "cpu#9".to_owned() });
+        // One start at a time, so that nobody starts the same trial twice.
+        put(store, &[decided(Action::Start { learn_from: 0 })]).unwrap();
+        refused(put(store, &[decided(Action::Start { learn_from: 0 })]));
+        assert_eq!(store.events(0).unwrap().len(), before + 1);
+        assert_eq!(study(store).unwrap().search.seq, before as u64 + 1);
+        put(store, &[claimed(0, 1, "cpu#1")]).unwrap();
+    });
+}
+
+#[test]
+fn fences_grow_and_older_ones_are_refused() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        refused(put(store, &[claimed(0, 2, "cpu#1")]));
+        put(store, &[claimed(0, 1, "cpu#1")]).unwrap();
+        assert!(matches!(refused(put(store, &[claimed(0, 2, "cpu#2")])), Refused::Claimed { .. }));
+        let (workers, cause) = (["cpu#1".to_owned()], "its worker died");
+        store.commit(3000, &mut |state| state.release(&workers, cause, false)).unwrap();
+        let stale = Refused::Stale { trial: 0, fence: 1, newest: 1 };
+        assert_eq!(refused(put(store, &[evaluated(1, 4, 0.5)])), stale);
+        assert!(matches!(refused(put(store, &[claimed(0, 1, "cpu#2")])), Refused::Stale { .. }));
+        put(store, &[claimed(0, 2, "cpu#2")]).unwrap();
+        for late in [evaluated(1, 4, 0.5), completed(0, 1, 0.5)] {
+            assert_eq!(refused(put(store, &[late])), Refused::Stale { trial: 0, fence: 1, newest: 2 });
+        }
+        assert_eq!(refused(put(store, &[claimed(0, 3, "cpu#1")])), Refused::WorkerGone { worker: "cpu#1".to_owned() });
+        put(store, &[completed(0, 2, 0.5)]).unwrap();
+    });
+}
+
+#[test]
+fn a_completion_may_be_repeated_but_not_changed() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        put(store, &[claimed(0, 1, "cpu#1"), completed(0, 1, f64::NAN)]).unwrap();
+        let before = store.events(0).unwrap().len();
+        put(store, &[completed(0, 1, f64::NAN)]).unwrap();
+        assert_eq!(store.events(0).unwrap().len(), before, "not kept twice");
+        let other = Refused::OtherResult { trial: 0, rung: 0 };
+        assert_eq!(refused(put(store, &[completed(0, 1, 0.5)])), other);
+        assert_eq!(refused(put(store, &[completed(0, 2, f64::NAN)])), other);
+    });
+}
+
+#[test]
+fn lost_segments_run_again_and_failed_ones_do_not() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        let checkpoint = Checkpoint { path: "checkpoints/3".into(), step: 3, blake3: "00".to_owned(), bytes: 1 };
+        let lost = Event::SegmentLost { trial: 0, rung: 0, fence: 1, cause: "interrupted".to_owned(), crashed: false };
+        put(store, &[claimed(0, 1, "cpu#1"), Event::Checkpointed { trial: 0, fence: 1, checkpoint }, evaluated(1, 4, 0.1), lost]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!(state.waiting().collect::<Vec<_>>(), [0]);
+        assert_eq!(state.trials[0].checkpoint.as_ref().unwrap().step, 3);
+        assert_eq!(state.trials[0].steps_trained, 4);
+        put(store, &[claimed(0, 2, "cpu#1")]).unwrap();
+        assert_eq!(study(store).unwrap().trials[0].claim.as_ref().unwrap().from_step, 3);
+        put(store, &[Event::SegmentFailed { trial: 0, rung: 0, fence: 2, cause: "loss is NaN".to_owned() }]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!(state.search.trials[0].phase, Phase::Failed { rung: 0 });
+        assert!(state.search.trials[0].values[0].is_nan());
+        assert_eq!(state.waiting().count(), 0);
+        refused(put(store, &[claimed(0, 3, "cpu#1")]));
+    });
+}
+
+#[test]
+fn values_that_are_not_finite_survive() {
+    for_each_store(|open| {
+        started(&mut *open());
+        put(&mut *open(), &[claimed(0, 1, "cpu#1"), evaluated(1, 4, f64::NAN), evaluated(1, 5, f64::INFINITY)]).unwrap();
+        put(&mut *open(), &[completed(0, 1, f64::NEG_INFINITY)]).unwrap();
+        let events = open().events(0).unwrap();
+        let values: Vec<&Evaluation> = events
+            .iter()
+            .filter_map(|l| if let Event::Evaluated { evaluation, .. } = &l.event { Some(&**evaluation) } else { None })
+            .collect();
+        assert!(values[0].train_loss.is_nan() && values[0].metrics["accuracy"].is_nan());
+        assert_eq!(values[1].train_loss, f64::INFINITY);
+        assert_eq!(values[1].metrics["loss"], f64::NEG_INFINITY);
+        assert_eq!(study(&mut *open()).unwrap().search.trials[0].values, [f64::NEG_INFINITY]);
+    });
+}
+
+#[test]
+fn handles_see_each_other() {
+    for_each_store(|open| {
+        let (mut a, mut b) = (open(), open());
+        started(&mut *a);
+        assert_eq!(study(&mut *b).unwrap().search.seq, study(&mut *a).unwrap().search.seq);
+        put(&mut *b, &[claimed(0, 1, "cpu#2")]).unwrap();
+        assert!(matches!(refused(put(&mut *a, &[claimed(0, 1, "cpu#1")])), Refused::Claimed { .. }));
+        assert_eq!(study(&mut *a).unwrap().claims_of("cpu#2").count(), 1);
+        let after = a.events(4).unwrap();
+        assert_eq!(after.iter().map(|l| l.seq).collect::<Vec<_>>(), [5, 6]);
+    });
+}
+
+#[test]
+fn time_is_active_while_a_worker_is_there() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        store.create(0, spec(9)).unwrap();
+        let start =
+            |name: &str| Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, pid: 1, boot: 1 });
+        store.commit(1000, &mut |_| vec![start("cpu#1")]).unwrap();
+        store.commit(1500, &mut |_| vec![start("cpu#2")]).unwrap();
+        store.commit(2000, &mut |_| vec![Event::WorkerEnded { worker: "cpu#1".to_owned() }]).unwrap();
+        assert_eq!(study(store).unwrap().active_millis(2600), 1600);
+        let mut settings = spec(10).space.settings;
+        settings.budget_seconds = Some(2);
+        store.commit(3000, &mut |_| vec![Event::SettingsChanged(Box::new(settings.clone()))]).unwrap();
+        assert!(study(store).unwrap().budget_spent(3000));
+        // Nobody knows when it died, so only what it has shown counts.
+        let (lost, cause) = (["cpu#2".to_owned()], "the power went");
+        store.commit(90_000, &mut |state| state.release(&lost, cause, false)).unwrap();
+        assert_eq!(study(store).unwrap().active_millis(100_000), 2000);
+    });
+}
+
+#[test]
+fn a_newer_format_is_refused_untouched() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    store.connection().pragma_update(None, "user_version", FORMAT + 1).unwrap();
+    drop(store);
+    let before = std::fs::read(folder.database()).unwrap();
+    let names = || std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
+    let files = names();
+    for error in [SqliteStore::open(&folder).unwrap_err(), SqliteStore::open_or_create(&folder).unwrap_err()] {
+        let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
+        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 2; this program knows up to 1): use that program, or another study folder; nothing was changed"); }
+    }
+    assert_eq!(std::fs::read(folder.database()).unwrap(), before);
+    assert_eq!(names(), files);
+}
+
+#[test]
+fn what_is_not_a_study_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let message =
+        |folder: &StudyFolder| SqliteStore::open(folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
+    let folder = StudyFolder::new(dir.path());
+    insta::assert_snapshot!(message(&folder), @"DIR: not a study: there is no study.sqlite in this folder");
+    insta::assert_snapshot!(message(&StudyFolder::new(dir.path().join("x"))), @"DIR/x: not a study: there is no such folder");
+    std::fs::write(folder.database(), "").unwrap();
+    insta::assert_snapshot!(message(&folder), @"DIR: not a study: its study.sqlite holds nothing");
+    std::fs::write(folder.database(), "not a database").unwrap();
+    insta::assert_snapshot!(message(&folder), @"DIR/study.sqlite: not a study: this is not an SQLite file");
+    std::fs::remove_file(folder.database()).unwrap();
+    rusqlite::Connection::open(folder.database()).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
+    insta::assert_snapshot!(message(&folder), @"DIR/study.sqlite: not a study: this is another program's database");
+}
+
+#[test]
+fn a_damaged_event_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    store.connection().execute("UPDATE event SET payload = '{\"WorkerEnded\":{}}' WHERE seq = 2", []).unwrap();
+    drop(store);
+    let error = SqliteStore::open(&folder).unwrap().state().unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(error, @"DIR/study.sqlite: event 2 cannot be read: missing field `worker` at line 1 column 17");
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    put(&mut store, &[claimed(0, 1, "cpu#1")]).unwrap();
+    let mut step = 0;
+    let error = loop {
+        step += 1;
+        if let Err(error) = put(&mut store, &[evaluated(1, step, 0.5)]) {
+            break error;
+        }
+    };
+    assert!(matches!(error, StoreError::DiskFull { .. }) && error.is_environment(), "{error:?}");
+    let kept = store.events(0).unwrap().len();
+    store.connection().pragma_update_and_check(None, "max_page_count", pages * 100, |_| Ok(())).unwrap();
+    put(&mut store, &[evaluated(1, step, 0.5)]).unwrap();
+    assert_eq!(store.events(0).unwrap().len(), kept + 1);
+}

@@ -1,0 +1,347 @@
+//! One worker process a device: started, watched, and started again when it dies.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+use crossbeam_channel::{Receiver, unbounded};
+
+use crate::{
+    clock::Stopwatch,
+    devices::DeviceSlots,
+    progress::Progress,
+    runner::Cancel,
+    store::{Store, StoreError, study},
+    worker::{Ended, WorkerMessage},
+};
+
+/// What a sweep's supervisor works with. It must hold the study's lock ([`crate::session::Session`]).
+#[expect(missing_debug_implementations, reason = "holds trait objects")]
+pub struct Supervisor<'a> {
+    pub store: &'a mut dyn Store,
+    pub devices: &'a [DeviceSlots],
+    /// The program that works on a device. Its standard input is a pipe that it must watch with [`cancel_when_closed`]; its standard
+    /// output takes [`WorkerMessage`]s, a line of JSON each.
+    pub command: &'a dyn Fn(&DeviceSlots) -> Command,
+    /// Lets running segments leave a checkpoint, then ends.
+    pub cancel: &'a Cancel,
+    /// Kills the workers; what they were doing continues from its last checkpoint next time.
+    pub kill: &'a Cancel,
+    pub clock: fn() -> i64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("failed to start the worker for {device}: {source}")]
+    Start { device: String, source: std::io::Error },
+    /// `code` is the exit code it asked for.
+    #[error("{message}")]
+    Worker { device: String, message: String, code: u8 },
+    #[error(
+        "the worker for {device} died {deaths} times before it had begun any work, the last time with {status}: its messages above may tell why; \
+         too little memory is a common cause"
+    )]
+    KeepsDying { device: String, deaths: u32, status: String },
+}
+
+/// Sets `cancel` once `input` is closed: how a worker notices that its supervisor wants it to end, or is gone.
+pub fn cancel_when_closed(mut input: impl Read + Send + 'static, cancel: Cancel) {
+    std::thread::spawn(move || {
+        let mut bytes = [0; 64];
+        // Whatever is written there means nothing.
+        while input.read(&mut bytes).is_ok_and(|count| count > 0) {}
+        cancel.set();
+    });
+}
+
+struct WorkerProcess {
+    slots: DeviceSlots,
+    process: Child,
+    /// Closed to let it end.
+    stdin: Option<ChildStdin>,
+    messages: Receiver<WorkerMessage>,
+    name: Option<String>,
+    ended: Option<Ended>,
+    failed: Option<(String, u8)>,
+    /// Deaths in a row in which it held no segment.
+    idle_deaths: u32,
+    over: bool,
+}
+
+/// Runs the workers until each has come to an end. `show` is called a few times a second.
+pub fn supervise(parts: Supervisor<'_>, show: &mut dyn FnMut(&Progress)) -> Result<Ended, SupervisorError> {
+    const NAP: Duration = Duration::from_millis(20);
+    const SHOW_EVERY: f64 = 0.25;
+    let mut watch = Watch { workers: Vec::new(), progress: Progress::default(), error: None, parts };
+    for slots in watch.parts.devices {
+        match start(*slots, watch.parts.command) {
+            Ok(worker) => watch.workers.push(worker),
+            Err(error) => watch.fail(error),
+        }
+    }
+    let mut shown: Option<Stopwatch> = None;
+    while watch.workers.iter().any(|worker| !worker.over) {
+        if let Err(error) = watch.round() {
+            watch.fail(error);
+        }
+        if shown.is_none_or(|shown| shown.seconds() >= SHOW_EVERY) {
+            watch.show(show);
+            shown = Some(Stopwatch::start());
+        }
+        std::thread::sleep(NAP);
+    }
+    watch.show(show);
+    let how = watch.workers.iter().filter_map(|worker| worker.ended).max();
+    match watch.error {
+        Some(error) => Err(error),
+        None => Ok(how.unwrap_or(Ended::Interrupted)),
+    }
+}
+
+struct Watch<'a> {
+    parts: Supervisor<'a>,
+    workers: Vec<WorkerProcess>,
+    progress: Progress,
+    /// The first; the others are told to end.
+    error: Option<SupervisorError>,
+}
+
+impl Watch<'_> {
+    fn round(&mut self) -> Result<(), SupervisorError> {
+        let stopping = self.parts.cancel.is_set() || self.parts.kill.is_set() || self.error.is_some();
+        for index in 0..self.workers.len() {
+            let worker = &mut self.workers[index];
+            if worker.over {
+                continue;
+            }
+            if stopping {
+                worker.stdin = None;
+            }
+            if self.parts.kill.is_set() {
+                // An error means that it has ended already.
+                let _ = worker.process.kill();
+            }
+            while let Ok(message) = worker.messages.try_recv() {
+                worker.hear(&message);
+                self.progress.hear(&message);
+            }
+            let device = || worker.slots.device.to_string();
+            if let Some(status) = worker.process.try_wait().map_err(|source| SupervisorError::Start { device: device(), source })? {
+                self.exited(index, status, stopping)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn exited(&mut self, index: usize, status: ExitStatus, stopping: bool) -> Result<(), SupervisorError> {
+        const ENOUGH: u32 = 3;
+        // A process it left behind may keep the pipe open, so this must not wait for ever.
+        const LAST_WORDS: Duration = Duration::from_secs(2);
+        let worker = &mut self.workers[index];
+        worker.stdin = None;
+        while let Ok(message) = worker.messages.recv_timeout(LAST_WORDS) {
+            worker.hear(&message);
+            self.progress.hear(&message);
+        }
+        worker.over = true;
+        if worker.ended.is_some() {
+            return Ok(());
+        }
+        let (name, failed, pid) = (worker.name.clone(), worker.failed.take(), worker.process.id());
+        let crashed = failed.is_none() && !self.parts.kill.is_set();
+        let cause = match &failed {
+            Some((message, _)) => format!("its worker gave up: {message}"),
+            None => format!("its worker process died ({status})"),
+        };
+        let mut held = 0;
+        self.parts.store.commit((self.parts.clock)(), &mut |state| {
+            let mine = |info: &&crate::events::WorkerInfo| Some(&info.worker) == name.as_ref() || info.pid == pid;
+            let workers: Vec<String> = state.workers.values().filter(mine).map(|info| info.worker.clone()).collect();
+            let events = state.release(&workers, &cause, crashed);
+            held = events.len().saturating_sub(1);
+            events
+        })?;
+        let worker = &self.workers[index];
+        let device = worker.slots.device.to_string();
+        if let Some((message, code)) = failed {
+            return Err(SupervisorError::Worker { device, message, code });
+        }
+        if stopping {
+            return Ok(());
+        }
+        let deaths = if held > 0 { 0 } else { worker.idle_deaths + 1 };
+        if deaths >= ENOUGH {
+            return Err(SupervisorError::KeepsDying { device, deaths, status: status.to_string() });
+        }
+        let again = start(worker.slots, self.parts.command)?;
+        self.workers[index] = WorkerProcess { idle_deaths: deaths, ..again };
+        Ok(())
+    }
+
+    fn fail(&mut self, error: SupervisorError) {
+        self.error.get_or_insert(error);
+    }
+
+    fn show(&mut self, show: &mut dyn FnMut(&Progress)) {
+        match study(self.parts.store) {
+            Ok(state) => self.progress.update(state, (self.parts.clock)()),
+            Err(error) => {
+                self.error.get_or_insert(error.into());
+            }
+        }
+        show(&self.progress);
+    }
+}
+
+impl WorkerProcess {
+    fn hear(&mut self, message: &WorkerMessage) {
+        match message {
+            WorkerMessage::Started { worker, .. } => self.name = Some(worker.clone()),
+            WorkerMessage::Ended(how) => self.ended = Some(*how),
+            WorkerMessage::Failed { message, code } => self.failed = Some((message.clone(), *code)),
+            WorkerMessage::Claimed { .. } | WorkerMessage::Step { .. } | WorkerMessage::Idle { .. } => {}
+        }
+    }
+}
+
+fn start(slots: DeviceSlots, command: &dyn Fn(&DeviceSlots) -> Command) -> Result<WorkerProcess, SupervisorError> {
+    let started = command(&slots).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let mut process = started.map_err(|source| SupervisorError::Start { device: slots.device.to_string(), source })?;
+    let (sender, messages) = unbounded();
+    let stdin = process.stdin.take();
+    if let Some(stdout) = process.stdout.take() {
+        std::thread::spawn(move || {
+            // A line that is no message (a library that prints) is skipped.
+            for line in BufReader::new(stdout).split(b'\n').map_while(Result::ok) {
+                if let Ok(message) = serde_json::from_slice(&line)
+                    && sender.send(message).is_err()
+                {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(WorkerProcess { slots, process, stdin, messages, name: None, ended: None, failed: None, idle_deaths: 0, over: false })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{
+        clock,
+        devices::Device,
+        events::{Event, WorkerInfo},
+        state::Phase,
+        store::{SqliteStore, StudyFolder},
+        testing::spec,
+    };
+
+    struct Study {
+        dir: tempfile::TempDir,
+        store: SqliteStore,
+    }
+
+    fn new_study() -> Study {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = SqliteStore::open_or_create(&StudyFolder::new(dir.path())).unwrap();
+        store.create(0, spec(4)).unwrap();
+        Study { dir, store }
+    }
+
+    /// Supervises one device whose worker is a shell script.
+    fn run(study: &mut Study, script: &str, cancel: &Cancel, show: &mut dyn FnMut(&Progress)) -> Result<Ended, SupervisorError> {
+        let command = |_: &DeviceSlots| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]);
+            command
+        };
+        let (devices, kill) = ([DeviceSlots::cpu(1, 1)], Cancel::default());
+        let parts =
+            Supervisor { store: &mut study.store, devices: &devices, command: &command, cancel, kill: &kill, clock: clock::now_millis };
+        supervise(parts, show)
+    }
+
+    fn line(message: &WorkerMessage) -> String {
+        format!("echo '{}'", serde_json::to_string(message).unwrap())
+    }
+
+    #[test]
+    fn a_worker_is_heard_and_ends_when_its_input_closes() {
+        let mut study = new_study();
+        let slots = vec!["cpu/0".to_owned()];
+        let script = [
+            line(&WorkerMessage::Started { worker: "cpu#1".to_owned(), slots }),
+            "echo a library that prints".to_owned(),
+            line(&WorkerMessage::Claimed { slot: "cpu/0".to_owned(), trial: 0, rung: 1 }),
+            line(&WorkerMessage::Step { slot: "cpu/0".to_owned(), trial: 0, step: 2, total_steps: 9 }),
+            "cat > /dev/null".to_owned(),
+            line(&WorkerMessage::Ended(Ended::Interrupted)),
+        ];
+        let cancel = Cancel::default();
+        let mut last = Progress::default();
+        let ended = run(&mut study, &script.join("\n"), &cancel.clone(), &mut |progress| {
+            last = progress.clone();
+            if progress.slots.iter().any(|slot| slot.segment.as_ref().is_some_and(|s| s.step == 2)) {
+                cancel.set();
+            }
+        });
+        assert_eq!(ended.unwrap(), Ended::Interrupted);
+        assert_eq!((last.planned, last.slots.len()), (4, 1));
+    }
+
+    #[test]
+    fn a_worker_that_dies_is_started_again_and_its_work_is_released() {
+        let mut study = new_study();
+        // What the worker would have committed before it died.
+        let worker = "cpu#1".to_owned();
+        let info = WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, pid: 0, boot: 0 };
+        let trial = crate::events::TrialAdded {
+            number: 0,
+            kind: crate::state::TrialKind::Recipe,
+            config: crate::testing::config(1e-3),
+            assignment: None,
+            recipe: None,
+            learn_from: 0,
+            snapshot_seq: 2,
+        };
+        let action = crate::schedulers::Action::Start { learn_from: 0 };
+        let begun = [
+            Event::WorkerStarted(info),
+            Event::Decided { upto_seq: 2, action, worker: worker.clone() },
+            Event::TrialAdded(Box::new(trial)),
+            Event::SegmentClaimed { trial: 0, rung: 0, fence: 1, worker: worker.clone(), slot: "cpu/0".to_owned() },
+        ];
+        study.store.commit(0, &mut |_| begun.to_vec()).unwrap();
+        let marker = study.dir.path().join("died");
+        let script = format!(
+            "if [ -e {marker} ]; then {ended}; else touch {marker}; {started}; kill -9 $$; fi",
+            marker = marker.display(),
+            started = line(&WorkerMessage::Started { worker, slots: vec!["cpu/0".to_owned()] }),
+            ended = line(&WorkerMessage::Ended(Ended::Finished)),
+        );
+        assert_eq!(run(&mut study, &script, &Cancel::default(), &mut |_| {}).unwrap(), Ended::Finished);
+        let state = crate::store::study(&mut study.store).unwrap();
+        assert_eq!(state.search.trials[0].phase, Phase::Active { rung: 0 });
+        assert_eq!((state.trials[0].crashes, state.trials[0].claim.is_none(), state.workers.len()), (1, true, 0));
+        let events = study.store.events(0).unwrap();
+        let cause = events.iter().find_map(|l| if let Event::SegmentLost { cause, .. } = &l.event { Some(cause) } else { None });
+        assert_eq!(cause.unwrap(), "its worker process died (signal: 9 (SIGKILL))");
+    }
+
+    #[test]
+    fn a_worker_that_cannot_go_on_is_not_started_again() {
+        let mut study = new_study();
+        let failed = WorkerMessage::Failed { message: "cuda:0 is not there".to_owned(), code: 7 };
+        let error = run(&mut study, &format!("{}; exit 7", line(&failed)), &Cancel::default(), &mut |_| {}).unwrap_err();
+        assert!(matches!(&error, SupervisorError::Worker { code: 7, message, .. } if message == "cuda:0 is not there"), "{error:?}");
+        let error = run(&mut study, "exit 3", &Cancel::default(), &mut |_| {}).unwrap_err().to_string();
+        assert!(
+            error.starts_with("the worker for cpu died 3 times before it had begun any work, the last time with exit status: 3"),
+            "{error}"
+        );
+    }
+}
