@@ -106,7 +106,7 @@ fn lower(source: &Source, path: &Path) -> Result<Space, Problems> {
                 parameters,
                 template,
                 recipes,
-                places: Places { source: source.clone(), spans: places, mentions },
+                places: Places::new(source.clone(), places, mentions),
             })
         }
         _ => return Err(Problems::new(problems)),

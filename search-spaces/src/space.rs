@@ -63,8 +63,25 @@ pub struct Mention {
 pub(crate) struct Places {
     pub(crate) source: Source,
     pub(crate) spans: BTreeMap<String, Range<usize>>,
-    /// Field, place and value.
-    pub(crate) mentions: Vec<(String, Range<usize>, f64)>,
+    /// In the order of the file.
+    pub(crate) mentions: Vec<Mention>,
+}
+
+impl Places {
+    /// `mentions`: field, place and value. Places are found in one pass, because there may be many.
+    pub(crate) fn new(source: Source, spans: BTreeMap<String, Range<usize>>, mut mentions: Vec<(String, Range<usize>, f64)>) -> Places {
+        mentions.sort_by_key(|(_, span, _)| span.start);
+        let (mut offset, mut line, mut column) = (0, 1, 1);
+        let place = |(field, span, value): (String, Range<usize>, f64)| {
+            for c in source.text[offset..span.start].chars() {
+                (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+            }
+            offset = span.start;
+            Mention { field, place: Place { line, column, span }, value }
+        };
+        let mentions = mentions.into_iter().map(place).collect();
+        Places { source, spans, mentions }
+    }
 }
 
 /// Why an assignment gives no config.
@@ -121,12 +138,8 @@ impl Space {
     }
 
     /// Every number that the file gives for `field` of the config, in the space and in recipes, in the order of the file.
-    pub fn mentions(&self, field: &str) -> Vec<Mention> {
-        let here = self.places.mentions.iter().filter(|(name, _, _)| name == field);
-        let mut mentions: Vec<Mention> =
-            here.map(|(name, span, value)| Mention { field: name.clone(), place: self.places.source.place(span), value: *value }).collect();
-        mentions.sort_by_key(|mention| mention.place.span.start);
-        mentions
+    pub fn mentions(&self, field: &str) -> Vec<&Mention> {
+        self.places.mentions.iter().filter(|mention| mention.field == field).collect()
     }
 
     /// The largest number of epochs that a config of this space may have.

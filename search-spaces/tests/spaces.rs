@@ -217,6 +217,11 @@ fn mistakes_against_the_model_have_places() {
     Recipe(name: \"deep\", config: (unfreeze: LastBlocks(k: 24))),
     ])",
     );
+    for mention in space.mentions("unfreeze.LastBlocks.k") {
+        // Found in one pass over the file, and one by one for the message.
+        let problem = space.problem_in(mention, "", None);
+        assert_eq!((problem.line, problem.column), (mention.place.line, mention.place.column));
+    }
     let deep: Vec<String> = space
         .mentions("unfreeze.LastBlocks.k")
         .iter()
