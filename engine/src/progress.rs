@@ -124,4 +124,60 @@ mod tests {
         progress.hear(&WorkerMessage::Idle { slot });
         assert_eq!(progress.slots[1].segment, None);
     }
+
+    #[test]
+    fn the_time_left_is_guessed_from_the_segments_so_far() {
+        use crate::{
+            devices::Device,
+            events::{Event, TrialAdded, WorkerInfo},
+            runner::Completed,
+            schedulers::Action,
+            state::TrialKind,
+            store::{MemoryStore, Store, study},
+            testing::{config, spec},
+        };
+        let mut store = MemoryStore::default();
+        let mut spec = spec(9);
+        spec.space.settings.budget_seconds = Some(1000);
+        store.create(0, spec.clone()).unwrap();
+        let mut progress = Progress::default();
+        progress.update(study(&mut store).unwrap(), 0);
+        assert_eq!((progress.planned, progress.seconds_left, progress.incumbent), (9, None, None));
+        let worker = "cpu#1".to_owned();
+        let trial = TrialAdded {
+            number: 0,
+            kind: TrialKind::Recipe,
+            config: config(1e-3),
+            assignment: None,
+            recipe: None,
+            learn_from: 0,
+            snapshot_seq: 2,
+        };
+        // The first four steps took a second each.
+        let completed = Completed {
+            value: 0.5,
+            step: 4,
+            stopped_early: false,
+            steps_trained: 4,
+            seconds: 4.0,
+            trainable_parameters: 1,
+            checkpoint: None,
+            predictions: None,
+        };
+        let events = [
+            Event::WorkerStarted(WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, pid: 0, boot: 0 }),
+            Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() },
+            Event::TrialAdded(Box::new(trial)),
+            Event::SegmentClaimed { trial: 0, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() },
+            Event::SegmentCompleted { trial: 0, rung: 0, fence: 1, completed: Box::new(completed) },
+        ];
+        store.commit(0, &mut |_| events.to_vec()).unwrap();
+        progress.update(study(&mut store).unwrap(), 4000);
+        assert_eq!((progress.paused, progress.incumbent, progress.active_seconds), (1, Some((0, 0.5)), 4.0));
+        // Eight more trials of 4 s, three promotions of 8 s, one of 24 s.
+        assert_eq!(progress.seconds_left, Some(80.0));
+        // Most of the budget is gone.
+        progress.update(study(&mut store).unwrap(), 990_000);
+        assert_eq!(progress.seconds_left, Some(10.0));
+    }
 }

@@ -47,6 +47,8 @@ pub struct TrialProgress {
     pub completed: Vec<(usize, u64, Completed)>,
     /// Steps trained in all segments together; more than the trial's length when some were trained twice.
     pub steps_trained: u64,
+    /// The step it has come to.
+    pub furthest_step: u64,
     /// Why it failed.
     pub cause: Option<String>,
 }
@@ -157,6 +159,11 @@ impl StudyState {
         self.settings()
             .budget_seconds
             .is_some_and(|seconds| self.active_millis(now) >= i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
+    }
+
+    /// Steps trained more than once, because a worker was lost after its last checkpoint. None in an undisturbed study.
+    pub fn steps_repeated(&self) -> u64 {
+        self.trials.iter().map(|trial| trial.steps_trained.saturating_sub(trial.furthest_step)).sum()
     }
 
     /// Trials whose segment waits for a slot, lowest number first.
@@ -351,7 +358,9 @@ impl StudyState {
             return out_of_order(format!("trial {trial} is on its way to rung {}, not {rung}", claim.rung));
         }
         let steps = steps_trained.unwrap_or(claim.last_step - claim.from_step);
+        let reached = claim.from_step + steps;
         let progress = &mut self.trials[trial as usize];
+        progress.furthest_step = progress.furthest_step.max(reached);
         progress.steps_trained += steps;
         progress.claim = None;
         Ok(())

@@ -201,6 +201,23 @@ fn lost_segments_run_again_and_failed_ones_do_not() {
 }
 
 #[test]
+fn steps_after_the_last_checkpoint_of_a_lost_segment_count_twice() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        let checkpoint = Checkpoint { path: "checkpoints/1".into(), step: 1, blake3: "00".to_owned(), bytes: 1 };
+        let lost = Event::SegmentLost { trial: 0, rung: 0, fence: 1, cause: "killed".to_owned(), crashed: true };
+        put(store, &[claimed(0, 1, "cpu#1"), Event::Checkpointed { trial: 0, fence: 1, checkpoint }, evaluated(1, 2, 0.1), lost]).unwrap();
+        assert_eq!(study(store).unwrap().steps_repeated(), 0, "not yet");
+        let Event::SegmentCompleted { trial, rung, mut completed, .. } = completed(0, 2, 0.5) else { unreachable!() };
+        completed.steps_trained = 3;
+        put(store, &[claimed(0, 2, "cpu#1"), Event::SegmentCompleted { trial, rung, fence: 2, completed }]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!((state.trials[0].steps_trained, state.trials[0].furthest_step, state.steps_repeated()), (5, 4, 1));
+    });
+}
+
+#[test]
 fn values_that_are_not_finite_survive() {
     for_each_store(|open| {
         started(&mut *open());
