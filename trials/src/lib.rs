@@ -3,5 +3,9 @@
 //! Decides nothing about what runs next: that is the engine's.
 
 pub mod data;
+pub mod device;
+pub mod hub;
 pub mod models;
+pub mod ops;
 pub mod parameters;
+pub mod testing;

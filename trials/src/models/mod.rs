@@ -1,5 +1,7 @@
 //! Models as lists of named blocks.
 
+pub mod bert;
+
 use candle_core::{Device, Result, Tensor};
 use rand::rngs::ChaCha8Rng;
 

@@ -1,0 +1,35 @@
+//! Largest difference between our logits of a BERT folder and transformers', which `logits.py` wrote.
+//!
+//! `cargo run --release -p benches --example parity-logits -- MODEL_DIR OUT.safetensors`
+#![expect(clippy::print_stdout, reason = "a program for the terminal")]
+
+use std::{env, error::Error, path::Path};
+
+use candle_core::{Device, Tensor};
+use engine::streams::{Purpose, stream};
+use trials::{
+    data::batch::Batch,
+    models::{BaseModel, Pass, bert::BertBase},
+};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let [folder, expected] = env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: MODEL_DIR OUT.safetensors")?;
+    let expected = candle_core::safetensors::load(expected, &Device::Cpu)?;
+    let get = |name: &str| expected.get(name).cloned().ok_or(format!("no tensor {name} in the file"));
+    let base = BertBase::load(Path::new(&folder), &Device::Cpu)?;
+    let logits = get("logits")?;
+    let (texts, classes) = logits.dims2()?;
+    let mut model = base.instantiate(classes, &mut stream(0, 0, Purpose::HeadWeights))?;
+    let head = model.blocks().len() - 1;
+    model.parameters_mut().thaw_from(head)?;
+    for (parameter, var) in model.parameters().thawed() {
+        var.set(&get(&parameter.name)?)?;
+    }
+    let labels = Tensor::zeros(texts, candle_core::DType::U32, &Device::Cpu)?;
+    let batch = Batch { ids: get("ids")?, types: get("types")?, mask: get("mask")?, labels };
+    let found = model.forward(&batch, &Pass::evaluation())?;
+    let difference = (found - &logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    println!("{texts} texts, {} tokens at most: largest difference of a logit {difference:.2e}", batch.ids.dims()[1]);
+    println!("logits lie in {:.3} .. {:.3}", logits.min_all()?.to_scalar::<f32>()?, logits.max_all()?.to_scalar::<f32>()?);
+    Ok(())
+}

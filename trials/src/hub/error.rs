@@ -1,0 +1,41 @@
+//! What can be wrong with a model folder.
+
+use std::{io, path::PathBuf};
+
+/// Every message names the file, what in it, and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    #[error(
+        "{} is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and \
+         tokenizer.json or vocab.txt",
+        path.display()
+    )]
+    Missing { path: PathBuf },
+    #[error("{} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} cannot be written: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{} already exists and is not an empty folder: choose another place, or remove it", path.display())]
+    Occupied { path: PathBuf },
+    #[error("{} is not a JSON object: {source}; fetch it again", path.display())]
+    Json { path: PathBuf, source: serde_json::Error },
+    #[error("{}: field `{field}`: {problem}", path.display())]
+    Config { path: PathBuf, field: &'static str, problem: String },
+    #[error("{} is broken or cut short ({problem}): fetch it again", path.display())]
+    Safetensors { path: PathBuf, problem: String },
+    #[error(
+        "{}: tensor `{tensor}` is missing, which config.json asks for: weights and config.json do not belong together, or the \
+         architecture is not BERT",
+        path.display()
+    )]
+    TensorMissing { path: PathBuf, tensor: String },
+    #[error(
+        "{}: tensor `{tensor}` has shape {found:?} where config.json asks for {expected:?}: weights and config.json do not belong together",
+        path.display()
+    )]
+    TensorShape { path: PathBuf, tensor: String, expected: Vec<usize>, found: Vec<usize> },
+    #[error("{}: tensor `{tensor}` holds {found}, not f32, f16 or bf16: convert it with transformers' save_pretrained", path.display())]
+    TensorType { path: PathBuf, tensor: String, found: String },
+    #[error("the weights of {} cannot be put on the device: {source}", path.display())]
+    Device { path: PathBuf, source: candle_core::Error },
+}

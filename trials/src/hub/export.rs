@@ -1,0 +1,121 @@
+//! A fine-tuned classifier as a Hugging Face folder.
+
+use std::{
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use candle_core::Device;
+use serde_json::{Map, Value, json};
+
+use super::HubError;
+use crate::parameters::Parameters;
+
+/// Files of the tokenizer, copied when the base model's folder has them.
+const TOKENIZER: [&str; 5] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
+
+/// What an exported folder needs besides the weights.
+#[derive(Debug, Clone)]
+pub struct Classifier {
+    /// The transformers class that reads the folder: `BertForSequenceClassification`.
+    pub architecture: &'static str,
+    /// The base model's folder, whose tokenizer is copied.
+    pub base: PathBuf,
+    /// Every field of the base model's `config.json`.
+    pub config: Map<String, Value>,
+    /// Label names by class index.
+    pub labels: Vec<String>,
+}
+
+/// Writes a folder that transformers' `AutoModelForSequenceClassification` and `AutoTokenizer` load. It appears at `to` complete or not at
+/// all; `to` must not exist, or be an empty folder.
+pub fn export(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
+    check_destination(to)?;
+    let mut name = OsString::from(".");
+    name.push(to.file_name().unwrap_or_default());
+    name.push(".partial");
+    let partial = to.with_file_name(name);
+    let result = write(&partial, classifier, parameters).and_then(|()| publish(&partial, to));
+    if result.is_err() {
+        // The error that is reported is the one that came first.
+        let _ = fs::remove_dir_all(&partial);
+    }
+    result
+}
+
+/// Fails if [`export`] to this place would: to be called before hours of work.
+pub fn check_destination(to: &Path) -> Result<(), HubError> {
+    match fs::read_dir(to) {
+        Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(HubError::Occupied { path: to.to_owned() })),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Err(HubError::Occupied { path: to.to_owned() }),
+        Err(source) => Err(HubError::Read { path: to.to_owned(), source }),
+    }
+}
+
+fn write(folder: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| HubError::Write { path, source }
+    };
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(failed(folder))?;
+    }
+    fs::create_dir_all(folder).map_err(failed(folder))?;
+    let put = |name: &str, bytes: &[u8]| {
+        let path = folder.join(name);
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(failed(&path))
+    };
+    for name in TOKENIZER {
+        let from = classifier.base.join(name);
+        match fs::read(&from) {
+            Ok(bytes) => put(name, &bytes)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(HubError::Read { path: from, source }),
+        }
+    }
+    put("config.json", config(classifier).as_bytes())?;
+    put("model.safetensors", &weights(folder, parameters)?)
+}
+
+fn publish(partial: &Path, to: &Path) -> Result<(), HubError> {
+    let failed = |source| HubError::Write { path: to.to_owned(), source };
+    fs::rename(partial, to).map_err(failed)?;
+    // The name is on disk once the folder that holds it is.
+    let parent = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+fn config(classifier: &Classifier) -> String {
+    let mut config = classifier.config.clone();
+    let labels = &classifier.labels;
+    config.insert("architectures".into(), json!([classifier.architecture]));
+    config.insert("problem_type".into(), json!("single_label_classification"));
+    config.insert("num_labels".into(), json!(labels.len()));
+    config.insert("id2label".into(), labels.iter().enumerate().map(|(i, l)| (i.to_string(), json!(l))).collect());
+    config.insert("label2id".into(), labels.iter().enumerate().map(|(i, l)| (l.clone(), json!(i))).collect());
+    for field in ["dtype", "torch_dtype"] {
+        if config.contains_key(field) {
+            config.insert(field.into(), json!("float32"));
+        }
+    }
+    format!("{:#}\n", Value::Object(config))
+}
+
+fn weights(folder: &Path, parameters: &Parameters) -> Result<Vec<u8>, HubError> {
+    let path = folder.join("model.safetensors");
+    let tensors = parameters
+        .iter()
+        .map(|p| Ok((p.name.as_str(), p.tensor().detach().to_device(&Device::Cpu)?)))
+        .collect::<candle_core::Result<Vec<_>>>()
+        .map_err(|source| HubError::Device { path: path.clone(), source })?;
+    let metadata = std::iter::once(("format".to_owned(), "pt".to_owned())).collect();
+    safetensors::serialize(tensors, Some(metadata)).map_err(|e| HubError::Write { path, source: io::Error::other(e) })
+}

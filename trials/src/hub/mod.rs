@@ -1,0 +1,22 @@
+//! Hugging Face model folders: reading weights, writing fine-tuned classifiers.
+//!
+//! Files may come from strangers: nothing is allocated by what a file claims, only by its length.
+
+mod error;
+mod export;
+mod weights;
+
+pub use error::HubError;
+pub use export::{Classifier, check_destination, export};
+pub use weights::Weights;
+
+use std::{fs, path::Path};
+
+/// The text of a JSON file as an object.
+pub(crate) fn read_json(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, HubError> {
+    let text = fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => HubError::Missing { path: path.to_owned() },
+        _ => HubError::Read { path: path.to_owned(), source },
+    })?;
+    serde_json::from_slice(&text).map_err(|source| HubError::Json { path: path.to_owned(), source })
+}

@@ -1,0 +1,136 @@
+//! The tensors of a model folder.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use candle_core::{Device, Tensor};
+use half::{bf16, f16};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::Value;
+
+use super::{HubError, read_json};
+
+/// Some tensors of a model folder, as `f32`, under the names today's BERT has without the `bert.` prefix:
+/// `encoder.layer.0.output.LayerNorm.weight`.
+#[derive(Debug)]
+pub struct Weights {
+    /// The file that says which tensors there are, for messages.
+    listing: PathBuf,
+    device: Device,
+    tensors: BTreeMap<String, Found>,
+}
+
+#[derive(Debug)]
+struct Found {
+    file: PathBuf,
+    /// Its name in the file.
+    name: String,
+    shape: Vec<usize>,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    Float(Vec<f32>),
+    /// Of another type, named.
+    Other(String),
+}
+
+impl Weights {
+    /// Reads every tensor of `folder` whose name, without the prefix, `wanted` takes. Reads `model.safetensors`, else the shards that
+    /// `model.safetensors.index.json` names.
+    pub fn read(folder: &Path, device: &Device, wanted: impl Fn(&str) -> bool) -> Result<Weights, HubError> {
+        let single = folder.join("model.safetensors");
+        let index = folder.join("model.safetensors.index.json");
+        let (listing, files) = if !single.exists() && index.exists() {
+            let files = shards(&index)?.into_iter().map(|file| folder.join(file)).collect();
+            (index, files)
+        } else {
+            (single.clone(), vec![single])
+        };
+        let mut tensors = BTreeMap::new();
+        for file in files {
+            read_file(&file, &wanted, &mut tensors)?;
+        }
+        Ok(Weights { listing, device: device.clone(), tensors })
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// Takes out the tensor `name`, which must have `shape`.
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, HubError> {
+        let Some(Found { file, name, shape: found, values }) = self.tensors.remove(name) else {
+            return Err(HubError::TensorMissing { path: self.listing.clone(), tensor: name.to_owned() });
+        };
+        if found != shape {
+            return Err(HubError::TensorShape { path: file, tensor: name, expected: shape.to_vec(), found });
+        }
+        match values {
+            Values::Other(found) => Err(HubError::TensorType { path: file, tensor: name, found }),
+            Values::Float(values) => {
+                Tensor::from_vec(values, shape, &self.device).map_err(|source| HubError::Device { path: file, source })
+            }
+        }
+    }
+}
+
+/// File names of the shards.
+fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
+    let wrong = |problem: String| HubError::Config { path: index.to_owned(), field: "weight_map", problem };
+    let object = read_json(index)?;
+    let Some(Value::Object(map)) = object.get("weight_map") else {
+        return Err(wrong("must map tensor names to file names; fetch the file again".into()));
+    };
+    let mut files = BTreeSet::new();
+    for (tensor, file) in map {
+        match file.as_str() {
+            Some(file) if Path::new(file).file_name().is_some_and(|name| name == file) => files.insert(file.to_owned()),
+            _ => return Err(wrong(format!("tensor `{tensor}` is said to be in {file}, which is not the name of a file in this folder"))),
+        };
+    }
+    Ok(files)
+}
+
+fn read_file(path: &Path, wanted: &impl Fn(&str) -> bool, tensors: &mut BTreeMap<String, Found>) -> Result<(), HubError> {
+    let bytes = fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => HubError::Missing { path: path.to_owned() },
+        _ => HubError::Read { path: path.to_owned(), source },
+    })?;
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| HubError::Safetensors { path: path.to_owned(), problem: e.to_string() })?;
+    for (name, view) in file.iter() {
+        let today = todays_name(name);
+        if wanted(&today) {
+            let found = Found { file: path.to_owned(), name: name.to_owned(), shape: view.shape().to_vec(), values: values(&view) };
+            tensors.insert(today, found);
+        }
+    }
+    Ok(())
+}
+
+/// The name without prefix, and with the layer norms' old names `gamma` and `beta` put right.
+fn todays_name(name: &str) -> String {
+    let name = name.strip_prefix("bert.").unwrap_or(name);
+    if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
+        format!("{stem}LayerNorm.weight")
+    } else if let Some(stem) = name.strip_suffix("LayerNorm.beta") {
+        format!("{stem}LayerNorm.bias")
+    } else {
+        name.to_owned()
+    }
+}
+
+fn values(view: &TensorView) -> Values {
+    let data = view.data();
+    let pairs = || data.chunks_exact(2).map(|b| [b[0], b[1]]);
+    Values::Float(match view.dtype() {
+        Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+        Dtype::F16 => pairs().map(|b| f16::from_le_bytes(b).to_f32()).collect(),
+        Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
+        other => return Values::Other(format!("{other:?}")),
+    })
+}
