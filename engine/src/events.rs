@@ -101,6 +101,8 @@ pub struct WorkerInfo {
     pub worker: String,
     pub device: Device,
     pub slots: usize,
+    /// Threads each slot computes with.
+    pub threads: usize,
     pub pid: u32,
     /// When this machine was started, in seconds since 1970.
     pub boot: u64,

@@ -165,7 +165,7 @@ mod tests {
             predictions: None,
         };
         let events = [
-            Event::WorkerStarted(WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, pid: 0, boot: 0 }),
+            Event::WorkerStarted(WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0 }),
             Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() },
             Event::TrialAdded(Box::new(trial)),
             Event::SegmentClaimed { trial: 0, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() },

@@ -43,6 +43,8 @@ pub struct TrialRecord {
     /// Validation predictions in the study's `artefacts/`.
     pub predictions: Option<PathBuf>,
     pub stopped_early: bool,
+    /// Threads of the slot that ran its last segment: with another number the last bits may differ. `None` before the first.
+    pub threads: Option<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -92,7 +94,14 @@ impl StudyRecord {
             return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
         };
         let mut reading =
-            Reading { state: StudyState::begin(first)?, last_at: first.at, lost_at: None, segments: Vec::new(), open: BTreeMap::new() };
+            Reading {
+                state: StudyState::begin(first)?,
+                last_at: first.at,
+                lost_at: None,
+                segments: Vec::new(),
+                open: BTreeMap::new(),
+                threads: BTreeMap::new(),
+            };
         let mut evaluations = Vec::new();
         for logged in rest {
             reading.take(logged)?;
@@ -100,11 +109,11 @@ impl StudyRecord {
                 evaluations.push(EvaluationRecord { trial: *trial, at: logged.at, evaluation: (**evaluation).clone() });
             }
         }
-        let Reading { state, mut segments, open, .. } = reading;
+        let Reading { state, mut segments, open, threads, .. } = reading;
         for (trial, index) in open {
             segments[index].steps_trained = state.trials[trial as usize].claim.as_ref().map_or(0, steps);
         }
-        let trials = state.trials.iter().map(|trial| {
+        let trials = (0u32..).zip(&state.trials).map(|(number, trial)| {
             let last = trial.completed.last().map(|(_, _, completed)| completed);
             TrialRecord {
                 recipe: trial.recipe.clone(),
@@ -112,6 +121,7 @@ impl StudyRecord {
                 best_step: last.map(|c| c.step),
                 predictions: trial.completed.iter().rev().find_map(|(_, _, c)| c.predictions.as_ref()).map(|path| folder.absolute(path)),
                 stopped_early: last.is_some_and(|c| c.stopped_early),
+                threads: threads.get(&number).copied(),
             }
         });
         Ok(StudyRecord {
@@ -137,6 +147,8 @@ struct Reading {
     segments: Vec<SegmentRecord>,
     /// By trial, the index of the segment that runs.
     open: BTreeMap<u32, usize>,
+    /// By trial, those of its last claim.
+    threads: BTreeMap<u32, usize>,
 }
 
 impl Reading {
@@ -144,7 +156,10 @@ impl Reading {
         let at = logged.at;
         match &logged.event {
             Event::WorkersLost { .. } => self.lost_at = Some((at, self.last_at)),
-            Event::SegmentClaimed { trial, rung, slot, .. } => {
+            Event::SegmentClaimed { trial, rung, slot, worker, .. } => {
+                if let Some(worker) = self.state.workers.get(worker) {
+                    self.threads.insert(*trial, worker.threads);
+                }
                 self.open.insert(*trial, self.segments.len());
                 self.segments.push(SegmentRecord {
                     trial: *trial,

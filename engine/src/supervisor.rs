@@ -298,7 +298,7 @@ mod tests {
         let mut study = new_study();
         // What the worker would have committed before it died.
         let worker = "cpu#1".to_owned();
-        let info = WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, pid: 0, boot: 0 };
+        let info = WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0 };
         let trial = crate::events::TrialAdded {
             number: 0,
             kind: crate::state::TrialKind::Recipe,

@@ -132,7 +132,8 @@ fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<Strin
     store.commit(now, &mut |state| {
         name = format!("{}#{}", slots.device, state.workers_started + 1);
         let (pid, boot) = (std::process::id(), sysinfo::System::boot_time());
-        vec![Event::WorkerStarted(WorkerInfo { worker: name.clone(), device: slots.device, slots: slots.slots, pid, boot })]
+        let DeviceSlots { device, slots, threads } = slots;
+        vec![Event::WorkerStarted(WorkerInfo { worker: name.clone(), device, slots, threads, pid, boot })]
     })?;
     Ok(name)
 }

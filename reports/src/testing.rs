@@ -55,6 +55,7 @@ pub fn sample_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
         best_step: trial.last_step,
         predictions: None,
         stopped_early: trial.stopped_early,
+        threads: Some(1),
     });
     StudyRecord {
         name: "sample".to_owned(),

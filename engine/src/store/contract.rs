@@ -32,7 +32,7 @@ fn read(folder: &StudyFolder) -> Vec<crate::events::Logged> {
 
 fn started(store: &mut dyn Store) {
     store.create(1000, spec(9)).unwrap();
-    let info = |name: &str| WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 2, pid: 1, boot: 1 };
+    let info = |name: &str| WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 2, threads: 1, pid: 1, boot: 1 };
     put(store, &[Event::WorkerStarted(info("cpu#1")), Event::WorkerStarted(info("cpu#2"))]).unwrap();
     add(store, 0);
 }
@@ -255,7 +255,7 @@ fn time_is_active_while_a_worker_is_there() {
         let store = &mut *open();
         store.create(0, spec(9)).unwrap();
         let start =
-            |name: &str| Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, pid: 1, boot: 1 });
+            |name: &str| Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, threads: 1, pid: 1, boot: 1 });
         store.commit(1000, &mut |_| vec![start("cpu#1")]).unwrap();
         store.commit(1500, &mut |_| vec![start("cpu#2")]).unwrap();
         store.commit(2000, &mut |_| vec![Event::WorkerEnded { worker: "cpu#1".to_owned() }]).unwrap();
