@@ -2,10 +2,19 @@
 //!
 //! Decides nothing about what runs next: that is the engine's.
 
+pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod freezing;
 pub mod hub;
+pub mod metrics;
 pub mod models;
+mod monitor;
 pub mod ops;
+pub mod optimizers;
 pub mod parameters;
+mod predictions;
+pub mod runner;
+pub mod schedules;
 pub mod testing;
+pub mod trainer;

@@ -1,4 +1,8 @@
-//! Small generated model folders for tests, here and in the crates above.
+//! Small generated models, model folders and tasks for tests, here and in the crates above.
+
+mod task;
+mod tiny;
+mod trial;
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path};
 
@@ -6,6 +10,12 @@ use candle_core::{DType, Device, Tensor};
 use engine::streams::{Purpose, stream};
 use rand_distr::{Distribution, Normal};
 use serde_json::{Value, json};
+
+pub use self::{
+    task::task,
+    tiny::Tiny,
+    trial::{trial_config, trial_config_file},
+};
 
 /// What kind of BERT folder [`tiny_bert`] writes.
 #[derive(Debug, Clone, PartialEq)]

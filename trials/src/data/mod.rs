@@ -1,6 +1,7 @@
 //! Data sets ready for training.
 
 pub mod batch;
+pub mod order;
 
 /// A tokenised example.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,166 @@
+//! Trains the segments of a study of texts: the engine's view of this crate.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crossbeam_channel::Sender;
+use engine::{
+    devices::Device,
+    runner::{Cancel, Checkpoint, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner},
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use search_spaces::{claim::ConfigFile, settings::Objective};
+
+use crate::{
+    data::TextTask,
+    metrics::Metrics,
+    models::{BaseModel, Model},
+    trainer::{self, Job, Places},
+};
+
+/// candle walks the graph recursively: deep models want more than the usual two megabytes.
+const STACK: usize = 16 << 20;
+
+/// What all trials of a study have in common.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RunnerSettings {
+    pub objective: Objective,
+    /// Evaluations this share of a pass apart.
+    pub eval_every: f64,
+    /// A checkpoint at least this often within a segment.
+    pub checkpoint_every_seconds: u64,
+}
+
+/// Trains text classifiers that share a data set and base weights.
+pub struct TextRunner {
+    task: Arc<TextTask>,
+    base: Arc<dyn BaseModel>,
+    /// Where the base weights lie.
+    device: Device,
+    settings: RunnerSettings,
+    /// By slot.
+    pools: Mutex<BTreeMap<String, Arc<ThreadPool>>>,
+}
+
+impl std::fmt::Debug for TextRunner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TextRunner").field("device", &self.device).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl TextRunner {
+    /// `base` lies on `device`.
+    pub fn new(task: Arc<TextTask>, base: Arc<dyn BaseModel>, device: Device, settings: RunnerSettings) -> TextRunner {
+        TextRunner { task, base, device, settings, pools: Mutex::new(BTreeMap::new()) }
+    }
+
+    pub fn task(&self) -> &TextTask {
+        &self.task
+    }
+
+    /// Trains one config in full, as the study that it comes from did: the same evaluations, hence the same course of everything that watches
+    /// them. `folder` takes its checkpoints and predictions. The objective and `eval_every` are those of this runner's settings,
+    /// which [`RunnerSettings::of`] takes from the file.
+    pub fn train(&self, file: &ConfigFile, folder: &Path, events: &Sender<TrialEvent>, cancel: &Cancel) -> Result<Outcome, TrialError> {
+        let segment = Segment {
+            trial: file.trial,
+            rung: file.ladder.top(),
+            ladder: file.ladder.clone(),
+            config: file.config.clone(),
+            seed: file.seed,
+            checkpoints: folder.to_owned(),
+            artefacts: folder.to_owned(),
+        };
+        let slot = SlotInfo { name: "train".to_owned(), device: self.device, threads: file.threads };
+        self.run(&segment, &slot, None, events, cancel)
+    }
+
+    /// The model of `checkpoint`: of a trial that is over, with the weights that count.
+    pub fn model(&self, checkpoint: &Checkpoint) -> Result<Box<dyn Model>, TrialError> {
+        trainer::final_model(self.base.as_ref(), checkpoint)
+    }
+
+    /// Metrics of `checkpoint`'s model on the test split, with `threads` threads; `None` when there is no test split.
+    pub fn evaluate_test(&self, checkpoint: &Checkpoint, threads: usize) -> Result<Option<Metrics>, TrialError> {
+        if self.task.test.is_empty() {
+            return Ok(None);
+        }
+        let slot = SlotInfo { name: "test".to_owned(), device: self.device, threads };
+        let labels: Vec<u32> = self.task.test.iter().map(|example| example.label).collect();
+        self.pool(&slot)?.install(|| {
+            let model = self.model(checkpoint)?;
+            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), &self.task, &self.task.test)
+                .map_err(|error| TrialError::Other(error.to_string()))?;
+            Ok(Some(logits.metrics(&labels)))
+        })
+    }
+
+    /// The slot's own threads, kept from segment to segment.
+    fn pool(&self, slot: &SlotInfo) -> Result<Arc<ThreadPool>, TrialError> {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = pools.get(&slot.name).filter(|pool| pool.current_num_threads() == slot.threads) {
+            return Ok(Arc::clone(pool));
+        }
+        let name = slot.name.clone();
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(slot.threads.max(1))
+            .stack_size(STACK)
+            .thread_name(move |index| format!("{name}.{index}"))
+            .build()
+            .map_err(|error| TrialError::Other(format!("slot {} got no threads: {error}", slot.name)))?;
+        let pool = Arc::new(pool);
+        pools.insert(slot.name.clone(), Arc::clone(&pool));
+        Ok(pool)
+    }
+}
+
+impl RunnerSettings {
+    /// Those that `file` was found with; one training in one go needs no checkpoints on the way.
+    pub fn of(file: &ConfigFile) -> RunnerSettings {
+        RunnerSettings { objective: file.objective, eval_every: file.eval_every, checkpoint_every_seconds: u64::MAX }
+    }
+}
+
+impl TrialRunner for TextRunner {
+    fn run(
+        &self,
+        segment: &Segment,
+        slot: &SlotInfo,
+        from: Option<&Checkpoint>,
+        events: &Sender<TrialEvent>,
+        cancel: &Cancel,
+    ) -> Result<Outcome, TrialError> {
+        if slot.device != self.device {
+            return Err(TrialError::Other(format!(
+                "slot {} computes on {:?}, the model lies on {:?}",
+                slot.name, slot.device, self.device
+            )));
+        }
+        if segment.rung >= segment.ladder.rungs.len() {
+            return Err(TrialError::Other(format!("rung {} of a ladder of {}", segment.rung, segment.ladder.rungs.len())));
+        }
+        let job = Job {
+            task: &self.task,
+            base: self.base.as_ref(),
+            objective: self.settings.objective,
+            config: &segment.config,
+            ladder: &segment.ladder,
+            eval_every: self.settings.eval_every,
+            seed: segment.seed,
+            trial: segment.trial,
+        };
+        let places = Places {
+            checkpoints: &segment.checkpoints,
+            artefacts: &segment.artefacts,
+            checkpoint_every_seconds: self.settings.checkpoint_every_seconds as f64,
+        };
+        self.pool(slot)?.install(|| trainer::run(job, segment.rung, places, from, events, cancel))
+    }
+
+    fn examples_per_epoch(&self) -> u64 {
+        self.task.train.len() as u64
+    }
+}

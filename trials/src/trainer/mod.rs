@@ -1,0 +1,54 @@
+//! Training one trial.
+
+mod clip;
+mod course;
+mod evaluate;
+mod finish;
+mod plan;
+mod progress;
+mod restore;
+mod segment;
+mod step;
+#[cfg(test)]
+mod tests;
+
+use engine::runner::TrialError;
+use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
+
+use crate::{data::TextTask, models::BaseModel};
+
+pub use self::{
+    course::{dropout, rate},
+    evaluate::evaluate,
+    finish::{Finished, final_model},
+    plan::Plan,
+    segment::{Places, run},
+    step::Trainer,
+};
+
+/// Everything that says how a trial trains, whichever of its segments is run.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    pub task: &'a TextTask,
+    pub base: &'a dyn BaseModel,
+    pub objective: Objective,
+    pub config: &'a Config,
+    /// Each rung is evaluated, whether the trial pauses there or not.
+    pub ladder: &'a Ladder,
+    /// Evaluations this share of a pass apart.
+    pub eval_every: f64,
+    /// With `trial` the name of the random streams.
+    pub seed: u64,
+    pub trial: u32,
+}
+
+impl std::fmt::Debug for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("trial", &self.trial).field("seed", &self.seed).field("config", self.config).finish_non_exhaustive()
+    }
+}
+
+/// The trial's own fault. candle's errors may end in a backtrace, which is left out.
+fn fault(error: impl std::fmt::Display) -> TrialError {
+    TrialError::Other(error.to_string().lines().next().unwrap_or_default().to_owned())
+}

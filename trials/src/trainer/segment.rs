@@ -1,0 +1,100 @@
+//! Training from one pause to the next.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Sender;
+use engine::{
+    clock::Stopwatch,
+    runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent},
+};
+
+use super::{Finished, Job, Trainer, fault};
+use crate::predictions;
+
+/// Where a segment writes.
+#[derive(Debug, Clone, Copy)]
+pub struct Places<'a> {
+    pub checkpoints: &'a Path,
+    /// Predictions of a trial that is over.
+    pub artefacts: &'a Path,
+    /// A checkpoint at least this often.
+    pub checkpoint_every_seconds: f64,
+}
+
+/// Trains `job` until `rung`, from the start or from an earlier checkpoint, and tells of it. A closed channel cancels.
+pub fn run(
+    job: Job,
+    rung: usize,
+    places: Places,
+    from: Option<&Checkpoint>,
+    events: &Sender<TrialEvent>,
+    cancel: &Cancel,
+) -> Result<Outcome, TrialError> {
+    let watch = Stopwatch::start();
+    let mut trainer = match from {
+        Some(checkpoint) => Trainer::resume(job, checkpoint)?,
+        None => Trainer::new(job)?,
+    };
+    let (first, target) = (trainer.step(), trainer.plan().rung(rung));
+    let (mut saved_at, mut since) = (first, Stopwatch::start());
+    while !trainer.is_over() && trainer.step() < target {
+        let cancelled = cancel.is_set();
+        if (cancelled || since.seconds() >= places.checkpoint_every_seconds) && trainer.step() > saved_at {
+            let checkpoint = trainer.save(places.checkpoints)?;
+            (saved_at, since) = (trainer.step(), Stopwatch::start());
+            if events.send(TrialEvent::Checkpointed(checkpoint)).is_err() {
+                return Ok(Outcome::Cancelled);
+            }
+        }
+        if cancelled {
+            return Ok(Outcome::Cancelled);
+        }
+        trainer.train_step()?;
+        let progress = TrialEvent::Step { step: trainer.step(), total_steps: trainer.plan().total_steps };
+        let evaluated = trainer.evaluate_if_due()?.map(TrialEvent::Evaluated);
+        if std::iter::once(progress).chain(evaluated).any(|event| events.send(event).is_err()) {
+            return Ok(Outcome::Cancelled);
+        }
+    }
+    let steps_trained = trainer.step() - first;
+    let completed = if trainer.is_over() {
+        let finished = trainer.finish(places.checkpoints, from)?;
+        let predictions = write_predictions(job, &finished, places.artefacts)?;
+        Completed {
+            value: finished.value,
+            step: finished.step,
+            stopped_early: finished.stopped_early,
+            steps_trained,
+            seconds: watch.seconds(),
+            trainable_parameters: finished.trained_parameters,
+            checkpoint: Some(finished.checkpoint),
+            predictions: Some(predictions),
+        }
+    } else {
+        let last = trainer.last().ok_or_else(|| fault("the rung was reached without an evaluation"))?;
+        let checkpoint = if trainer.step() == first { from.cloned() } else { None };
+        let checkpoint = checkpoint.map_or_else(|| trainer.save(places.checkpoints), Ok)?;
+        Completed {
+            value: last.value,
+            step: last.step,
+            stopped_early: false,
+            steps_trained,
+            seconds: watch.seconds(),
+            trainable_parameters: trainer.trained_parameters(),
+            checkpoint: Some(checkpoint),
+            predictions: None,
+        }
+    };
+    let new = completed.checkpoint.clone().filter(|checkpoint| Some(checkpoint) != from);
+    match new.map(|checkpoint| events.send(TrialEvent::Checkpointed(checkpoint))) {
+        Some(Err(_)) => Ok(Outcome::Cancelled),
+        Some(Ok(())) | None => Ok(Outcome::Completed(completed)),
+    }
+}
+
+fn write_predictions(job: Job, finished: &Finished, artefacts: &Path) -> Result<PathBuf, TrialError> {
+    let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
+    let path = artefacts.join(format!("trial-{}-predictions.csv", job.trial));
+    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, &logits).map_err(fault)?;
+    Ok(path)
+}

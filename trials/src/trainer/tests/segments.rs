@@ -1,0 +1,257 @@
+//! Segments as the engine runs them: rungs, cancelling, checkpoints on the way.
+
+use std::sync::Arc;
+
+use crossbeam_channel::unbounded;
+use engine::{
+    devices::Device,
+    runner::{Cancel, Completed, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner},
+};
+use search_spaces::config::{EarlyStopping, Keep};
+use tempfile::TempDir;
+
+use super::*;
+use crate::runner::{RunnerSettings, TextRunner};
+
+struct Study {
+    folder: TempDir,
+    runner: TextRunner,
+    config: Config,
+}
+
+fn config() -> Config {
+    Config { epochs: 3, keep: Keep::Best, unfreeze: Unfreeze::Progressive { start: 0, blocks: 1, every: 0.7 }, ..testing::trial_config() }
+}
+
+fn slot(threads: usize) -> SlotInfo {
+    SlotInfo { name: "cpu/0".to_owned(), device: Device::Cpu, threads }
+}
+
+impl Study {
+    fn new(config: Config, checkpoint_every_seconds: u64) -> Study {
+        let settings = RunnerSettings { objective: OBJECTIVE, eval_every: 0.25, checkpoint_every_seconds };
+        let runner = TextRunner::new(Arc::new(testing::task(30, 20, 10)), Arc::new(Tiny::new()), Device::Cpu, settings);
+        Study { folder: tempfile::tempdir().unwrap(), runner, config }
+    }
+
+    fn segment(&self, rung: usize) -> Segment {
+        let folder = self.folder.path().to_owned();
+        let ladder = Ladder { eta: 3, rungs: vec![10, 30, 90] };
+        Segment { trial: 3, rung, ladder, config: self.config.clone(), seed: 5, checkpoints: folder.clone(), artefacts: folder }
+    }
+
+    fn run(&self, rung: usize, from: Option<&Checkpoint>) -> (Completed, Vec<TrialEvent>) {
+        let (sender, receiver) = unbounded();
+        let outcome = self.runner.run(&self.segment(rung), &slot(1), from, &sender, &Cancel::default()).unwrap();
+        drop(sender);
+        let Outcome::Completed(completed) = outcome else { panic!("{outcome:?}") };
+        (completed, receiver.iter().collect())
+    }
+}
+
+fn evaluations(events: &[TrialEvent]) -> Vec<Evaluation> {
+    events.iter().filter_map(|event| if let TrialEvent::Evaluated(e) = event { Some(e.clone()) } else { None }).collect()
+}
+
+fn checkpoints(events: &[TrialEvent]) -> Vec<Checkpoint> {
+    events.iter().filter_map(|event| if let TrialEvent::Checkpointed(c) = event { Some(c.clone()) } else { None }).collect()
+}
+
+/// All that must be equal: not the seconds, nor where the trial paused.
+fn result(completed: &Completed) -> (u64, u64, bool, u64, Option<String>) {
+    let blake3 = completed.checkpoint.as_ref().map(|checkpoint| checkpoint.blake3.clone());
+    (completed.value.to_bits(), completed.step, completed.stopped_early, completed.trainable_parameters, blake3)
+}
+
+#[test]
+fn three_rungs_are_the_same_as_going_straight_to_the_top() {
+    for config in [config(), Config { keep: Keep::Last, ..config() }] {
+        let study = Study::new(config, u64::MAX);
+        let (straight, straight_events) = study.run(2, None);
+        let (first, mut events) = study.run(0, None);
+        let (second, more) = study.run(1, first.checkpoint.as_ref());
+        events.extend(more);
+        let (third, more) = study.run(2, second.checkpoint.as_ref());
+        events.extend(more);
+        assert_eq!(result(&straight), result(&third));
+        assert_eq!(evaluations(&straight_events), evaluations(&events));
+        assert_eq!([&first, &second, &third].map(|segment| segment.steps_trained), [3, 5, 16], "no step twice");
+        assert_eq!(straight.steps_trained, 24);
+        // The value at a rung is the evaluation there.
+        let at = |rung| evaluations(&events).into_iter().find(|e| e.rung == Some(rung)).unwrap();
+        assert_eq!((first.value, first.step), (at(0).metrics["loss"], 3));
+        assert_eq!((second.value, second.step), (at(1).metrics["loss"], 8));
+        assert!(first.predictions.is_none() && third.predictions.is_some());
+        assert_eq!(third.trainable_parameters, 24 * 8 + 3 * 72 + 27, "everything had thawed");
+        assert_eq!(first.trainable_parameters, 27);
+    }
+}
+
+#[test]
+fn any_checkpoint_on_the_way_leads_to_the_same_end() {
+    let study = Study::new(config(), 0);
+    let (straight, events) = study.run(2, None);
+    let on_the_way = checkpoints(&events);
+    assert_eq!(on_the_way.iter().map(|checkpoint| checkpoint.step).collect::<Vec<_>>(), (1..=24).collect::<Vec<_>>());
+    for checkpoint in &on_the_way {
+        let (continued, more) = study.run(2, Some(checkpoint));
+        assert_eq!(result(&straight), result(&continued), "from step {}", checkpoint.step);
+        assert_eq!(continued.steps_trained, 24 - checkpoint.step);
+        let after: Vec<_> = evaluations(&events).into_iter().filter(|e| e.step > checkpoint.step).collect();
+        assert_eq!(evaluations(&more), after);
+    }
+}
+
+#[test]
+fn cancelled_it_leaves_a_checkpoint_to_go_on_from() {
+    let study = Study::new(config(), u64::MAX);
+    let (straight, _) = study.run(2, None);
+    // Cancels itself when it hears of step 5: the channel has room for one message, so the runner is at most two steps further.
+    let (sender, receiver) = crossbeam_channel::bounded(0);
+    let cancel = Cancel::default();
+    let (outcome, events) = std::thread::scope(|scope| {
+        let listener = scope.spawn(|| {
+            let mut events = Vec::new();
+            for event in &receiver {
+                if matches!(event, TrialEvent::Step { step: 5, .. }) {
+                    cancel.set();
+                }
+                events.push(event);
+            }
+            events
+        });
+        let outcome = study.runner.run(&study.segment(2), &slot(1), None, &sender, &cancel).unwrap();
+        drop(sender);
+        (outcome, listener.join().unwrap())
+    });
+    assert_eq!(outcome, Outcome::Cancelled);
+    let Some(TrialEvent::Checkpointed(checkpoint)) = events.last() else { panic!("{events:?}") };
+    assert!((5..=6).contains(&checkpoint.step));
+    let (continued, _) = study.run(2, Some(checkpoint));
+    assert_eq!(result(&straight), result(&continued));
+    assert_eq!(continued.steps_trained, 24 - checkpoint.step);
+}
+
+#[test]
+fn cancelled_at_once_it_does_nothing_and_a_closed_channel_cancels() {
+    let study = Study::new(config(), u64::MAX);
+    let (sender, receiver) = unbounded();
+    let cancel = Cancel::default();
+    cancel.set();
+    assert_eq!(study.runner.run(&study.segment(0), &slot(1), None, &sender, &cancel).unwrap(), Outcome::Cancelled);
+    assert!(receiver.is_empty());
+    drop(receiver);
+    assert_eq!(study.runner.run(&study.segment(0), &slot(1), None, &sender, &Cancel::default()).unwrap(), Outcome::Cancelled);
+    assert_eq!(std::fs::read_dir(study.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_trial_that_is_over_gives_its_result_again() {
+    let study = Study::new(config(), u64::MAX);
+    let (first, _) = study.run(2, None);
+    std::fs::remove_file(first.predictions.as_ref().unwrap()).unwrap();
+    let (again, events) = study.run(2, first.checkpoint.as_ref());
+    assert_eq!(result(&first), result(&again));
+    assert_eq!((again.steps_trained, events.len()), (0, 0));
+    assert_eq!(again.checkpoint, first.checkpoint);
+    assert!(again.predictions.unwrap().exists());
+}
+
+#[test]
+fn a_rung_that_has_been_reached_gives_its_value_again() {
+    let study = Study::new(config(), u64::MAX);
+    let (first, _) = study.run(0, None);
+    let (again, events) = study.run(0, first.checkpoint.as_ref());
+    assert_eq!(result(&first), result(&again));
+    assert_eq!((again.steps_trained, events.len()), (0, 0));
+}
+
+#[test]
+fn a_trial_that_stops_itself_is_over_at_a_lower_rung() {
+    let optimizer = Optimizer::Sgd { learning_rate: 1e-9, momentum: 0.0, nesterov: false, l2: 0.0 };
+    let early_stopping = Some(EarlyStopping { patience: 2, min_delta: 0.01 });
+    let study = Study::new(Config { optimizer, early_stopping, ..config() }, u64::MAX);
+    let (completed, events) = study.run(1, None);
+    assert!(completed.stopped_early && completed.predictions.is_some());
+    assert_eq!(evaluations(&events).len(), 3);
+    assert_eq!(completed.steps_trained, 4, "rung 1 would be at step 8");
+    let (again, _) = study.run(2, completed.checkpoint.as_ref());
+    assert_eq!(result(&completed), result(&again));
+}
+
+#[test]
+fn predictions_are_those_of_the_weights_that_count() {
+    let study = Study::new(config(), u64::MAX);
+    let (completed, events) = study.run(2, None);
+    let table = std::fs::read_to_string(completed.predictions.unwrap()).unwrap();
+    let rows: Vec<Vec<&str>> = table.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    let right = rows.iter().filter(|row| row[2] == row[3]).count();
+    let best = evaluations(&events).into_iter().find(|e| e.step == completed.step).unwrap();
+    assert_eq!(right as f64 / rows.len() as f64, best.metrics["accuracy"]);
+    assert_eq!(table.lines().next(), Some("split,row,label,predicted,probability of bad,probability of fair,probability of good"));
+    assert_eq!(rows.iter().map(|row| row[1]).collect::<Vec<_>>(), (0..20).map(|row| row.to_string()).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_test_split_is_evaluated_with_the_weights_that_count() {
+    let study = Study::new(config(), u64::MAX);
+    let (completed, _) = study.run(2, None);
+    let checkpoint = completed.checkpoint.unwrap();
+    let model = study.runner.model(&checkpoint).unwrap();
+    let logits = evaluate(model.as_ref(), &Tiny::new(), study.runner.task(), &study.runner.task().test).unwrap();
+    let labels: Vec<u32> = study.runner.task().test.iter().map(|example| example.label).collect();
+    assert_eq!(study.runner.evaluate_test(&checkpoint, 1).unwrap(), Some(logits.metrics(&labels)));
+}
+
+#[test]
+fn trained_again_from_its_config_file_a_trial_has_the_same_value() {
+    let study = Study::new(Config { unfreeze: unfreezings()[4].clone(), schedule: schedules()[7].clone(), ..config() }, u64::MAX);
+    let (first, _) = study.run(0, None);
+    let (second, _) = study.run(1, first.checkpoint.as_ref());
+    let (found, _) = study.run(2, second.checkpoint.as_ref());
+    let segment = study.segment(2);
+    let file = search_spaces::claim::ConfigFile {
+        config: segment.config.clone(),
+        ladder: segment.ladder.clone(),
+        objective: OBJECTIVE,
+        eval_every: 0.25,
+        seed: segment.seed,
+        trial: segment.trial,
+        threads: 1,
+        ..testing::trial_config_file()
+    };
+    let runner = TextRunner::new(Arc::new(testing::task(30, 20, 10)), Arc::new(Tiny::new()), Device::Cpu, RunnerSettings::of(&file));
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, _receiver) = unbounded();
+    let Outcome::Completed(trained) = runner.train(&file, folder.path(), &sender, &Cancel::default()).unwrap() else { panic!("cancelled") };
+    assert_eq!(result(&found), result(&trained));
+}
+
+#[test]
+fn what_cannot_run_is_the_trials_fault_and_leaves_nothing_behind() {
+    let study = Study::new(config(), u64::MAX);
+    let (sender, _receiver) = unbounded();
+    let run = |segment: &Segment, slot: &SlotInfo, from: Option<&Checkpoint>| {
+        study.runner.run(segment, slot, from, &sender, &Cancel::default()).unwrap_err().to_string()
+    };
+    let gpu = SlotInfo { device: Device::Cuda(1), name: "cuda:1/0".to_owned(), threads: 1 };
+    insta::assert_snapshot!(run(&study.segment(0), &gpu, None), @"slot cuda:1/0 computes on Cuda(1), the model lies on Cpu");
+    insta::assert_snapshot!(run(&study.segment(3), &slot(1), None), @"rung 3 of a ladder of 3");
+    let missing = Checkpoint { path: "no/such.ckpt".into(), step: 1, blake3: String::new(), bytes: 1 };
+    assert!(run(&study.segment(1), &slot(1), Some(&missing)).starts_with("cannot read the checkpoint no/such.ckpt: "));
+    let optimizer = Optimizer::Sgd { learning_rate: 1e30, momentum: 0.0, nesterov: false, l2: 0.0 };
+    let diverging = Segment { config: Config { optimizer, ..config() }, ..study.segment(1) };
+    let error = study.runner.run(&diverging, &slot(1), None, &sender, &Cancel::default()).unwrap_err();
+    assert!(matches!(error, TrialError::NonFiniteLoss { .. }));
+    assert_eq!(std::fs::read_dir(study.folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn threads_of_a_slot_may_change_between_segments() {
+    let study = Study::new(config(), u64::MAX);
+    let (sender, _receiver) = unbounded();
+    for threads in [1, 2, 1] {
+        let outcome = study.runner.run(&study.segment(0), &slot(threads), None, &sender, &Cancel::default()).unwrap();
+        assert!(matches!(outcome, Outcome::Completed(_)));
+    }
+}
