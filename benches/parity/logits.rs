@@ -1,6 +1,5 @@
-//! Largest difference between our logits of a BERT folder and transformers', which `logits.py` wrote.
-//!
-//! `cargo run --release -p benches --example parity-logits -- MODEL_DIR OUT.safetensors`
+//! Largest difference between our logits of a BERT folder and transformers', which `logits.py` wrote; exports the model for the way back.
+//! `logits.py` says how to run both.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::{env, error::Error, path::Path};
@@ -9,14 +8,16 @@ use candle_core::{Device, Tensor};
 use engine::streams::{Purpose, stream};
 use trials::{
     data::batch::Batch,
+    hub,
     models::{BaseModel, Pass, bert::BertBase},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [folder, expected] = env::args().skip(1).collect::<Vec<_>>().try_into().map_err(|_| "usage: MODEL_DIR OUT.safetensors")?;
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [folder, expected, export @ ..] = &arguments[..] else { return Err("usage: MODEL_DIR OUT.safetensors [EXPORTED]".into()) };
     let expected = candle_core::safetensors::load(expected, &Device::Cpu)?;
     let get = |name: &str| expected.get(name).cloned().ok_or(format!("no tensor {name} in the file"));
-    let base = BertBase::load(Path::new(&folder), &Device::Cpu)?;
+    let base = BertBase::load(Path::new(folder), &Device::Cpu)?;
     let logits = get("logits")?;
     let (texts, classes) = logits.dims2()?;
     let mut model = base.instantiate(classes, &mut stream(0, 0, Purpose::HeadWeights))?;
@@ -31,5 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let difference = (found - &logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
     println!("{texts} texts, {} tokens at most: largest difference of a logit {difference:.2e}", batch.ids.dims()[1]);
     println!("logits lie in {:.3} .. {:.3}", logits.min_all()?.to_scalar::<f32>()?, logits.max_all()?.to_scalar::<f32>()?);
+    if let Some(to) = export.first() {
+        let labels: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();
+        hub::export(Path::new(to), &base.classifier(&labels), model.parameters())?;
+    }
     Ok(())
 }
