@@ -13,6 +13,12 @@ pub enum Purpose {
     DataOrder,
     /// Dropout masks.
     Dropout,
+    /// Which rows go to which split (the seed is the space's `split.seed`, the trial 0).
+    DataSplit,
+    /// The rows that `max_train` keeps (seeded like [`Purpose::DataSplit`]).
+    TrainSample,
+    /// The rows that `max_validation` keeps (seeded like [`Purpose::DataSplit`]).
+    ValidationSample,
 }
 
 impl Purpose {
@@ -22,6 +28,9 @@ impl Purpose {
             Purpose::HeadWeights => "head-weights",
             Purpose::DataOrder => "data-order",
             Purpose::Dropout => "dropout",
+            Purpose::DataSplit => "data-split",
+            Purpose::TrainSample => "train-sample",
+            Purpose::ValidationSample => "validation-sample",
         }
     }
 }

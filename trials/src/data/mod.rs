@@ -1,7 +1,24 @@
 //! Data sets ready for training.
 
 pub mod batch;
+mod delimited;
+pub mod error;
+mod jsonl;
+pub mod labels;
+mod load;
 pub mod order;
+mod parquet;
+pub mod report;
+pub mod split;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod tokenize;
+
+pub use error::DataError;
+pub use load::load;
+pub use report::DataReport;
+pub use tokenize::Tokenizer;
 
 /// A tokenised example.
 #[derive(Debug, Clone, PartialEq, Eq)]

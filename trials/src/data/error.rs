@@ -1,0 +1,162 @@
+//! What can be wrong with data.
+
+use std::{
+    fmt::{self, Display, Formatter},
+    path::{Path, PathBuf},
+};
+
+/// Where in a file a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Line of a text file, from 1: what an editor shows.
+    Line(u64),
+    /// Row of a Parquet file, from 0.
+    Row(u64),
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Line(line) => write!(f, "line {line}"),
+            Place::Row(row) => write!(f, "row {row} (counted from 0)"),
+        }
+    }
+}
+
+/// The data cannot be used. [`DataError::field`] names the field of the space to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    #[error("cannot read {}: {source}", file.display())]
+    Read { file: PathBuf, source: std::io::Error },
+    #[error("{}: has {bytes} bytes; at most {limit} are read into memory: split it or take a sample of it", file.display())]
+    TooLarge { file: PathBuf, bytes: u64, limit: u64 },
+    #[error("{}: the ending `{ending}` says nothing known about the format; known are .csv, .tsv, .txt (as .tsv), .jsonl, .ndjson, .json \
+             (a JSON object a line) and .parquet", file.display())]
+    UnknownFormat { file: PathBuf, ending: String },
+    #[error("`Asset(\"{name}\")` has not been fetched")]
+    NotFetched { name: String },
+    #[error("{}, {place}: {reason}", file.display())]
+    Malformed { file: PathBuf, place: Place, reason: String },
+    #[error("{}: not a readable Parquet file: {reason}", file.display())]
+    Parquet { file: PathBuf, reason: String },
+    #[error("{}: the column `{column}` is of type {kind}; strings or numbers are needed", file.display())]
+    ColumnType { file: PathBuf, column: String, kind: String },
+    #[error("{} {what}", file.display())]
+    NoRows { file: PathBuf, what: &'static str },
+    #[error("{}: there is no column `{column}`{}; the columns are {}{}", file.display(), nearest(column, available), list(available),
+            if *header && nearest(column, available).is_empty() { " (if the first line is no header, name the columns with `columns`)" } else { "" })]
+    MissingColumn { file: PathBuf, column: String, available: Vec<String>, header: bool, field: &'static str },
+    #[error("{}: the column `{column}` stands there twice: rename one", file.display())]
+    DuplicateColumn { file: PathBuf, column: String, field: &'static str },
+    #[error("`{column}` is used twice: texts and label have to be different columns")]
+    ColumnTwice { column: String, field: &'static str },
+    #[error("{}: `columns` names the columns of a file without a header line, but {format} carries the names itself: remove `columns`", file.display())]
+    ColumnsNotNeeded { file: PathBuf, format: &'static str },
+    #[error("{}: `columns` names {} columns ({}), but the first line has {found}", file.display(), names.len(), list(names))]
+    ColumnCount { file: PathBuf, names: Vec<String>, found: usize },
+    #[error("{}, {place}: {found} {} where {expected} were expected ({}){}", file.display(),
+            if *found == 1 { "field" } else { "fields" }, list(columns), if *quoting {
+        ": a text that holds a comma or a line break needs double quotes around it"
+    } else {
+        ": a text in this format cannot hold a tab or a line break"
+    })]
+    Ragged { file: PathBuf, place: Place, found: usize, expected: usize, columns: Vec<String>, quoting: bool },
+    #[error("{}: the column `{column}` has no value in {total} {} ({}): {}", file.display(), if *total == 1 { "row" } else { "rows" },
+            places(first, *total), if *label {
+        "put the label there, or set `missing: Drop`"
+    } else {
+        "put a text there, or set `missing: Drop` or `missing: Fill(\"...\")`"
+    })]
+    MissingValues { file: PathBuf, column: String, first: Vec<Place>, total: usize, label: bool },
+    #[error("{}: {total} {} a label that no training row has ({}); the training labels are {}", file.display(),
+            if *total == 1 { "row has" } else { "rows have" }, pairs(first, *total), list(known))]
+    UnknownLabels { file: PathBuf, first: Vec<(Place, String)>, total: usize, known: Vec<String> },
+    #[error("{}: every training row has the label `{label}`: there is nothing to tell apart, at least two labels are needed", file.display())]
+    OneLabel { file: PathBuf, label: String },
+    #[error("{}: each of the {rows} training rows has a label of its own: is `{column}` the column of the labels?", file.display())]
+    AllLabelsDiffer { file: PathBuf, column: String, rows: usize },
+    #[error("the {split} split is empty: {reason}")]
+    EmptySplit { split: &'static str, reason: String },
+    #[error("the shares of `split` (validation {validation}, test {test}) must be at least 0 and leave something to train on")]
+    Shares { validation: f64, test: f64 },
+    #[error("{}: {reason}", file.display())]
+    Tokenizer { file: PathBuf, reason: String },
+    #[error("`max_tokens: {given}` leaves no room for text: the tokenizer adds {special} special tokens, so at least {} are needed", special + 1)]
+    TooFewTokens { given: usize, special: usize },
+    #[error("{}, {place}: {reason}", file.display())]
+    Tokenize { file: PathBuf, place: Place, reason: String },
+}
+
+impl DataError {
+    /// The field of the space this is about, such as `data.label`.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            DataError::MissingColumn { field, .. } | DataError::DuplicateColumn { field, .. } | DataError::ColumnTwice { field, .. } => {
+                Some(field)
+            }
+            DataError::ColumnsNotNeeded { .. } | DataError::ColumnCount { .. } => Some("data.columns"),
+            DataError::MissingValues { .. } => Some("data.missing"),
+            DataError::UnknownLabels { .. } | DataError::OneLabel { .. } | DataError::AllLabelsDiffer { .. } => Some("data.label"),
+            DataError::EmptySplit { .. } | DataError::Shares { .. } => Some("data.split"),
+            DataError::Tokenizer { .. } => Some("model"),
+            DataError::TooFewTokens { .. } => Some("data.max_tokens"),
+            DataError::Tokenize { .. } => None,
+            DataError::Read { .. }
+            | DataError::TooLarge { .. }
+            | DataError::UnknownFormat { .. }
+            | DataError::NotFetched { .. }
+            | DataError::Malformed { .. }
+            | DataError::Parquet { .. }
+            | DataError::ColumnType { .. }
+            | DataError::NoRows { .. }
+            | DataError::Ragged { .. } => Some("data.files"),
+        }
+    }
+
+    pub(crate) fn malformed(file: &Path, place: Place, reason: impl Into<String>) -> DataError {
+        DataError::Malformed { file: file.to_owned(), place, reason: reason.into() }
+    }
+}
+
+/// The first dozen names, quoted.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    if names.is_empty() {
+        return "none".into();
+    }
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", short(name))).collect();
+    more(&shown, names.len())
+}
+
+/// Where the first line is no header, names are texts.
+fn short(name: &str) -> String {
+    const LONGEST: usize = 40;
+    match name.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+fn places(first: &[Place], total: usize) -> String {
+    let shown: Vec<String> = first.iter().map(ToString::to_string).collect();
+    more(&shown, total)
+}
+
+fn pairs(first: &[(Place, String)], total: usize) -> String {
+    let shown: Vec<String> = first.iter().map(|(place, label)| format!("`{}` on {place}", short(label))).collect();
+    more(&shown, total)
+}
+
+fn more(shown: &[String], total: usize) -> String {
+    let rest = total.saturating_sub(shown.len());
+    if rest == 0 { shown.join(", ") } else { format!("{} and {rest} more", shown.join(", ")) }
+}
+
+fn nearest(wanted: &str, available: &[String]) -> String {
+    let wanted = wanted.to_lowercase();
+    let distance = |name: &String| strsim::damerau_levenshtein(&wanted, &name.to_lowercase());
+    match available.iter().min_by_key(|name| distance(name)) {
+        Some(name) if distance(name) <= (wanted.chars().count() / 3).max(1) => format!(" (did you mean `{name}`?)"),
+        _ => String::new(),
+    }
+}

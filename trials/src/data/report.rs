@@ -1,0 +1,147 @@
+//! What was found in the data, for people and for the report page.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::{self, Display, Formatter},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DataReport {
+    pub files: Vec<FileReport>,
+    /// By index.
+    pub labels: Vec<String>,
+    /// Training, validation, test; the last two only if they have rows.
+    pub splits: Vec<SplitReport>,
+    /// Pairs of splits with texts in common; pairs without any are left out.
+    pub shared: Vec<SharedTexts>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    pub file: PathBuf,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows dropped for a missing value.
+    pub dropped: u64,
+    /// Rows with a text filled in.
+    pub filled: u64,
+    /// Rows converted to UTF-8, and what from.
+    pub converted: u64,
+    pub encoding: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitReport {
+    /// `train`, `validation` or `test`.
+    pub name: String,
+    /// Examples in use.
+    pub examples: u64,
+    /// Rows that `max_train` or `max_validation` left out.
+    pub left_out: u64,
+    /// Examples of each label, by its index.
+    pub by_label: Vec<u64>,
+    /// Examples cut to `max_tokens`.
+    pub truncated: u64,
+    pub mean_tokens: f64,
+    pub longest_tokens: u64,
+    /// Texts that stand in the split more than once with different labels.
+    pub conflicts: u64,
+}
+
+/// Texts are the same when they differ in white space only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedTexts {
+    pub first: String,
+    pub second: String,
+    /// Examples of the second split whose text also stands in the first.
+    pub examples: u64,
+}
+
+/// Text (both of a pair) and label of the examples of one split.
+pub(super) struct Texts<'a> {
+    pub(super) name: &'static str,
+    pub(super) rows: Vec<(String, &'a str)>,
+}
+
+/// Key under which a text is compared.
+pub(super) fn normalised(text: &str, pair: Option<&str>) -> String {
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    if let Some(pair) = pair {
+        // No word holds a line break.
+        words.push("\n");
+        words.extend(pair.split_whitespace());
+    }
+    words.join(" ")
+}
+
+pub(super) fn shared(splits: &[Texts<'_>]) -> Vec<SharedTexts> {
+    let mut shared = Vec::new();
+    for (index, first) in splits.iter().enumerate() {
+        let texts: BTreeSet<&str> = first.rows.iter().map(|(text, _)| text.as_str()).collect();
+        for second in &splits[index + 1..] {
+            let examples = second.rows.iter().filter(|(text, _)| texts.contains(text.as_str())).count() as u64;
+            if examples > 0 {
+                shared.push(SharedTexts { first: first.name.into(), second: second.name.into(), examples });
+            }
+        }
+    }
+    shared
+}
+
+pub(super) fn conflicts(split: &Texts<'_>) -> u64 {
+    let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (text, label) in &split.rows {
+        labels.entry(text).or_default().insert(label);
+    }
+    labels.values().filter(|labels| labels.len() > 1).count() as u64
+}
+
+impl Display for DataReport {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for file in &self.files {
+            write!(f, "{}: {} rows", file.file.display(), file.rows)?;
+            if file.dropped > 0 {
+                write!(f, ", {} dropped for missing values", file.dropped)?;
+            }
+            if file.filled > 0 {
+                write!(f, ", {} filled in", file.filled)?;
+            }
+            if let Some(encoding) = &file.encoding {
+                write!(f, ", {} converted from {encoding}", file.converted)?;
+            }
+            writeln!(f)?;
+        }
+        for split in &self.splits {
+            write!(f, "{}: {} examples", split.name, split.examples)?;
+            if split.left_out > 0 {
+                write!(f, " ({} left out)", split.left_out)?;
+            }
+            write!(f, "; tokens {:.1} on average, {} at most", split.mean_tokens, split.longest_tokens)?;
+            if split.truncated > 0 {
+                write!(f, ", {} truncated", split.truncated)?;
+            }
+            writeln!(f, "; {}", by_label(&self.labels, &split.by_label))?;
+            if split.conflicts > 0 {
+                writeln!(f, "  {} of its texts stand there more than once with different labels", split.conflicts)?;
+            }
+        }
+        for shared in &self.shared {
+            writeln!(f, "{} examples of {} have a text that also stands in {}", shared.examples, shared.second, shared.first)?;
+        }
+        Ok(())
+    }
+}
+
+/// All labels if they are few, else the range.
+fn by_label(labels: &[String], counts: &[u64]) -> String {
+    const SHOWN: usize = 10;
+    if labels.len() <= SHOWN {
+        let each: Vec<String> = labels.iter().zip(counts).map(|(label, count)| format!("{label}: {count}")).collect();
+        return each.join(", ");
+    }
+    let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
+    format!("{} labels with {least} to {most} each", labels.len())
+}

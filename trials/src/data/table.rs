@@ -1,0 +1,197 @@
+//! Columns of a file as rows of optional strings, whatever the format.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
+use super::{
+    delimited,
+    error::{DataError, Place},
+    jsonl, parquet,
+};
+
+/// Files are read into memory whole.
+const MAX_FILE_BYTES: u64 = 4 << 30;
+/// No text or label is longer: what is, is a broken file (a quote never closed, a binary file).
+pub(super) const MAX_VALUE_BYTES: usize = 1 << 20;
+
+/// A column that is needed, and the field of the space that asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    pub column: &'a str,
+    pub field: &'static str,
+}
+
+/// The wanted columns of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    pub file: PathBuf,
+    /// Names of the columns, in the order in which they were wanted.
+    pub columns: Vec<String>,
+    pub rows: Vec<Row>,
+    /// Rows that had to be converted to UTF-8.
+    pub converted: u64,
+    /// The encodings they were in.
+    pub encoding: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    pub place: Place,
+    /// From 0, the header and blank lines not counted.
+    pub index: u64,
+    /// One for each column; `None` where the file has null or nothing. Never an empty string.
+    pub values: Vec<Option<String>>,
+}
+
+/// Reads the `wanted` columns (`None`: all) of `file`. The ending tells the format; a file without one is read as TSV.
+///
+/// `names` are the columns of a CSV or TSV file without a header line. CSV is quoted as in RFC 4180; TSV is not quoted at all (real ones hold
+/// stray quotes), so a text in it holds neither tab nor line break. A byte order mark is honoured; a row that is not UTF-8 is
+/// taken as windows-1252.
+pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>) -> Result<Table, DataError> {
+    let ending = file.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let header = names.is_none() && !matches!(ending.as_str(), "jsonl" | "ndjson" | "json" | "parquet");
+    let pick = |available: &[String]| pick(file, available, header, wanted);
+    let no_names = |format| match names {
+        Some(_) => Err(DataError::ColumnsNotNeeded { file: file.to_owned(), format }),
+        None => Ok(()),
+    };
+    let table = match ending.as_str() {
+        "csv" => delimited::read(file, &Text::read(file)?, &delimited::CSV, names, &pick)?,
+        "tsv" | "txt" | "" => delimited::read(file, &Text::read(file)?, &delimited::TSV, names, &pick)?,
+        "jsonl" | "ndjson" | "json" => {
+            no_names("JSON")?;
+            jsonl::read(file, &Text::read(file)?, &pick)?
+        }
+        "parquet" => {
+            no_names("Parquet")?;
+            parquet::read(file, bytes(file)?, &pick)?
+        }
+        _ => return Err(DataError::UnknownFormat { file: file.to_owned(), ending: format!(".{ending}") }),
+    };
+    for row in &table.rows {
+        for (column, value) in table.columns.iter().zip(&row.values) {
+            let length = value.as_ref().map_or(0, String::len);
+            if length > MAX_VALUE_BYTES {
+                let reason = format!("the value of `{column}` has {length} bytes, more than the {MAX_VALUE_BYTES} a text may have");
+                return Err(DataError::malformed(file, row.place, reason));
+            }
+        }
+    }
+    if table.rows.is_empty() {
+        return Err(DataError::NoRows { file: file.to_owned(), what: "has a header but no rows" });
+    }
+    Ok(table)
+}
+
+/// From the names that a file has to the positions of the wanted columns.
+pub(super) type Pick<'a> = dyn Fn(&[String]) -> Result<Vec<usize>, DataError> + 'a;
+
+fn pick(file: &Path, available: &[String], header: bool, wanted: Option<&[Wanted<'_>]>) -> Result<Vec<usize>, DataError> {
+    let Some(wanted) = wanted else { return Ok((0..available.len()).collect()) };
+    let find = |wanted: &Wanted<'_>| {
+        let mut positions = (0..available.len()).filter(|&i| available[i] == wanted.column);
+        let (column, field) = (wanted.column.to_owned(), wanted.field);
+        match (positions.next(), positions.next()) {
+            (Some(position), None) => Ok(position),
+            (Some(_), Some(_)) => Err(DataError::DuplicateColumn { file: file.to_owned(), column, field }),
+            (None, _) => Err(DataError::MissingColumn { file: file.to_owned(), column, available: available.to_vec(), header, field }),
+        }
+    };
+    wanted.iter().map(find).collect()
+}
+
+/// `None` for a value that holds nothing but white space.
+pub(super) fn value(text: impl Into<String>) -> Option<String> {
+    let text = text.into();
+    if text.trim().is_empty() { None } else { Some(text) }
+}
+
+fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
+    let read = |source| DataError::Read { file: file.to_owned(), source };
+    let handle = File::open(file).map_err(read)?;
+    let metadata = handle.metadata().map_err(read)?;
+    if metadata.is_dir() {
+        return Err(read(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder; the path of a file is needed")));
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        return Err(DataError::TooLarge { file: file.to_owned(), bytes: metadata.len(), limit: MAX_FILE_BYTES });
+    }
+    let mut bytes = Vec::new();
+    // A pipe has no length to check beforehand.
+    handle.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
+    Ok(bytes)
+}
+
+/// A text file's bytes without their byte order mark, in UTF-8 as far as the mark tells; single rows may still be in another encoding.
+pub(super) struct Text {
+    pub(super) bytes: Vec<u8>,
+    /// The encoding that the whole file was converted from.
+    pub(super) from: Option<&'static Encoding>,
+}
+
+impl Text {
+    fn read(file: &Path) -> Result<Text, DataError> {
+        let mut bytes = bytes(file)?;
+        let mut from = None;
+        if let Some((encoding, mark)) = Encoding::for_bom(&bytes) {
+            bytes.drain(..mark);
+            if encoding != UTF_8 {
+                bytes = encoding.decode_without_bom_handling(&bytes).0.into_owned().into_bytes();
+                from = Some(encoding);
+            }
+        }
+        if let Some(at) = bytes.iter().position(|&b| b == 0) {
+            let line = bytes[..at].split(|&b| b == b'\n').count() as u64;
+            return Err(DataError::malformed(file, Place::Line(line), "holds a NUL byte: this is not a text file"));
+        }
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(DataError::NoRows { file: file.to_owned(), what: "is empty" });
+        }
+        Ok(Text { bytes, from })
+    }
+}
+
+/// Turns bytes into text and counts what was not UTF-8.
+pub(super) struct Converter {
+    whole_file: Option<&'static Encoding>,
+    fallback_used: bool,
+    row: bool,
+    rows: u64,
+}
+
+impl Converter {
+    pub(super) fn new(text: Option<&Text>) -> Converter {
+        Converter { whole_file: text.and_then(|t| t.from), fallback_used: false, row: false, rows: 0 }
+    }
+
+    pub(super) fn text<'a>(&mut self, bytes: &'a [u8]) -> Cow<'a, str> {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return Cow::Borrowed(text);
+        }
+        self.row = true;
+        self.fallback_used = true;
+        WINDOWS_1252.decode_without_bom_handling(bytes).0
+    }
+
+    /// Call after each row.
+    pub(super) fn end_row(&mut self) {
+        self.rows += u64::from(self.row || self.whole_file.is_some());
+        self.row = false;
+    }
+
+    pub(super) fn table(self, file: &Path, columns: Vec<String>, rows: Vec<Row>) -> Table {
+        let encoding = match (self.rows, self.whole_file) {
+            (0, _) => None,
+            (_, Some(encoding)) => Some(encoding.name()),
+            (_, None) => Some(WINDOWS_1252.name()),
+        };
+        Table { file: file.to_owned(), columns, rows, converted: self.rows, encoding }
+    }
+}
