@@ -14,6 +14,7 @@ pub mod ops;
 pub mod optimizers;
 pub mod parameters;
 mod predictions;
+pub mod prepare;
 pub mod runner;
 pub mod schedules;
 pub mod testing;

@@ -1,0 +1,104 @@
+//! Data and base model of a study, loaded once a worker, and what only they can tell of a space.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use engine::{devices::Device, runner::TrialError};
+use search_spaces::{config::Config, data::TextData, problem::Problem, space::Space};
+
+use crate::{
+    data::{self, DataError, DataReport, TextTask, Tokenizer},
+    device::{self, DeviceError},
+    freezing,
+    hub::{self, HubError},
+    models::{BaseModel, Model, bert::BertBase},
+    runner::{RunnerSettings, TextRunner},
+};
+
+/// Why a study cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    #[error(transparent)]
+    Model(#[from] HubError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error("{}: the tokenizer knows {ids} tokens, the model only {vocabulary}: they do not belong together", folder.display())]
+    Vocabulary { folder: PathBuf, ids: usize, vocabulary: usize },
+}
+
+/// A data set and a base model, behind `Arc`s: clones share them.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    pub task: Arc<TextTask>,
+    pub report: Arc<DataReport>,
+    pub base: Arc<BertBase>,
+    pub device: Device,
+}
+
+/// Loads the Hugging Face folder `model` onto `device`, and the data, tokenised with that folder's tokenizer. All locations must be
+/// paths by now.
+pub fn prepare(model: &Path, data: &TextData, device: Device) -> Result<Prepared, PrepareError> {
+    let handle = device::open(device)?;
+    let base = BertBase::load(model, &handle)?;
+    let tokenizer = Tokenizer::from_folder(model)?;
+    check_tokenizer(&tokenizer, &base, model)?;
+    let (task, report) = data::load(data, &tokenizer)?;
+    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device })
+}
+
+/// Whether the model has an embedding for each token; both were read from `folder`.
+pub fn check_tokenizer(tokenizer: &Tokenizer, base: &BertBase, folder: &Path) -> Result<(), PrepareError> {
+    let (ids, vocabulary) = (tokenizer.ids(), base.config().vocabulary);
+    if ids > vocabulary { Err(PrepareError::Vocabulary { folder: folder.to_owned(), ids, vocabulary }) } else { Ok(()) }
+}
+
+impl Prepared {
+    pub fn runner(&self, settings: RunnerSettings) -> TextRunner {
+        TextRunner::new(Arc::clone(&self.task), Arc::clone(&self.base) as Arc<dyn BaseModel>, self.device, settings)
+    }
+
+    /// Writes `model` as a Hugging Face folder.
+    pub fn export(&self, to: &Path, model: &dyn Model) -> Result<(), HubError> {
+        hub::export(to, &self.base.classifier(&self.task.labels), model.parameters())
+    }
+}
+
+/// Mistakes of `space` that only the model can tell, in the order of the file.
+pub fn check_space(space: &Space, base: &dyn BaseModel) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let (positions, tokens) = (base.max_tokens(), space.data.max_tokens);
+    if tokens > positions {
+        let message = format!("`max_tokens` is {tokens}, but the model takes {positions} tokens at most");
+        problems.push(space.problem_at("data.max_tokens", message, Some(format!("write {positions} or less"))));
+    }
+    let below = base.blocks().len() - 1;
+    for field in ["unfreeze.LastBlocks.k", "unfreeze.Progressive.start", "unfreeze.Gradual.start"] {
+        for mention in space.mentions(field).into_iter().filter(|mention| mention.value > below as f64) {
+            let name = field.rsplit('.').next().unwrap_or(field);
+            let message = format!("`{name}` is {}, but the model has {below} blocks below the head", mention.value);
+            let hint = format!("write {below} or less; its blocks are {}", base.blocks().join(", "));
+            problems.push(space.problem_in(mention, message, Some(hint)));
+        }
+    }
+    problems
+}
+
+/// The same for one config on its own.
+pub fn check_config(config: &Config, max_tokens: usize, base: &dyn BaseModel) -> Result<(), TrialError> {
+    let below = base.blocks().len() - 1;
+    let depth = freezing::depth(&config.unfreeze);
+    if depth as usize > below {
+        return Err(TrialError::Other(format!("config.unfreeze names {depth} blocks, but the model has {below} below the head")));
+    }
+    if max_tokens > base.max_tokens() {
+        return Err(TrialError::Other(format!(
+            "data.max_tokens is {max_tokens}, but the model takes {} tokens at most",
+            base.max_tokens()
+        )));
+    }
+    Ok(())
+}
