@@ -3,14 +3,18 @@
 //! Everything is made from a [`engine::record::StudyRecord`] alone. Tables come first; charts, page and text draw no number that no table holds.
 
 mod active;
+pub mod charts;
 mod error;
 mod files;
 pub mod format;
+pub mod html;
 pub mod parameters;
 pub mod summary;
 pub mod tables;
 mod terminal;
 pub mod testing;
+mod write;
 
 pub use error::ReportError;
 pub use terminal::leaderboard_text;
+pub use write::{ReportFiles, write_report};

@@ -70,30 +70,33 @@ fn scale(domain: &Domain) -> Scale {
 }
 
 /// A drawn trial's cell is its assignment's. A recipe need not lie in the space (its assignment is only the nearest point of it), so its
-/// config is asked instead.
+/// config is asked for the value; whether it has the parameter, the assignment says where there is one.
 fn cell(parameter: &Parameter, trial: &TrialState, config: Option<&Json>) -> Cell {
-    if let Some(found) = config.and_then(|config| from_config(parameter, config)) {
-        return found;
+    let exact = || config.and_then(|config| from_config(parameter, config));
+    let Some(assignment) = &trial.assignment else {
+        return exact().unwrap_or(Cell::Inactive);
+    };
+    let Some(value) = assignment.0.get(&parameter.path) else { return Cell::Inactive };
+    match exact() {
+        Some(found) if found != Cell::Inactive => return found,
+        _ => {}
     }
-    if config.is_some() && trial.assignment.is_none() {
-        return Cell::Inactive;
-    }
-    let value = trial.assignment.as_ref().and_then(|assignment| assignment.0.get(&parameter.path));
     match (value, &parameter.domain) {
-        (None, _) => Cell::Inactive,
-        (Some(Value::Float(value)), _) => Cell::Number(*value),
-        (Some(Value::Int(value)), _) => Cell::Number(*value as f64),
-        (Some(Value::Option(index)), Domain::Choice { labels, .. }) => {
+        (Value::Float(value), _) => Cell::Number(*value),
+        (Value::Int(value), _) => Cell::Number(*value as f64),
+        (Value::Option(index), Domain::Choice { labels, .. }) => {
             Cell::Category(labels.get(*index).cloned().unwrap_or_else(|| format!("option {index}")))
         }
-        (Some(Value::Option(index)), _) => Cell::Category(format!("option {index}")),
+        (Value::Option(index), _) => Cell::Category(format!("option {index}")),
     }
 }
 
 /// What a config has at a parameter's path; `None` where the path does not lead to a plain value or a known option.
 fn from_config(parameter: &Parameter, config: &Json) -> Option<Cell> {
     let mut at = config;
-    for name in parameter.path.split('.') {
+    for part in parameter.path.split('.') {
+        // Two options of one variant are told apart by a number: `AdamW#2`.
+        let name = part.split('#').next().unwrap_or(part);
         at = match at.get(name) {
             Some(inner) => inner,
             // An `Option` is transparent in JSON, and a newtype variant (`Constant(0.1)`) may stand for its value.
@@ -178,7 +181,7 @@ mod tests {
     fn a_recipe_outside_the_space_shows_its_own_values() {
         let record = sample_record(1, 1, 0);
         let found = columns(&record.space, &record.state.trials);
-        insta::assert_snapshot!(short(&found, 0), @"AdamW lr=1e-4 wd=0.01 batch=16 Everything warmup=0.1 hidden=0.1");
+        insta::assert_snapshot!(short(&found, 0), @"batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1");
         let momentum = found.iter().find(|column| column.path == "optimizer.Sgd.momentum").unwrap();
         assert_eq!(momentum.cells, [Cell::Inactive]);
     }

@@ -91,25 +91,25 @@ mod tests {
     #[test]
     fn the_best_the_default_and_the_closing_lines() {
         insta::assert_snapshot!(leaderboard_text(&sample_record(12, 3, 1), 4), @r##"
-rank  trial                  accuracy  outcome         config
-   1  0 AdamW, linear decay     0.935  full length     AdamW lr=1e-4 wd=0.01 batch=16 Everything warmup=0.1 hidden=0.1
-   2  9                         0.903  full length     Sgd lr=0.0221 momentum=0.393 batch=16 HeadOnly warmup=0.024 hidden=0.228
-   3  10                        0.894  full length     AdamW lr=2.66e-4 wd=0.00286 batch=8 HeadOnly warmup=0.0556 hidden=0.213
-   4  1                         0.717  stopped itself  Sgd lr=0.0136 momentum=0.0535 batch=16 HeadOnly warmup=0.125 hidden=0.1…
+rank  trial                 accuracy  outcome         config
+   1  6                        0.957  full length     batch=16 AdamW lr=1.52e-4 wd=0.0396 warmup=0.0253 Everything hidden=0.0…
+   2  8                        0.942  full length     batch=16 AdamW lr=1.51e-4 wd=0.0909 warmup=0.154 LastBlocks k=3 hidden=…
+   3  0 literature default     0.919  full length     batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1
+   4  2                        0.658  stopped itself  batch=32 Sgd lr=0.236 momentum=0.897 warmup=0.0203 HeadOnly hidden=0.177
 ... and 8 more trials
 
-Trial 0, the default recipe, is best: accuracy 0.935.
-1,829 of 3,354 steps trained: early termination saved 45 % of full-length training.
+Trial 6: accuracy 0.957 against 0.919 of the default recipe (+3.8 points).
+1,328 of 3,021 steps trained: early termination saved 56 % of full-length training.
 "##);
     }
 
     #[test]
     fn one_trial_and_none() {
         insta::assert_snapshot!(leaderboard_text(&sample_record(1, 3, 1), 10), @r##"
-rank  trial                  accuracy  outcome      config
-   1  0 AdamW, linear decay     0.935  full length  AdamW lr=1e-4 wd=0.01 batch=16 Everything warmup=0.1 hidden=0.1
+rank  trial                 accuracy  outcome      config
+   1  0 literature default     0.919  full length  batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1
 
-Trial 0, the default recipe, is best: accuracy 0.935.
+Trial 0, the default recipe, is best: accuracy 0.919.
 "##);
         insta::assert_snapshot!(leaderboard_text(&sample_record(0, 3, 1), 10), @r##"
 rank  trial  accuracy  outcome  config

@@ -1,6 +1,6 @@
 //! Generated studies for tests and demonstrations: plausible curves under asynchronous successive halving on two slots.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::Path};
 
 use engine::{
     record::{EvaluationRecord, SegmentEnd, SegmentRecord, StudyRecord, TrialRecord},
@@ -10,12 +10,10 @@ use engine::{
 };
 use rand::{RngExt, rngs::ChaCha8Rng};
 use search_spaces::{
-    config::{Config, DecayOn, Dropout, EarlyStopping, Keep, Optimizer, Rate, Schedule, Unfreeze},
-    data::{Location, Missing, Split, TextColumns, TextData, TextFiles},
-    domain::{Assignment, Condition, Domain, Parameter, Value},
+    config::{Config, Optimizer, Unfreeze},
+    domain::Assignment,
     ladder::Ladder,
-    settings::{Direction, Metric, Objective, Resource, SamplerKind, SchedulerKind, Settings},
-    space::{Recipe, Space},
+    space::Space,
 };
 
 const EXAMPLES_PER_EPOCH: u64 = 1780;
@@ -23,7 +21,6 @@ const EPOCHS: u32 = 3;
 const SLOTS: usize = 2;
 /// 2026-11-23 05:19 UTC.
 const START: i64 = 1_795_411_140_000;
-const BATCHES: [u32; 3] = [8, 16, 32];
 const BLOCKS: [&str; 8] = ["embeddings", "layer.0", "layer.1", "layer.2", "layer.3", "layer.4", "layer.5", "head"];
 
 /// A study of `trials` trials over `rungs` rungs (at least 1). Trial 0 is the default recipe at full length. From five trials on one fails, one stops
@@ -50,12 +47,11 @@ pub fn sample_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
         })
         .collect();
     let records = simulation.trials.iter().enumerate().map(|(number, trial)| TrialRecord {
-        recipe: (number == 0).then(|| "AdamW, linear decay".to_owned()),
+        recipe: (number == 0).then(|| space.recipes[0].name.clone()),
         cause: trial.cause.clone(),
         best_step: trial.last_step,
-        predictions: None,
         stopped_early: trial.stopped_early,
-        threads: Some(1),
+        ..TrialRecord::default()
     });
     StudyRecord {
         name: "sample".to_owned(),
@@ -84,10 +80,12 @@ struct Drawn {
 impl Drawn {
     fn new(space: &Space, seed: u64, number: u32, trials: u32) -> Drawn {
         let mut rng = stream(seed, number, Purpose::Sampler);
-        let assignment = if number == 0 { None } else { Some(draw(&space.parameters, &mut rng)) };
-        let config = assignment.as_ref().map_or_else(|| space.recipes[0].config.clone(), config_of);
+        let recipe = (number == 0).then(|| space.recipes[0].clone());
+        let assignment = if let Some(recipe) = &recipe { recipe.assignment.clone() } else { Some(space.draw(&mut rng)) };
+        let drawn = || assignment.as_ref().map(|assignment| space.config(assignment).expect("a drawn point of the space"));
+        let config = recipe.map(|recipe| recipe.config).or_else(drawn).expect("a recipe or a drawn point");
         let (rate, best_rate) = match config.optimizer {
-            Optimizer::AdamW { learning_rate, .. } => (learning_rate, 3.5e-4),
+            Optimizer::AdamW { learning_rate, .. } => (learning_rate, 2.5e-4),
             Optimizer::Sgd { learning_rate, .. } => (learning_rate, 3e-2),
             _ => (1e-4, 1e-4),
         };
@@ -100,7 +98,7 @@ impl Drawn {
         let noise: f64 = rng.random_range(-0.006..0.006);
         let diverges = number != 0 && (off > 0.35 || (number == 3 && trials >= 5));
         Drawn {
-            quality: (0.957 - 0.035 * off * off - depth + noise).max(0.25),
+            quality: (0.957 - 0.05 * off * off - depth + noise).max(0.25),
             pace: 0.25 + 0.25 * (-off).max(0.0) + f64::from(config.batch_size) / 100.0,
             diverges,
             config,
@@ -268,18 +266,20 @@ impl Simulation {
         self.slots[slot] = ended;
     }
 
-    /// The segment that ended last has not ended.
+    /// What ran last has not ended, unless it is one of the first trials, whose fates are set.
     fn leave_one_running(&mut self) {
-        let Some(last) = self.segments.iter_mut().filter(|s| s.rung == 0 && s.trial > 3).max_by_key(|s| s.ended_at) else { return };
+        let Some(last) = self.segments.iter_mut().max_by_key(|segment| segment.ended_at).filter(|segment| segment.trial > 3) else {
+            return;
+        };
         let trial = &mut self.trials[last.trial as usize];
-        if trial.values.len() > 1 || matches!(trial.phase, Phase::Failed { .. }) {
+        if matches!(trial.phase, Phase::Failed { .. }) || trial.stopped_early {
             return;
         }
         (last.ended_at, last.end) = (None, None);
-        trial.values.clear();
-        trial.phase = Phase::Active { rung: 0 };
-        let number = last.trial;
-        self.evaluations.retain(|entry| entry.trial != number || entry.evaluation.rung.is_none());
+        trial.values.truncate(last.rung);
+        trial.phase = Phase::Active { rung: last.rung };
+        let (number, rung) = (last.trial, last.rung);
+        self.evaluations.retain(|entry| entry.trial != number || entry.evaluation.rung != Some(rung));
     }
 
     /// Everything after the middle happened a night later; the segments that ran across the break were lost and ran again.
@@ -310,137 +310,30 @@ impl Simulation {
     }
 }
 
-fn draw(parameters: &[Parameter], rng: &mut ChaCha8Rng) -> Assignment {
-    let mut assignment = Assignment::default();
-    for parameter in parameters {
-        let active = parameter
-            .condition
-            .is_none_or(|condition| assignment.0.get(&parameters[condition.parent].path) == Some(&Value::Option(condition.option)));
-        if !active {
-            continue;
-        }
-        let value = match &parameter.domain {
-            Domain::Uniform { low, high } | Domain::Stepped { low, high, .. } => Value::Float(rng.random_range(*low..*high)),
-            Domain::LogUniform { low, high } => Value::Float(rng.random_range(low.ln()..high.ln()).exp()),
-            Domain::Int { low, high } | Domain::LogInt { low, high } => Value::Int(rng.random_range(*low..=*high)),
-            Domain::Choice { weights, .. } => {
-                let point: f64 = rng.random_range(0.0..1.0);
-                let sums = weights.iter().scan(0.0, |sum, weight| {
-                    Some({
-                        *sum += weight;
-                        *sum
-                    })
-                });
-                Value::Option(sums.into_iter().take_while(|sum| *sum < point).count().min(weights.len() - 1))
-            }
-        };
-        assignment.0.insert(parameter.path.clone(), value);
-    }
-    assignment
-}
-
-fn config_of(assignment: &Assignment) -> Config {
-    let float = |path: &str| match assignment.0.get(path) {
-        Some(Value::Float(value)) => *value,
-        _ => 0.0,
-    };
-    let option = |path: &str| match assignment.0.get(path) {
-        Some(Value::Option(index)) => *index,
-        _ => 0,
-    };
-    let k = match assignment.0.get("unfreeze.LastBlocks.k") {
-        Some(Value::Int(k)) => *k as u32,
-        _ => 0,
-    };
-    let optimizer = if option("optimizer") == 0 {
-        Optimizer::AdamW {
-            learning_rate: float("optimizer.AdamW.learning_rate"),
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: float("optimizer.AdamW.weight_decay"),
-        }
-    } else {
-        let (learning_rate, momentum) = (float("optimizer.Sgd.learning_rate"), float("optimizer.Sgd.momentum"));
-        Optimizer::Sgd { learning_rate, momentum, nesterov: false, l2: 0.0 }
-    };
-    let unfreeze = [Unfreeze::Everything, Unfreeze::HeadOnly, Unfreeze::LastBlocks { k }].into_iter().nth(option("unfreeze"));
-    let unfreeze = unfreeze.unwrap_or(Unfreeze::Everything);
-    config(optimizer, BATCHES[option("batch_size")], float("warmup"), unfreeze, float("dropout.hidden"))
-}
-
-fn config(optimizer: Optimizer, batch_size: u32, warmup: f64, unfreeze: Unfreeze, dropout: f64) -> Config {
-    Config {
-        epochs: EPOCHS,
-        batch_size,
-        optimizer,
-        decay_on: DecayOn::Matrices,
-        schedule: Schedule::Linear { end: 0.0 },
-        warmup,
-        unfreeze,
-        dropout: Dropout { hidden: Rate::Constant(dropout), attention: Rate::Constant(0.1), classifier: Rate::Constant(0.1) },
-        label_smoothing: 0.0,
-        clip_norm: Some(1.0),
-        layer_decay: 1.0,
-        early_stopping: Some(EarlyStopping { patience: 4, min_delta: 0.0 }),
-        keep: Keep::Best,
-    }
-}
+/// The space of the generated studies, as a user would write it.
+const SPACE: &str = r#"
+Sweep(
+    model: Asset("all-MiniLM-L6-v2"),
+    data: Text(files: One(Asset("bbc-news")), text: "text", label: "label", split: (validation: 0.2, test: 0.0, seed: 0), max_tokens: 128),
+    objective: Maximize(Accuracy),
+    settings: (trials: 12, eta: 3, r_min: Share(0.1111), seed: 0, sampler: Tpe, scheduler: Asha, devices: "cpu:2"),
+    space: (
+        epochs: 3,
+        batch_size: Choice([8, 16, 32]),
+        optimizer: Choice([
+            AdamW(learning_rate: LogUniform(1e-5, 1e-3), weight_decay: Uniform(0.0, 0.1)),
+            Sgd(learning_rate: LogUniform(1e-3, 0.3), momentum: Uniform(0.0, 0.99)),
+        ]),
+        warmup: Uniform(0.0, 0.2),
+        unfreeze: Choice([Everything, HeadOnly, LastBlocks(k: Int(1, 5))]),
+        dropout: (hidden: Uniform(0.0, 0.3), attention: 0.1, classifier: 0.1),
+    ),
+)
+"#;
 
 fn space(trials: u32, seed: u64) -> Space {
-    let choice = |labels: &[&str]| Domain::Choice {
-        labels: labels.iter().map(|label| (*label).to_owned()).collect(),
-        weights: vec![1.0 / labels.len() as f64; labels.len()],
-    };
-    let parameter = |path: &str, domain: Domain, condition: Option<(usize, usize)>| Parameter {
-        path: path.to_owned(),
-        domain,
-        condition: condition.map(|(parent, option)| Condition { parent, option }),
-    };
-    let adamw = Optimizer::AdamW { learning_rate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
-    Space {
-        path: PathBuf::from("/data/sample.ron"),
-        model: Location::Asset("all-MiniLM-L6-v2".to_owned()),
-        data: TextData {
-            files: TextFiles::One(Location::Asset("bbc-news".to_owned())),
-            columns: None,
-            text: TextColumns::One("text".to_owned()),
-            label: "category".to_owned(),
-            split: Split { validation: 0.2, test: 0.0, seed: 0 },
-            missing: Missing::Reject,
-            max_tokens: 128,
-            max_train: None,
-            max_validation: None,
-        },
-        objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
-        settings: Settings {
-            trials,
-            budget_seconds: None,
-            eta: 3,
-            r_min: Resource::Share(1.0 / 9.0),
-            seed,
-            sampler: SamplerKind::Tpe,
-            scheduler: SchedulerKind::Asha,
-            devices: Some(format!("cpu:{SLOTS}")),
-            eval_every: 0.25,
-            checkpoint_every_seconds: 120,
-        },
-        parameters: vec![
-            parameter("optimizer", choice(&["AdamW", "Sgd"]), None),
-            parameter("optimizer.AdamW.learning_rate", Domain::LogUniform { low: 1e-5, high: 1e-3 }, Some((0, 0))),
-            parameter("optimizer.AdamW.weight_decay", Domain::Uniform { low: 0.0, high: 0.1 }, Some((0, 0))),
-            parameter("optimizer.Sgd.learning_rate", Domain::LogUniform { low: 1e-3, high: 3e-1 }, Some((0, 1))),
-            parameter("optimizer.Sgd.momentum", Domain::Uniform { low: 0.0, high: 0.99 }, Some((0, 1))),
-            parameter("batch_size", choice(&["8", "16", "32"]), None),
-            parameter("unfreeze", choice(&["Everything", "HeadOnly", "LastBlocks"]), None),
-            parameter("unfreeze.LastBlocks.k", Domain::Int { low: 1, high: 5 }, Some((6, 2))),
-            parameter("warmup", Domain::Uniform { low: 0.0, high: 0.2 }, None),
-            parameter("dropout.hidden", Domain::Uniform { low: 0.0, high: 0.3 }, None),
-        ],
-        recipes: vec![Recipe {
-            name: "AdamW, linear decay".to_owned(),
-            config: config(adamw, 16, 0.1, Unfreeze::Everything, 0.1),
-            assignment: None,
-        }],
-    }
+    let mut space = Space::parse(Path::new("/data/sample.ron"), SPACE).expect("the space of the generated studies is right");
+    space.settings.trials = trials;
+    space.settings.seed = seed;
+    space
 }

@@ -23,23 +23,10 @@ pub struct LeaderboardRow {
     pub seconds: f64,
 }
 
-/// Values are compared only after equal training: complete trials first, then those that reached the next lower rung, and so on; failed
-/// ones last. Equal values: the lower number first.
 pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow]) -> Vec<LeaderboardRow> {
-    let objective = record.state.objective;
     let top = record.state.ladder.top();
-    let group = |row: &TrialRow| match row.phase {
-        Phase::Failed { .. } => 2,
-        Phase::Complete => 0,
-        _ => 1,
-    };
-    let cost = |row: &TrialRow| row.last_value().map_or(f64::INFINITY, |value| objective.cost(value));
-    let mut order: Vec<&TrialRow> = trials.iter().collect();
-    order.sort_by(|a, b| {
-        let by_length = group(a).cmp(&group(b)).then(b.rungs_reached.cmp(&a.rungs_reached));
-        by_length.then(cost(a).total_cmp(&cost(b))).then(a.number.cmp(&b.number))
-    });
-    let rows = order.into_iter().enumerate().map(|(place, row)| LeaderboardRow {
+    let order = record.state.leaderboard().into_iter().filter_map(|number| trials.get(number as usize));
+    let rows = order.enumerate().map(|(place, row)| LeaderboardRow {
         rank: place + 1,
         trial: row.number,
         recipe: row.recipe.clone(),

@@ -24,6 +24,8 @@ pub struct TrialRow {
     pub final_value: Option<f64>,
     /// Optimizer steps trained in all its segments, those lost and run again included.
     pub steps: u64,
+    /// Passes over the training data of its full length.
+    pub epochs: u32,
     /// Optimizer steps of its full length.
     pub steps_full: u64,
     /// Wall seconds of all its segments.
@@ -79,6 +81,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<TrialRow> {
                 values: (0..=top).map(|rung| trial.values.get(rung).copied().or((rung == failed_at).then_some(f64::NAN))).collect(),
                 final_value: if trial.phase == Phase::Complete { trial.values.last().copied() } else { None },
                 steps: 0,
+                epochs: trial.config.epochs,
                 steps_full: u64::from(trial.config.epochs) * record.examples_per_epoch.div_ceil(u64::from(trial.config.batch_size.max(1))),
                 seconds: 0.0,
                 trainable_parameters: None,
@@ -111,6 +114,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
     columns.extend([
         column("final_value", rows, |row| row.final_value),
         column("steps", rows, |row| row.steps),
+        column("epochs", rows, |row| row.epochs),
         column("steps_full", rows, |row| row.steps_full),
         column("seconds", rows, |row| row.seconds),
         column("trainable_parameters", rows, |row| row.trainable_parameters),

@@ -1,0 +1,25 @@
+//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED`.
+
+use std::{error::Error, path::Path};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let dir = arguments.next().ok_or("which folder?")?;
+    let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
+    let (trials, rungs, seed) = (number(12)?, number(3)?, number(0)?);
+    let record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
+    let split = |name: &str, examples: u64| {
+        serde_json::json!({
+            "name": name, "examples": examples, "left_out": 0, "truncated": examples / 3, "mean_tokens": 104.2, "longest_tokens": 128,
+            "by_label": [examples * 23 / 100, examples * 17 / 100, examples * 19 / 100, examples * 23 / 100, examples * 18 / 100], "conflicts": 0
+        })
+    };
+    let data = serde_json::json!({
+        "files": [{"file": "bbc-news.csv", "rows": 2225, "converted": 1, "encoding": "windows-1252"}],
+        "labels": ["business", "entertainment", "politics", "sport", "tech"],
+        "splits": [split("train", 1780), split("validation", 445)],
+        "shared": [{"first": "train", "second": "validation", "examples": 14}]
+    });
+    reports::write_report(&record, Some(&data), Path::new(&dir))?;
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! The data report as the page shows it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::format;
+
+/// What the page knows of a data report. Whoever makes the report may leave anything out.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Given {
+    files: Vec<File>,
+    labels: Vec<String>,
+    splits: Vec<Split>,
+    shared: Vec<Shared>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct File {
+    #[serde(rename = "file")]
+    path: String,
+    rows: u64,
+    dropped: u64,
+    filled: u64,
+    converted: u64,
+    encoding: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Split {
+    name: String,
+    examples: u64,
+    left_out: u64,
+    by_label: Vec<u64>,
+    truncated: u64,
+    mean_tokens: Option<f64>,
+    longest_tokens: Option<u64>,
+    conflicts: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Shared {
+    first: String,
+    second: String,
+    examples: u64,
+}
+
+/// A table of texts and what is to be said beside it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct DataSection {
+    pub(super) files: Vec<String>,
+    pub(super) header: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+    /// Each a thing to look into.
+    pub(super) warnings: Vec<String>,
+    /// The report as it came, when it is in no form known here.
+    pub(super) raw: Option<String>,
+}
+
+pub(super) fn section(report: &Json) -> DataSection {
+    match serde_json::from_value::<Given>(report.clone()) {
+        Ok(given) if given != Given::default() => known(&given),
+        _ => DataSection { raw: Some(format!("{report:#}")), ..DataSection::default() },
+    }
+}
+
+/// Examples of the validation split, if the report says.
+pub(super) fn validation_examples(report: &Json) -> Option<u64> {
+    let given: Given = serde_json::from_value(report.clone()).ok()?;
+    given.splits.iter().find(|split| split.name == "validation").map(|split| split.examples)
+}
+
+fn known(given: &Given) -> DataSection {
+    /// More classes than this are given as a range.
+    const CLASSES: usize = 20;
+    let few = given.labels.len() <= CLASSES;
+    let mut header: Vec<String> =
+        ["split", "examples", "left out", "tokens (mean)", "tokens (most)", "truncated"].map(str::to_owned).into();
+    if few {
+        header.extend(given.labels.iter().cloned());
+    } else {
+        header.push(format!("examples of each of {} classes", given.labels.len()));
+    }
+    let row = |split: &Split| {
+        let mut row = vec![
+            split.name.clone(),
+            format::count(split.examples),
+            format::count(split.left_out),
+            split.mean_tokens.map_or_else(String::new, |mean| format!("{mean:.1}")),
+            split.longest_tokens.map_or_else(String::new, format::count),
+            format::count(split.truncated),
+        ];
+        if few {
+            row.extend((0..given.labels.len()).map(|label| split.by_label.get(label).copied().map_or_else(String::new, format::count)));
+        } else {
+            let (least, most) = (split.by_label.iter().min().copied().unwrap_or(0), split.by_label.iter().max().copied().unwrap_or(0));
+            row.push(format!("{} to {}", format::count(least), format::count(most)));
+        }
+        row
+    };
+    DataSection {
+        files: given.files.iter().map(described).collect(),
+        header,
+        rows: given.splits.iter().map(row).collect(),
+        warnings: warnings(given),
+        raw: None,
+    }
+}
+
+fn described(file: &File) -> String {
+    let mut parts = vec![format!("{}: {}", file.path, format::counted(file.rows, "row"))];
+    if file.dropped > 0 {
+        parts.push(format!("{} dropped for missing values", format::count(file.dropped)));
+    }
+    if file.filled > 0 {
+        parts.push(format!("{} filled in", format::count(file.filled)));
+    }
+    if file.converted > 0 {
+        let from = file.encoding.as_ref().map_or_else(String::new, |encoding| format!(" from {encoding}"));
+        parts.push(format!("{} converted{from} to UTF-8", format::count(file.converted)));
+    }
+    parts.join(", ")
+}
+
+fn warnings(given: &Given) -> Vec<String> {
+    let shared = given.shared.iter().map(|shared| {
+        let examples = format::count(shared.examples);
+        format!("Examples of {} whose text also stands in {}: {examples}. The value there may be too good.", shared.second, shared.first)
+    });
+    let conflicts = given.splits.iter().filter(|split| split.conflicts > 0).map(|split| {
+        let texts = format::count(split.conflicts);
+        format!("Texts that stand in {} more than once with different labels: {texts}. No model can have all of them right.", split.name)
+    });
+    shared.chain(conflicts).collect()
+}

@@ -1,0 +1,176 @@
+//! The summary in words.
+
+use search_spaces::settings::{Direction, Metric};
+
+use crate::{
+    format,
+    summary::{Summary, standard_error},
+};
+
+/// A few paragraphs for someone who reads nothing else. `validation` is the number of validation examples, if known.
+pub(super) fn paragraphs(summary: &Summary, validation: Option<u64>) -> Vec<String> {
+    let mut paragraphs = vec![outcome(summary)];
+    if summary.counts.trials == 0 {
+        return paragraphs;
+    }
+    paragraphs.extend(uncertainty(summary, validation));
+    paragraphs.push(trials(summary));
+    paragraphs.push(cost(summary));
+    paragraphs
+}
+
+fn outcome(summary: &Summary) -> String {
+    let metric = summary.objective.metric;
+    let show = |value: f64| format::metric(metric, value);
+    let Some(best) = &summary.best else {
+        return match summary.counts.trials {
+            0 => "No trial has started yet.".to_owned(),
+            trials if summary.counts.failed == trials => "No trial succeeded: the causes are below.".to_owned(),
+            _ => "No trial has a value yet.".to_owned(),
+        };
+    };
+    let lower = if summary.objective.direction == Direction::Minimize { " (lower is better)" } else { "" };
+    let what = format!("{} {} on the validation split{lower}", a(metric), show(best.value));
+    if best.trial == 0 && best.provisional {
+        return format!("No trial has reached its full length yet. So far the default recipe leads with {what} at rung {}.", best.rung);
+    }
+    if best.trial == 0 {
+        return format!("No trial did better than the default recipe, which reached {what}.");
+    }
+    let won = if best.provisional {
+        format!("No trial has reached its full length yet. So far trial {} leads with {what} at rung {}", best.trial, best.rung)
+    } else {
+        format!("Trial {} won with {what}", best.trial)
+    };
+    match (summary.against_default(), &summary.default) {
+        (Some((value, default, None)), _) => {
+            format!("{won}, against {} of the default recipe: {}.", show(default), format::difference(metric, value, default))
+        }
+        (Some((value, default, Some(rung))), _) => format!(
+            "{won}. The default recipe has come to rung {rung} only, with {} against {} of trial {} there: {}.",
+            show(default),
+            show(value),
+            best.trial,
+            format::difference(metric, value, default)
+        ),
+        (None, Some(default)) if default.failed => format!("{won}. The default recipe failed, so there is nothing to compare with."),
+        (None, _) => format!("{won}. The default recipe has no value yet to compare with."),
+    }
+}
+
+fn a(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "an accuracy of",
+        Metric::MacroF1 => "a macro-F1 of",
+        Metric::Matthews => "a Matthews correlation of",
+        Metric::Loss => "a loss of",
+    }
+}
+
+fn uncertainty(summary: &Summary, validation: Option<u64>) -> Option<String> {
+    let best = summary.best.as_ref()?;
+    let luck = "The best of many trials is also a little lucky: expect somewhat less on new data.";
+    let Some(examples) = validation else {
+        return (summary.counts.trials > 1).then(|| luck.to_owned());
+    };
+    let measured = format!("This was measured on {}", format::counted(examples, "validation example"));
+    let error = match standard_error(summary.objective.metric, best.value, examples) {
+        Some(error) => format!(
+            "{measured}, so one standard error of that accuracy is {:.1} points; differences smaller than about twice that may be chance.",
+            error * 100.0
+        ),
+        None => format!("{measured}."),
+    };
+    Some(if summary.counts.trials > 1 { format!("{error} {luck}") } else { error })
+}
+
+fn trials(summary: &Summary) -> String {
+    let counts = summary.counts;
+    let mut parts = Vec::new();
+    for (count, words) in [
+        (counts.full_length, "reached the full length"),
+        (counts.stopped_themselves, "stopped by early stopping"),
+        (counts.paused, "ended early at a rung"),
+        (counts.running, "still running"),
+        (counts.failed, "failed"),
+    ] {
+        if count > 0 {
+            parts.push(format!("{} {words}", format::count(count as u64)));
+        }
+    }
+    let planned = if summary.planned as usize > counts.trials {
+        format!(" (of {} planned)", format::count(u64::from(summary.planned)))
+    } else {
+        String::new()
+    };
+    format!("{}{planned}: {}.", format::counted(counts.trials as u64, "trial"), parts.join(", "))
+}
+
+fn cost(summary: &Summary) -> String {
+    let slots = format::counted(summary.slots as u64, "slot");
+    let time = format!("It took {} of active time on {slots}, with seed {}.", format::duration(summary.active_seconds), summary.seed);
+    match summary.saved.share() {
+        Some(share) if share >= 0.005 => format!(
+            "Early termination saved {} of full-length training: {} optimizer steps instead of {}. {time}",
+            format::percent(share),
+            format::count(summary.saved.steps_trained),
+            format::count(summary.saved.steps_full)
+        ),
+        _ => time,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::{record::StudyRecord, state::Phase};
+
+    use super::*;
+    use crate::{tables::Tables, testing::sample_record};
+
+    fn words(record: &StudyRecord, validation: Option<u64>) -> String {
+        paragraphs(&Summary::new(record, &Tables::new(record)), validation).join("\n")
+    }
+
+    #[test]
+    fn a_finished_study() {
+        insta::assert_snapshot!(words(&sample_record(40, 3, 1), Some(445)), @r##"
+Trial 28 won with an accuracy of 0.962 on the validation split, against 0.919 of the default recipe: +4.3 points.
+This was measured on 445 validation examples, so one standard error of that accuracy is 0.9 points; differences smaller than about twice that may be chance. The best of many trials is also a little lucky: expect somewhat less on new data.
+40 trials: 10 reached the full length, 1 stopped by early stopping, 23 ended early at a rung, 1 still running, 5 failed.
+Early termination saved 51 % of full-length training: 5,437 optimizer steps instead of 11,067. It took 4 min 22 s of active time on 2 slots, with seed 1.
+"##);
+    }
+
+    #[test]
+    fn one_trial_and_none() {
+        insta::assert_snapshot!(words(&sample_record(1, 3, 1), None), @r##"
+No trial did better than the default recipe, which reached an accuracy of 0.919 on the validation split.
+1 trial: 1 reached the full length.
+It took 40 s of active time on 1 slot, with seed 1.
+"##);
+        insta::assert_snapshot!(words(&sample_record(0, 3, 1), None), @r##"
+No trial has started yet.
+"##);
+    }
+
+    #[test]
+    fn a_default_recipe_that_did_not_finish_or_failed() {
+        let mut record = sample_record(40, 3, 1);
+        record.state.trials[0].values.truncate(1);
+        record.state.trials[0].phase = Phase::Paused { rung: 0 };
+        insta::assert_snapshot!(words(&record, None).lines().next().unwrap_or_default(), @"Trial 28 won with an accuracy of 0.962 on the validation split. The default recipe has come to rung 0 only, with 0.519 against 0.647 of trial 28 there: +12.8 points.");
+        record.state.trials[0].values = vec![f64::NAN];
+        record.state.trials[0].phase = Phase::Failed { rung: 0 };
+        insta::assert_snapshot!(words(&record, None).lines().next().unwrap_or_default(), @"Trial 28 won with an accuracy of 0.962 on the validation split. The default recipe failed, so there is nothing to compare with.");
+    }
+
+    #[test]
+    fn a_study_that_has_just_begun() {
+        let mut record = sample_record(40, 3, 1);
+        for trial in &mut record.state.trials {
+            trial.values.truncate(1);
+            trial.phase = if trial.values.iter().all(|v| v.is_nan()) { Phase::Failed { rung: 0 } } else { Phase::Paused { rung: 0 } };
+        }
+        insta::assert_snapshot!(words(&record, Some(445)).lines().next().unwrap_or_default(), @"No trial has reached its full length yet. So far trial 37 leads with an accuracy of 0.674 on the validation split at rung 0. The default recipe has come to rung 0 only, with 0.519 against 0.674 of trial 37 there: +15.5 points.");
+    }
+}
