@@ -125,11 +125,13 @@ impl Display for DataReport {
             }
             writeln!(f, "; {}", by_label(&self.labels, &split.by_label))?;
             if split.conflicts > 0 {
-                writeln!(f, "  {} of its texts stand there more than once with different labels", split.conflicts)?;
+                let stand = if split.conflicts == 1 { "text stands" } else { "texts stand" };
+                writeln!(f, "{}: {} {stand} there more than once with different labels", split.name, split.conflicts)?;
             }
         }
         for shared in &self.shared {
-            writeln!(f, "{} examples of {} have a text that also stands in {}", shared.examples, shared.second, shared.first)?;
+            let have = if shared.examples == 1 { "example has" } else { "examples have" };
+            writeln!(f, "{}: {} {have} a text that also stands in {}", shared.second, shared.examples, shared.first)?;
         }
         Ok(())
     }

@@ -149,7 +149,11 @@ impl Text {
         }
         if let Some(at) = bytes.iter().position(|&b| b == 0) {
             let line = bytes[..at].split(|&b| b == b'\n').count() as u64;
-            return Err(DataError::malformed(file, Place::Line(line), "holds a NUL byte: this is not a text file"));
+            return Err(DataError::malformed(
+                file,
+                Place::Line(line),
+                "holds a NUL byte: this is not a text file (or UTF-16 without a byte order mark)",
+            ));
         }
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(DataError::NoRows { file: file.to_owned(), what: "is empty" });

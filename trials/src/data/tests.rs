@@ -257,7 +257,7 @@ fn broken_files_give_errors() {
             assert!(table::read(&folder.file(name, bytes), None, None).is_err(), "{name}");
         }
     }
-    insta::assert_snapshot!(folder.error(&one(&folder.file("b.csv", b"text,label\na,b\n\0,c\n"))), @"[data.files] b.csv, line 3: holds a NUL byte: this is not a text file");
+    insta::assert_snapshot!(folder.error(&one(&folder.file("b.csv", b"text,label\na,b\n\0,c\n"))), @"[data.files] b.csv, line 3: holds a NUL byte: this is not a text file (or UTF-16 without a byte order mark)");
     let long = "a ".repeat(5 << 20);
     insta::assert_snapshot!(folder.error(&one(&folder.file("c.csv", format!("text,label\nthe,b\n{long},c\n")))), @"[data.files] c.csv, line 3: the value of `text` has 10485760 bytes, more than the 1048576 a text may have");
     insta::assert_snapshot!(folder.error(&one(&folder.file("d.jsonl", format!("{{\"text\": \"{long}\", \"label\": 1}}\n")))), @"[data.files] d.jsonl, line 1: the value of `text` has 10485760 bytes, more than the 1048576 a text may have");
@@ -301,10 +301,10 @@ fn the_report_counts_what_splits_share() {
 train.csv: 5 rows
 validation.csv: 5 rows
 train: 5 examples; tokens 4.0 on average, 6 at most, 1 truncated; a: 3, b: 2
-  1 of its texts stand there more than once with different labels
+train: 1 text stands there more than once with different labels
 validation: 5 examples; tokens 4.0 on average, 5 at most; a: 3, b: 2
-  1 of its texts stand there more than once with different labels
-3 examples of validation have a text that also stands in train
+validation: 1 text stands there more than once with different labels
+validation: 3 examples have a text that also stands in train
 ");
     let json = serde_json::to_string(&report).unwrap();
     assert_eq!(serde_json::from_str::<DataReport>(&json).unwrap(), report);
