@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -23,8 +23,137 @@ Exit codes: 0 done; 1 failed (an error in the program); 2 usage; 3 the space is 
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a commented search space for a data set and a model
+    Init(Init),
+    /// Check a search space against its model and data, and show what it would do
+    Check(Check),
+    /// Run, continue or extend a study
+    Sweep(Sweep),
+    /// Say how far a study has come
+    Status(Status),
+    /// Write a study's tables, charts and report again
+    Report(Report),
+    /// Print a study's best config
+    Best(Best),
+    /// Train one config to its full length: production training
+    Train(Train),
+    /// Write a trained trial of a study as a Hugging Face model folder
+    Export(Export),
     /// Get a pretrained model or a data set by name
     Fetch(Fetch),
+    /// Train segments of a study's trials (started by sweep)
+    #[command(hide = true)]
+    Worker(Worker),
+}
+
+#[derive(Debug, Args)]
+pub struct Init {
+    /// A CSV, TSV, JSON lines or Parquet file of texts, or a data set that `fetch` knows
+    pub data: String,
+    /// A Hugging Face BERT folder, or a model that `fetch` knows
+    #[arg(long)]
+    pub model: String,
+    /// Where to write the space
+    #[arg(long, default_value = "space.ron")]
+    pub to: PathBuf,
+    /// The column of the text (guessed if not given)
+    #[arg(long)]
+    pub text: Option<String>,
+    /// The column of the label (guessed if not given)
+    #[arg(long)]
+    pub label: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The search space
+    pub space: PathBuf,
+    /// How many configs to draw and show
+    #[arg(long, default_value_t = 5)]
+    pub samples: usize,
+    /// Train a few steps of the cheapest and the dearest config, and say what a study would cost
+    #[arg(long)]
+    pub probe: bool,
+    /// Devices and how many trials run at a time on each: cpu:2,cuda:0
+    #[arg(long)]
+    pub devices: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Sweep {
+    /// The search space
+    pub space: PathBuf,
+    /// The study's folder; made if it is not there, continued if it is
+    #[arg(long)]
+    pub study: PathBuf,
+    /// Devices and how many trials run at a time on each: cpu:2,cuda:0
+    #[arg(long)]
+    pub devices: Option<String>,
+    /// Configs to try in all, recipes included
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub trials: Option<u32>,
+    /// Active time to spend in all: 8h, 90m, 1h30m
+    #[arg(long, value_parser = duration)]
+    pub budget: Option<u64>,
+    /// Seed of every random draw
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// The study's folder
+    pub study: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// The study's folder
+    pub study: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Best {
+    /// The study's folder
+    pub study: PathBuf,
+    #[arg(long, value_enum, default_value_t = Format::Ron)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Ron,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// A config such as a study's best.ron, or a space file whose values are all fixed
+    pub config: PathBuf,
+    /// The model folder to write
+    #[arg(long)]
+    pub to: PathBuf,
+    /// The device to train on
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The study's folder
+    pub study: PathBuf,
+    /// The model folder to write
+    #[arg(long)]
+    pub to: PathBuf,
+    /// A trial that ran its full length; the best one if not given
+    #[arg(long)]
+    pub trial: Option<u32>,
 }
 
 #[derive(Debug, Args)]
@@ -34,6 +163,24 @@ pub struct Fetch {
     /// Copy it to this new folder too
     #[arg(long)]
     pub to: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// The study's folder
+    #[arg(long)]
+    pub store: PathBuf,
+    #[arg(long)]
+    pub device: String,
+    #[arg(long)]
+    pub slots: usize,
+    #[arg(long)]
+    pub threads: usize,
+}
+
+/// Seconds of `8h`, `90m` or `1h30m`, as in a space.
+fn duration(text: &str) -> Result<u64, String> {
+    search_spaces::settings::parse_duration(text).ok_or_else(|| "write hours, minutes and seconds, such as 8h, 90m or 1h30m".to_owned())
 }
 
 #[cfg(test)]

@@ -34,6 +34,13 @@ pub struct Error {
 }
 
 impl Error {
+    /// For an error that another process has told with its exit code.
+    pub fn with_code(code: u8, message: impl fmt::Display) -> Error {
+        use ExitCode::{Check, Environment, Failed, Input, Interrupted, NoTrial, Space, Usage};
+        let known = [Usage, Space, Input, NoTrial, Check, Environment, Interrupted];
+        Error::new(known.into_iter().find(|known| *known as u8 == code).unwrap_or(Failed), message)
+    }
+
     fn new(code: ExitCode, message: impl fmt::Display) -> Error {
         Error { code, message: message.to_string() }
     }

@@ -195,6 +195,11 @@ fn lookup(name: &str) -> Result<&'static Asset, AssetError> {
     })
 }
 
+/// What there is to say about a name that no asset has.
+pub fn unknown(name: &str) -> Option<AssetError> {
+    lookup(name).err()
+}
+
 /// Says which file of `folder` is missing or has another content than it should.
 fn verify(asset: &Asset, folder: &Path) -> Result<(), String> {
     for file in asset.files {

@@ -28,7 +28,6 @@ pub(super) fn run(arguments: &Fetch, context: &mut Context) -> Result<(), Error>
 }
 
 /// The folder or file of an asset, fetched with its progress shown when it is not in the cache yet.
-#[expect(dead_code, reason = "for the commands that read a space")]
 pub(crate) fn resolve(context: &mut Context, name: &str) -> Result<PathBuf, Error> {
     with_progress(context, |assets, tell| {
         let asset = assets::find(name);

@@ -1,12 +1,35 @@
 //! A command a file. Each takes its arguments and the [`Context`], and says how it ended.
 
+mod best;
+mod check;
+mod export;
 mod fetch;
+mod init;
+mod interrupt;
+mod outcome;
+mod ready;
+mod report;
+mod setup;
+mod status;
+mod study;
+mod sweep;
+mod train;
+mod worker;
 
 use crate::{args::Command, context::Context, exit::Error};
 
 /// Runs a command to its end.
 pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
     match command {
+        Command::Init(arguments) => init::run(&arguments, context),
+        Command::Check(arguments) => check::run(&arguments, context),
+        Command::Sweep(arguments) => sweep::run(&arguments, context),
+        Command::Status(arguments) => status::run(&arguments, context),
+        Command::Report(arguments) => report::run(&arguments, context),
+        Command::Best(arguments) => best::run(&arguments, context),
+        Command::Train(arguments) => train::run(&arguments, context),
+        Command::Export(arguments) => export::run(&arguments, context),
         Command::Fetch(arguments) => fetch::run(&arguments, context),
+        Command::Worker(arguments) => worker::run(&arguments, context),
     }
 }

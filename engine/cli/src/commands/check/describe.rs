@@ -1,0 +1,112 @@
+//! A space in words.
+
+use search_spaces::{
+    domain::{Assignment, Domain, Parameter, Value},
+    ladder::Ladder,
+    settings::{SchedulerKind, Settings},
+};
+
+use crate::progress::{estimate, text};
+
+/// Every searched value with its domain, and when it exists.
+pub(super) fn parameters(parameters: &[Parameter]) -> String {
+    if parameters.is_empty() {
+        return "  none: every value is fixed, so there is one config to try".to_owned();
+    }
+    let mut rows = vec![vec!["parameter".to_owned(), "domain".to_owned(), "only with".to_owned()]];
+    rows.extend(parameters.iter().map(|parameter| {
+        let condition = parameter.condition.map_or_else(String::new, |condition| {
+            let parent = &parameters[condition.parent];
+            let option = match &parent.domain {
+                Domain::Choice { labels, .. } => labels.get(condition.option).cloned().unwrap_or_default(),
+                _ => String::new(),
+            };
+            format!("{} = {option}", parent.path)
+        });
+        vec![parameter.path.clone(), parameter.domain.to_string(), condition]
+    }));
+    text::table(&rows)
+}
+
+/// The rungs, and how many configs are expected to train up to each.
+pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u64) -> String {
+    let expected = estimate::expected_at_rungs(settings.trials, ladder, settings.scheduler);
+    let mut rows = vec![vec!["rung".to_owned(), "examples".to_owned(), "passes".to_owned(), "configs that train up to it".to_owned()]];
+    for (rung, (examples, configs)) in ladder.rungs.iter().zip(&expected).enumerate() {
+        let about = if rung == 0 || settings.scheduler == SchedulerKind::None { "" } else { "about " };
+        rows.push(vec![
+            rung.to_string(),
+            examples.to_string(),
+            format!("{:.2}", *examples as f64 / examples_per_epoch.max(1) as f64),
+            format!("{about}{configs}"),
+        ]);
+    }
+    text::table(&rows)
+}
+
+/// One drawn point on a line: the last part of each path, and the value.
+pub(super) fn assignment(parameters: &[Parameter], assignment: &Assignment) -> String {
+    let active = parameters.iter().filter_map(|parameter| Some((parameter, assignment.0.get(&parameter.path)?)));
+    let values: Vec<String> =
+        active.map(|(parameter, value)| format!("{}={}", short(&parameter.path), shown(&parameter.domain, *value))).collect();
+    if values.is_empty() { "every value as fixed in the file".to_owned() } else { values.join(" ") }
+}
+
+/// `optimizer.AdamW.learning_rate` as `learning_rate`; with the option's name where the last part says little alone.
+fn short(path: &str) -> &str {
+    const TELLING: [&str; 7] = ["learning_rate", "weight_decay", "momentum", "nesterov", "centered", "l2", "alpha"];
+    match path.rsplit_once('.') {
+        Some((_, last)) if TELLING.contains(&last) => last,
+        _ => path,
+    }
+}
+
+fn shown(domain: &Domain, value: Value) -> String {
+    match (domain, value) {
+        (Domain::Choice { labels, .. }, Value::Option(option)) => labels.get(option).cloned().unwrap_or_default(),
+        (_, Value::Float(x)) if x != 0.0 && x.abs() < 0.001 => format!("{x:.2e}"),
+        (_, Value::Float(x)) => format!("{x:.4}"),
+        (_, Value::Int(x)) => x.to_string(),
+        (_, Value::Option(option)) => option.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::domain::Condition;
+
+    use super::*;
+
+    fn two() -> Vec<Parameter> {
+        vec![
+            Parameter {
+                path: "optimizer".to_owned(),
+                domain: Domain::Choice { labels: vec!["Sgd".to_owned(), "AdamW".to_owned()], weights: vec![0.5, 0.5] },
+                condition: None,
+            },
+            Parameter {
+                path: "optimizer.Sgd.momentum".to_owned(),
+                domain: Domain::Uniform { low: 0.5, high: 0.9 },
+                condition: Some(Condition { parent: 0, option: 0 }),
+            },
+        ]
+    }
+
+    #[test]
+    fn parameters_show_their_conditions() {
+        insta::assert_snapshot!(parameters(&two()), @"
+        parameter               domain                only with
+        optimizer               Choice([Sgd, AdamW])
+        optimizer.Sgd.momentum  Uniform(0.5, 0.9)     optimizer = Sgd
+        ");
+        insta::assert_snapshot!(parameters(&[]), @"  none: every value is fixed, so there is one config to try");
+    }
+
+    #[test]
+    fn a_draw_reads_on_one_line() {
+        let drawn = Assignment(
+            [("optimizer".to_owned(), Value::Option(0)), ("optimizer.Sgd.momentum".to_owned(), Value::Float(0.6))].into_iter().collect(),
+        );
+        assert_eq!(assignment(&two(), &drawn), "optimizer=Sgd momentum=0.6000");
+    }
+}

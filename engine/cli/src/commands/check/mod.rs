@@ -1,0 +1,130 @@
+//! `thawline check`
+
+mod describe;
+mod probe;
+
+use engine::{
+    spec::StudySpec,
+    streams::{Purpose, stream},
+};
+use search_spaces::{
+    config::Config,
+    domain::Assignment,
+    settings::{Direction, SchedulerKind},
+    space::Space,
+};
+use trials::models::BaseModel as _;
+
+use super::{
+    ready::{self, Ready},
+    setup::{self, Overrides},
+};
+use crate::{args::Check, context::Context, exit::Error, progress::text};
+
+/// So many configs are drawn to say how many of them a rung would cut inside warm-up.
+const DRAWS: u32 = 1000;
+
+/// What is checked.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    ready: &'a Ready,
+    spec: &'a StudySpec,
+}
+
+pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
+    let overrides = Overrides { devices: arguments.devices.clone(), ..Overrides::default() };
+    let space = setup::read_space(&arguments.space, &overrides)?;
+    let devices = setup::devices(&space)?;
+    let ready = ready::check(&space, devices[0].device, context)?;
+    let spec = ready.spec(&space)?;
+    let task = Task { ready: &ready, spec: &spec };
+    context.say(format!("{}: no mistakes", arguments.space.display()))?;
+    let blocks = ready.prepared.base.blocks();
+    context.say(format!("\nModel {}: {} blocks, lowest first", space.model, blocks.len()))?;
+    context.say(format!("  {}", blocks.join(", ")))?;
+    context.say(format!("\nData\n{}", indented(&ready.prepared.report.to_string())))?;
+    context.say(format!("\nSearch\n  {}", search(&space)))?;
+    context.say(format!("\nSearched values\n{}", describe::parameters(&space.parameters)))?;
+    context.say(format!("\nRungs\n{}", describe::rungs(&spec.ladder, &space.settings, spec.examples_per_epoch)))?;
+    samples(arguments.samples, task, context)?;
+    context.say(format!("\nWarm-up\n{}", warmup(task)?))?;
+    if arguments.probe {
+        probe::run(task, &devices, context)?;
+    }
+    Ok(())
+}
+
+fn indented(lines: &str) -> String {
+    lines.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn search(space: &Space) -> String {
+    let settings = &space.settings;
+    let direction = match space.objective.direction {
+        Direction::Maximize => "maximize",
+        Direction::Minimize => "minimize",
+    };
+    let budget = settings.budget_seconds.map_or_else(String::new, |budget| format!(", at most {}", text::seconds(budget as f64)));
+    let scheduler = match settings.scheduler {
+        SchedulerKind::Asha => format!("one in {} goes on at each rung, as soon as it is known (ASHA)", settings.eta),
+        SchedulerKind::SuccessiveHalving => {
+            format!("one in {} goes on at each rung, once all are there (successive halving)", settings.eta)
+        }
+        SchedulerKind::None => "every trial runs its full length".to_owned(),
+    };
+    format!(
+        "{direction} {}; {} trials{budget}; sampler {:?}; {scheduler}; seed {}",
+        space.objective.metric.name(),
+        settings.trials,
+        settings.sampler,
+        settings.seed
+    )
+}
+
+fn samples(count: usize, task: Task<'_>, context: &mut Context) -> Result<(), Error> {
+    let space = &task.spec.space;
+    context.say(format!("\nTried first\n{}", space.recipes.iter().map(|r| format!("  {}", r.name)).collect::<Vec<_>>().join("\n")))?;
+    if count == 0 || space.parameters.is_empty() {
+        return Ok(());
+    }
+    context.say(format!("\nDrawn at random ({count}; the sampler learns as it goes)"))?;
+    for (assignment, _) in draws(task, u32::try_from(count).unwrap_or(u32::MAX))? {
+        context.say(format!("  {}", describe::assignment(&space.parameters, &assignment)))?;
+    }
+    Ok(())
+}
+
+/// Points of the space and their configs, the same at every call.
+fn draws(task: Task<'_>, count: u32) -> Result<Vec<(Assignment, Config)>, Error> {
+    let space = &task.spec.space;
+    let mut rng = stream(space.settings.seed, 0, Purpose::Sampler);
+    (0..count)
+        .map(|_| {
+            let assignment = space.draw(&mut rng);
+            let config = space.config(&assignment).map_err(Error::failed)?;
+            Ok((assignment, config))
+        })
+        .collect()
+}
+
+/// Which configs would be judged at a rung before their learning rate has reached its height.
+fn warmup(task: Task<'_>) -> Result<String, Error> {
+    let (space, ladder) = (&task.spec.space, &task.spec.ladder);
+    let mut lines = Vec::new();
+    for recipe in &space.recipes {
+        if let Some(rung) = Space::cut_in_warmup(&recipe.config, ladder).last() {
+            lines.push(format!("  the recipe {:?} is judged inside its warm-up up to rung {rung}", recipe.name));
+        }
+    }
+    let drawn = draws(task, if space.parameters.is_empty() { 1 } else { DRAWS })?;
+    let inside = drawn.iter().filter(|(_, config)| !Space::cut_in_warmup(config, ladder).is_empty()).count();
+    if inside > 0 {
+        let share = inside as f64 / drawn.len() as f64 * 100.0;
+        lines.push(format!("  {share:.0} % of {} drawn configs are judged inside their warm-up at the first rung:", drawn.len()));
+        lines.push("    they may be stopped for a slow start; a larger r_min or a shorter warmup avoids it".to_owned());
+    }
+    if lines.is_empty() {
+        lines.push("  no config is judged at a rung before its learning rate has reached its height".to_owned());
+    }
+    Ok(lines.join("\n"))
+}

@@ -1,0 +1,181 @@
+//! What a study would cost, from a few steps of its cheapest and its dearest config.
+
+use engine::{
+    clock::Stopwatch,
+    devices::DeviceSlots,
+    runner::{Cancel, Completed, Outcome, Segment, SlotInfo, TrialEvent, TrialRunner as _},
+};
+use search_spaces::{
+    config::{Config, Unfreeze},
+    ladder::Ladder,
+};
+use trials::models::BaseModel as _;
+
+use super::{
+    super::ready::{runner_settings, slots},
+    Task, draws,
+};
+use crate::{
+    context::Context,
+    exit::Error,
+    progress::{estimate, text},
+};
+
+/// Optimizer steps of each probe: enough to leave the first, slow ones out.
+const STEPS: u64 = 6;
+const CANDIDATES: u32 = 300;
+
+/// What one config cost.
+struct Probe {
+    name: &'static str,
+    seconds_per_example: f64,
+    evaluation_seconds: f64,
+    checkpoint_bytes: u64,
+    trainable_parameters: u64,
+}
+
+pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
+    let slots = slots(devices);
+    let mut configs: Vec<Config> = draws(task, CANDIDATES)?.into_iter().map(|(_, config)| config).collect();
+    configs.extend(task.spec.space.recipes.iter().map(|recipe| recipe.config.clone()));
+    let blocks = task.ready.prepared.base.blocks().len();
+    configs.sort_by(|a, b| work(a, blocks).total_cmp(&work(b, blocks)));
+    let (Some(cheapest), Some(dearest)) = (configs.first(), configs.last()) else { return Ok(()) };
+    context.note("probing: a few steps of the cheapest and of the dearest config, on one slot");
+    let cheap = probe("cheapest", cheapest, task, &devices[0])?;
+    let dear = probe("dearest", dearest, task, &devices[0])?;
+    let mut rows = vec![["config", "trainable parameters", "a pass", "an evaluation", "a checkpoint"].map(str::to_owned).to_vec()];
+    let per_epoch = task.spec.examples_per_epoch as f64;
+    for probe in [&cheap, &dear] {
+        rows.push(vec![
+            probe.name.to_owned(),
+            probe.trainable_parameters.to_string(),
+            text::seconds(probe.seconds_per_example * per_epoch),
+            text::seconds(probe.evaluation_seconds),
+            text::bytes(probe.checkpoint_bytes as f64),
+        ]);
+    }
+    context.say(format!("\nProbe (one slot)\n{}", text::table(&rows)))?;
+    context.say(format!("\nTo expect\n{}", expectation(task, &cheap, &dear, slots)))
+}
+
+/// How much a training example costs relative to a forward pass, and how many there are: an order, not seconds.
+fn work(config: &Config, blocks: usize) -> f64 {
+    let below = blocks.saturating_sub(1).max(1) as f64;
+    let share = |thawed: f64| (thawed / below).clamp(0.0, 1.0);
+    let thawed = match &config.unfreeze {
+        Unfreeze::HeadOnly => 0.0,
+        Unfreeze::Everything => 1.0,
+        Unfreeze::LastBlocks { k } => share(f64::from(*k)),
+        // Over the course of training, halfway between its start and what it reaches.
+        Unfreeze::Progressive { start, blocks, every } => {
+            let reached = f64::from(*start) + f64::from(*blocks) * (f64::from(config.epochs) / every).floor();
+            f64::midpoint(share(f64::from(*start)), share(reached))
+        }
+        Unfreeze::Gradual { start, .. } => f64::midpoint(share(f64::from(*start)), 1.0),
+    };
+    f64::from(config.epochs) * (1.0 + 2.0 * thawed)
+}
+
+/// Trains a few steps, as a trial of its own in a folder of its own.
+fn probe(name: &'static str, config: &Config, task: Task<'_>, device: &DeviceSlots) -> Result<Probe, Error> {
+    let folder = tempfile::tempdir().map_err(|e| Error::environment(format!("cannot make a temporary folder: {e}")))?;
+    let total = estimate::total_steps(config, task.spec.examples_per_epoch);
+    let steps = STEPS.min(total);
+    let horizon = task.spec.ladder.horizon();
+    // A rung after exactly that many steps.
+    let rung = (u128::from(steps) * u128::from(horizon) / u128::from(total.max(1))) as u64;
+    let ladder = Ladder { eta: task.spec.ladder.eta, rungs: if rung < horizon { vec![rung.max(1), horizon] } else { vec![horizon] } };
+    let segment = Segment {
+        trial: 0,
+        rung: 0,
+        ladder,
+        config: config.clone(),
+        seed: task.spec.space.settings.seed,
+        checkpoints: folder.path().to_owned(),
+        artefacts: folder.path().to_owned(),
+    };
+    let slot = SlotInfo { name: format!("{}/0", device.device), device: device.device, threads: device.threads };
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let watch = Stopwatch::start();
+    let runner = task.ready.prepared.runner(runner_settings(&task.spec.space));
+    let (outcome, times) = std::thread::scope(|scope| {
+        let times = scope.spawn(move || {
+            let mut times = Vec::new();
+            for event in receiver {
+                match event {
+                    TrialEvent::Step { step, .. } => times.push((step, watch.seconds())),
+                    TrialEvent::Evaluated(_) | TrialEvent::Checkpointed(_) => {}
+                }
+            }
+            times
+        });
+        let outcome = runner.run(&segment, &slot, None, &sender, &Cancel::default());
+        drop(sender);
+        (outcome, times.join().unwrap_or_default())
+    });
+    let completed = match outcome {
+        Ok(Outcome::Completed(completed)) => completed,
+        Ok(Outcome::Cancelled) => return Err(Error::failed(format!("the probe of the {name} config was cancelled"))),
+        Err(error) => return Err(Error::no_trial(format!("the probe of the {name} config failed: {error}"))),
+    };
+    Ok(measured(name, config, &completed, &times, watch.seconds()))
+}
+
+fn measured(name: &'static str, config: &Config, completed: &Completed, times: &[(u64, f64)], seconds: f64) -> Probe {
+    // The first step pays for what later ones find warm.
+    let per_step = match times {
+        [_, (first, begin), .., (last, end)] if last > first => (end - begin) / (last - first) as f64,
+        _ => seconds / completed.steps_trained.max(1) as f64,
+    };
+    let last = times.last().map_or(seconds, |(_, at)| *at);
+    Probe {
+        name,
+        seconds_per_example: per_step / f64::from(config.batch_size),
+        evaluation_seconds: (seconds - last).max(0.0),
+        checkpoint_bytes: completed.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.bytes),
+        trainable_parameters: completed.trainable_parameters,
+    }
+}
+
+fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, slots: usize) -> String {
+    let spec = task.spec;
+    let settings = &spec.space.settings;
+    let at_rungs = estimate::expected_at_rungs(settings.trials, &spec.ladder, settings.scheduler);
+    let examples = estimate::examples(&at_rungs, &spec.ladder) as f64;
+    let evaluations = examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + at_rungs.iter().sum::<u64>() as f64;
+    let seconds = |probe: &Probe| (examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds) / slots as f64;
+    let full = f64::from(settings.trials) * spec.ladder.horizon() as f64;
+    let kept = (f64::from(settings.trials)).min(at_rungs.iter().sum::<u64>() as f64);
+    let within = settings
+        .budget_seconds
+        .map_or_else(String::new, |budget| format!(", and no longer than {} by its budget", text::seconds(budget as f64)));
+    let rows = vec![
+        vec!["trials".to_owned(), format!("{}, {} of full-length training in all", settings.trials, share(examples / full))],
+        vec!["time".to_owned(), format!("{} to {} on {slots} slots{within}", text::seconds(seconds(cheap)), text::seconds(seconds(dear)))],
+        vec!["memory".to_owned(), memory(dear, slots)],
+        vec!["disk".to_owned(), format!("up to {}", text::bytes(dear.checkpoint_bytes as f64 * kept))],
+    ];
+    text::table(&rows)
+}
+
+fn share(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// What this process has needed for one trial, and each further slot's own copy of what trains.
+fn memory(dear: &Probe, slots: usize) -> String {
+    // Weights, gradients and two moments of each trainable parameter, in f32.
+    let own = dear.trainable_parameters as f64 * 16.0;
+    match peak_memory() {
+        Some(peak) => format!("about {}", text::bytes(peak as f64 + own * (slots as f64 - 1.0))),
+        None => format!("at least {} for what trains", text::bytes(own * slots as f64)),
+    }
+}
+
+/// The most memory this process has had, in bytes, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}

@@ -1,0 +1,131 @@
+//! What is written and said when a sweep has ended: tables, charts, page, best config, leaderboard.
+
+use std::path::{Path, PathBuf};
+
+use engine::{
+    record::StudyRecord,
+    state::Phase,
+    store::{Store, StudyFolder},
+    worker::Ended,
+};
+use serde::Serialize;
+
+use super::{report, study};
+use crate::{context::Context, exit::Error};
+
+/// Rows of the leaderboard that the terminal shows.
+const SHOWN: usize = 10;
+
+/// Where everything is, for `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    ended: &'static str,
+    study: PathBuf,
+    report: PathBuf,
+    best_config: Option<PathBuf>,
+    metric: &'static str,
+    best_trial: Option<u32>,
+    best_value: Option<f64>,
+    trials: usize,
+    failed: usize,
+}
+
+fn word(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Finished => "finished",
+        Ended::BudgetSpent => "budget_spent",
+        Ended::Interrupted => "interrupted",
+    }
+}
+
+/// Writes everything that can be read from the study, and says what came out.
+pub(super) fn conclude(
+    folder: &StudyFolder,
+    store: &mut dyn Store,
+    ended: Ended,
+    shown: &Path,
+    json: bool,
+    context: &mut Context,
+) -> Result<(), Error> {
+    let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
+    report::write(&record, folder)?;
+    let best = record.state.incumbent();
+    let failed: Vec<usize> =
+        (0..record.state.trials.len()).filter(|n| matches!(record.state.trials[*n].phase, Phase::Failed { .. })).collect();
+    if json {
+        context.say_json(&Outcome {
+            ended: word(ended),
+            study: folder.root().to_owned(),
+            report: folder.root().join("report/index.html"),
+            best_config: best.map(|_| folder.root().join("best.ron")),
+            metric: record.state.objective.metric.name(),
+            best_trial: best,
+            best_value: best.and_then(|n| record.state.trials[n as usize].values.last().copied()),
+            trials: record.state.trials.len(),
+            failed: failed.len(),
+        })?;
+    } else {
+        context.say(reports::leaderboard_text(&record, SHOWN).trim_end())?;
+    }
+    causes(&record, &failed, context);
+    if best.is_none() {
+        if ended == Ended::Interrupted {
+            return Err(Error::interrupted("interrupted before any trial had a value; the same command goes on"));
+        }
+        return Err(none_succeeded(&record, &failed));
+    }
+    next_steps(shown, &record, ended, context);
+    if ended == Ended::Interrupted {
+        return Err(Error::interrupted("interrupted; the study is safe, and the same command goes on"));
+    }
+    Ok(())
+}
+
+/// Causes of failed trials, each once, with how many it struck.
+fn causes(record: &StudyRecord, failed: &[usize], context: &mut Context) {
+    const SHOWN: usize = 5;
+    let mut causes: Vec<(&str, Vec<usize>)> = Vec::new();
+    for number in failed {
+        let cause = record.trials.get(*number).and_then(|trial| trial.cause.as_deref()).unwrap_or("no cause is recorded");
+        match causes.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, trials)) => trials.push(*number),
+            None => causes.push((cause, vec![*number])),
+        }
+    }
+    for (cause, trials) in causes.iter().take(SHOWN) {
+        let trials: Vec<String> = trials.iter().map(ToString::to_string).collect();
+        context.note(format!("failed: trial {}: {cause}", trials.join(", ")));
+    }
+    if causes.len() > SHOWN {
+        context.note(format!("... and {} more causes; the report has them all", causes.len() - SHOWN));
+    }
+}
+
+fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
+    if record.state.trials.is_empty() {
+        return Error::no_trial("the budget was spent before any trial had started: give more with --budget");
+    }
+    if failed.is_empty() {
+        return Error::no_trial("the budget was spent before any trial had a value: give more with --budget");
+    }
+    Error::no_trial(format!("none of {} trials succeeded; the causes are above", record.state.trials.len()))
+}
+
+fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Context) {
+    let study = study.display();
+    let space = &record.space.path;
+    let space = std::env::current_dir().ok().and_then(|here| space.strip_prefix(here).ok()).unwrap_or(space).display();
+    context.note("");
+    context.note(format!("report  {study}/report/index.html"));
+    context.note(format!("config  {study}/best.ron"));
+    context.note("");
+    context.note("What next:");
+    context.note(format!("  thawline train {study}/best.ron --to MODEL_DIR   train it again to its full length"));
+    context.note(format!("  thawline export {study} --to MODEL_DIR           or take the weights it has here"));
+    let more = record.state.planned.saturating_mul(2);
+    match ended {
+        Ended::Finished => context.note(format!("  thawline sweep {space} --study {study} --trials {more}   search on")),
+        Ended::BudgetSpent => context.note(format!("  thawline sweep {space} --study {study} --budget LONGER   search on")),
+        Ended::Interrupted => context.note(format!("  thawline sweep {space} --study {study}   go on where it stopped")),
+    }
+}

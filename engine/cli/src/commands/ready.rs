@@ -1,0 +1,192 @@
+//! A task in memory: model and data read, and a space checked against both.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use engine::{
+    devices::{Device, DeviceSlots},
+    runner::Checkpoint,
+    spec::StudySpec,
+};
+use search_spaces::{
+    data::{Location, TextData, TextFiles},
+    problem::{Problem, Problems},
+    space::Space,
+};
+use trials::{
+    data::{self, DataError, Tokenizer},
+    hub::HubError,
+    models::bert::BertBase,
+    prepare::{PrepareError, Prepared, check_space, check_tokenizer, prepare},
+    runner::RunnerSettings,
+    trainer::final_model,
+};
+
+use super::setup;
+use crate::{assets, context::Context, exit::Error};
+
+/// Model and data of a task, in memory.
+pub(super) struct Ready {
+    pub(super) model: PathBuf,
+    /// With every location a path.
+    pub(super) data: TextData,
+    pub(super) prepared: Prepared,
+}
+
+/// Why model and data are not ready, piece by piece.
+struct Failures {
+    /// Mistakes of the space.
+    problems: Vec<Problem>,
+    /// What is wrong with the files that it names.
+    input: Vec<String>,
+}
+
+/// Fetches what the space names, reads model and data, and checks the space against both. All that is wrong is told at once.
+pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Result<Ready, Error> {
+    let mut failures = Failures { problems: unknown_assets(space), input: Vec::new() };
+    if !failures.is_empty() {
+        return Err(failures.into_error());
+    }
+    let model = setup::locate(&space.model, context)?;
+    let data = setup::locate_data(&space.data, context)?;
+    let handle = trials::device::open(device).map_err(Error::environment)?;
+    if !model.is_dir() {
+        failures.input(space, "model", format!("{}: there is no such folder", model.display()));
+        return Err(failures.into_error());
+    }
+    let base = BertBase::load(&model, &handle).map_err(|error| failures.input(space, "model", error)).ok();
+    if let Some(base) = &base {
+        failures.problems.extend(check_space(space, base));
+    }
+    let tokenizer = Tokenizer::from_folder(&model);
+    if let (Some(base), Ok(tokenizer)) = (&base, &tokenizer)
+        && let Err(error) = check_tokenizer(tokenizer, base, &model)
+    {
+        failures.input(space, "model", error);
+    }
+    let loaded = tokenizer.and_then(|tokenizer| data::load(&data, &tokenizer));
+    match (base, loaded) {
+        (Some(base), Ok((task, report))) if failures.is_empty() => {
+            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device };
+            Ok(Ready { model, data, prepared })
+        }
+        (_, loaded) => {
+            if let Err(error) = loaded {
+                failures.take(space, &error);
+            }
+            Err(failures.into_error())
+        }
+    }
+}
+
+/// Names of assets that nobody knows.
+fn unknown_assets(space: &Space) -> Vec<Problem> {
+    let mut named = vec![("model", &space.model)];
+    match &space.data.files {
+        TextFiles::One(one) => named.push(("data.files", one)),
+        TextFiles::Splits { train, validation, test } => {
+            named.push(("data.files.Splits.train", train));
+            named.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
+            named.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
+        }
+    }
+    let unknown = |(path, location): (&str, &Location)| match location {
+        Location::Asset(name) => Some(space.problem_at(path, assets::unknown(name)?.to_string(), None)),
+        Location::Path(_) => None,
+    };
+    named.into_iter().filter_map(unknown).collect()
+}
+
+/// Reads model and data of a config file, or of a study that has been checked.
+pub(super) fn read(model: PathBuf, data: TextData, device: Device) -> Result<Ready, Error> {
+    let prepared = prepare(&model, &data, device).map_err(|error| match error {
+        PrepareError::Device(error) => Error::environment(error),
+        error => Error::input(error),
+    })?;
+    Ok(Ready { model, data, prepared })
+}
+
+impl Failures {
+    fn is_empty(&self) -> bool {
+        self.problems.is_empty() && self.input.is_empty()
+    }
+
+    /// A mistake of the space, where another value in it would help; else of the files.
+    fn take(&mut self, space: &Space, error: &DataError) {
+        let of_the_space = matches!(
+            error,
+            DataError::MissingColumn { .. }
+                | DataError::DuplicateColumn { .. }
+                | DataError::ColumnTwice { .. }
+                | DataError::ColumnsNotNeeded { .. }
+                | DataError::TooFewTokens { .. }
+                | DataError::Shares { .. }
+                | DataError::EmptySplit { .. }
+        );
+        match error.field() {
+            Some(field) if of_the_space => self.problems.push(space.problem_at(field, error.to_string(), None)),
+            field => self.input(space, field.unwrap_or("data"), error),
+        }
+    }
+
+    /// Something wrong with what `field` names.
+    fn input(&mut self, space: &Space, field: &str, why: impl std::fmt::Display) {
+        let place = space.problem_at(field, "", None);
+        self.input.push(format!("{why}\n  (`{field}`, {}:{}:{})", place.file.display(), place.line, place.column));
+    }
+
+    fn into_error(self) -> Error {
+        let Failures { problems, input } = self;
+        let mut told = input;
+        let error = if problems.is_empty() { Error::input } else { Error::space };
+        if !problems.is_empty() {
+            told.insert(0, setup::told(&Problems::new(problems)));
+        }
+        error(told.join("\n\n"))
+    }
+}
+
+impl Ready {
+    pub(super) fn examples_per_epoch(&self) -> u64 {
+        self.prepared.task.train.len() as u64
+    }
+
+    /// Writes the model of a trial's checkpoint as a Hugging Face folder, which appears whole or not at all.
+    pub(super) fn export(&self, checkpoint: &Checkpoint, to: &Path) -> Result<(), Error> {
+        let model = final_model(&*self.prepared.base, checkpoint).map_err(Error::input)?;
+        self.prepared.export(to, &*model).map_err(|error| match error {
+            HubError::Write { source, path } => Error::write(&path, &source),
+            error => Error::input(error),
+        })
+    }
+
+    /// What a study of `space` is.
+    pub(super) fn spec(&self, space: &Space) -> Result<StudySpec, Error> {
+        let examples_per_epoch = self.examples_per_epoch();
+        let ladder = space.ladder(examples_per_epoch).map_err(|problem| Error::space(setup::told(&Problems::new(vec![*problem]))))?;
+        Ok(StudySpec {
+            space: space.clone(),
+            space_hash: space.hash(),
+            model: self.model.clone(),
+            data: self.data.clone(),
+            ladder,
+            examples_per_epoch,
+        })
+    }
+}
+
+/// How every trial of a space is trained.
+pub(super) fn runner_settings(space: &Space) -> RunnerSettings {
+    RunnerSettings {
+        objective: space.objective,
+        eval_every: space.settings.eval_every,
+        checkpoint_every_seconds: space.settings.checkpoint_every_seconds,
+    }
+}
+
+/// All slots of all devices.
+pub(super) fn slots(devices: &[DeviceSlots]) -> usize {
+    devices.iter().map(|device| device.slots).sum()
+}

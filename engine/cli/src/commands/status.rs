@@ -1,0 +1,121 @@
+//! `thawline status`
+
+use engine::{clock, progress::Progress, state::Phase, store::study as state_of, study::StudyState};
+use serde::Serialize;
+
+use super::study;
+use crate::{args::Status, context::Context, exit::Error, progress::text};
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Summary {
+    /// `running`: at least one worker is registered; `finished`: nothing is left to do.
+    state: &'static str,
+    trials_planned: u32,
+    trials_started: usize,
+    trials_complete: usize,
+    trials_paused: usize,
+    trials_failed: usize,
+    segments_running: usize,
+    rungs: Vec<u64>,
+    /// Trials that have reached each rung.
+    reached: Vec<usize>,
+    metric: &'static str,
+    best_trial: Option<u32>,
+    best_value: Option<f64>,
+    /// Of the best value, from 0.
+    best_rung: Option<usize>,
+    active_seconds: f64,
+    budget_seconds: Option<u64>,
+    /// A guess; `None` before the first segment has completed.
+    seconds_left: Option<f64>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    trial: u32,
+    cause: String,
+}
+
+pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error> {
+    let (_, mut store) = study::open(&arguments.study)?;
+    let state = state_of(&mut store).map_err(study::store_error)?;
+    let summary = summarise(state, clock::now_millis());
+    if arguments.json { context.say_json(&summary) } else { context.say(words(&summary)) }
+}
+
+fn summarise(state: &StudyState, now: i64) -> Summary {
+    let search = &state.search;
+    let count = |wanted: fn(Phase) -> bool| search.trials.iter().filter(|trial| wanted(trial.phase)).count();
+    let best =
+        search.incumbent().and_then(|n| Some((n, search.trials[n as usize].values.len(), *search.trials[n as usize].values.last()?)));
+    let mut progress = Progress::default();
+    progress.update(state, now);
+    let finished = study::is_finished(state);
+    Summary {
+        state: match (state.workers.is_empty(), finished) {
+            (false, _) => "running",
+            (true, true) => "finished",
+            (true, false) => "stopped",
+        },
+        trials_planned: search.planned,
+        trials_started: search.trials.len(),
+        trials_complete: count(|phase| phase == Phase::Complete),
+        trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
+        trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
+        segments_running: state.trials.iter().filter(|trial| trial.claim.is_some()).count(),
+        rungs: search.ladder.rungs.clone(),
+        reached: (0..search.ladder.rungs.len())
+            .map(|rung| search.trials.iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
+            .collect(),
+        metric: search.objective.metric.name(),
+        best_trial: best.map(|(trial, ..)| trial),
+        best_value: best.map(|(.., value)| value),
+        best_rung: best.map(|(_, reached, _)| reached - 1),
+        active_seconds: state.active_millis(now) as f64 / 1000.0,
+        budget_seconds: state.settings().budget_seconds,
+        seconds_left: progress.seconds_left.filter(|_| !finished),
+        failures: (0u32..)
+            .zip(&state.trials)
+            .filter_map(|(trial, progress)| Some(Failure { trial, cause: progress.cause.clone()? }))
+            .collect(),
+    }
+}
+
+fn words(summary: &Summary) -> String {
+    let mut rows = vec![
+        vec!["state".to_owned(), summary.state.to_owned()],
+        vec![
+            "trials".to_owned(),
+            format!(
+                "{} of {} started: {} complete, {} paused, {} running, {} failed",
+                summary.trials_started,
+                summary.trials_planned,
+                summary.trials_complete,
+                summary.trials_paused,
+                summary.segments_running,
+                summary.trials_failed
+            ),
+        ],
+    ];
+    let reached: Vec<String> =
+        summary.rungs.iter().zip(&summary.reached).map(|(examples, trials)| format!("{trials} at {examples} examples")).collect();
+    rows.push(vec!["rungs".to_owned(), reached.join(", ")]);
+    rows.push(vec![
+        "best".to_owned(),
+        match (summary.best_trial, summary.best_value, summary.best_rung) {
+            (Some(trial), Some(value), Some(rung)) => {
+                format!("{} {value:.4}: trial {trial}, at rung {rung} of {}", summary.metric, summary.rungs.len() - 1)
+            }
+            _ => "no value yet".to_owned(),
+        },
+    ]);
+    let budget = summary.budget_seconds.map_or_else(String::new, |budget| format!(" of {}", text::seconds(budget as f64)));
+    let left = summary.seconds_left.map_or_else(String::new, |seconds| format!(", about {} to go", text::seconds(seconds)));
+    rows.push(vec!["active time".to_owned(), format!("{}{budget}{left}", text::seconds(summary.active_seconds))]);
+    for failure in &summary.failures {
+        rows.push(vec!["failed".to_owned(), format!("trial {}: {}", failure.trial, failure.cause)]);
+    }
+    text::table(&rows)
+}

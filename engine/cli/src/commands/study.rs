@@ -1,0 +1,56 @@
+//! Study folders as commands meet them.
+
+use std::path::Path;
+
+use engine::{
+    record::StudyRecord,
+    schedulers::build,
+    state::Phase,
+    store::{SqliteStore, Store as _, StoreError, StudyFolder},
+    study::StudyState,
+};
+
+use crate::exit::Error;
+
+/// The folder as an absolute path: what trains in it is told paths below it.
+pub(super) fn folder(path: &Path) -> Result<StudyFolder, Error> {
+    let path = std::path::absolute(path).map_err(|e| Error::usage(format!("{}: {e}", path.display())))?;
+    Ok(StudyFolder::new(path))
+}
+
+/// Opens a study that must have been started.
+pub(super) fn open(path: &Path) -> Result<(StudyFolder, SqliteStore), Error> {
+    let folder = folder(path)?;
+    let mut store = SqliteStore::open(&folder).map_err(store_error)?;
+    if store.state().map_err(store_error)?.is_none() {
+        return Err(Error::input(format!("{}: this study was never started: run `thawline sweep` again", path.display())));
+    }
+    Ok((folder, store))
+}
+
+/// Refuses a study that this program cannot read, before hours or minutes go into what would come next.
+pub(super) fn readable_if_there(folder: &StudyFolder) -> Result<(), Error> {
+    if folder.database().exists() { SqliteStore::open(folder).map(|_| ()).map_err(store_error) } else { Ok(()) }
+}
+
+/// Whether every trial has gone as far as the scheduler wants it to.
+pub(super) fn is_finished(state: &StudyState) -> bool {
+    let idle = state.pending.is_none() && !state.search.trials.iter().any(|trial| matches!(trial.phase, Phase::Active { .. }));
+    idle && build(state.settings().scheduler).decide(&state.search, 1).is_empty()
+}
+
+/// Everything in a study.
+pub(super) fn read(path: &Path) -> Result<(StudyFolder, StudyRecord), Error> {
+    let (folder, mut store) = open(path)?;
+    let record = StudyRecord::read(&mut store, &folder).map_err(store_error)?;
+    Ok((folder, record))
+}
+
+pub(super) fn store_error(error: StoreError) -> Error {
+    match &error {
+        StoreError::Io { source, path, .. } if source.kind() == std::io::ErrorKind::StorageFull => Error::write(path, source),
+        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Error::environment(error),
+        _ if error.is_environment() => Error::environment(error),
+        _ => Error::input(error),
+    }
+}

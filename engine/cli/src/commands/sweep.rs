@@ -1,0 +1,116 @@
+//! `thawline sweep`
+
+use std::process::Command;
+
+use super::{
+    interrupt, outcome,
+    ready::{self, slots},
+    report,
+    setup::{self, Overrides},
+    study,
+};
+use crate::{
+    args::Sweep,
+    context::Context,
+    exit::Error,
+    progress::{SweepProgress, text},
+};
+use engine::{
+    clock,
+    devices::DeviceSlots,
+    session::{Opened, Session},
+    store::study as state_of,
+    supervisor::{Supervisor, SupervisorError, supervise},
+    worker::Ended,
+};
+
+pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error> {
+    let overrides =
+        Overrides { trials: arguments.trials, budget_seconds: arguments.budget, seed: arguments.seed, devices: arguments.devices.clone() };
+    let space = setup::read_space(&arguments.space, &overrides)?;
+    let devices = setup::devices(&space)?;
+    let folder = study::folder(&arguments.study)?;
+    study::readable_if_there(&folder)?;
+    let ready = ready::check(&space, devices[0].device, context)?;
+    let spec = ready.spec(&space)?;
+    context.note(ready.prepared.report.to_string().trim_end());
+
+    let mut session = Session::open(folder, &spec, clock::now_millis()).map_err(study::store_error)?;
+    report::keep_data_report(&ready.prepared.report, &session.folder)?;
+    // The workers read model and data for themselves; this process keeps neither.
+    drop(ready);
+    context.note(opening(&session, arguments));
+    let ended = match idle(&mut session)? {
+        Some(ended) => {
+            let more = if ended == Ended::Finished { "--trials" } else { "--budget" };
+            context.note(format!("nothing is left to do; search on with more {more}"));
+            ended
+        }
+        None => search(&mut session, &devices, context)?,
+    };
+    let Session { store, folder, .. } = &mut session;
+    outcome::conclude(folder, store, ended, &arguments.study, arguments.json, context)
+}
+
+/// How the study has already ended, if it has.
+fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
+    let state = state_of(&mut session.store).map_err(study::store_error)?;
+    Ok(if study::is_finished(state) {
+        Some(Ended::Finished)
+    } else {
+        state.budget_spent(clock::now_millis()).then_some(Ended::BudgetSpent)
+    })
+}
+
+/// Runs the workers until the study, its budget or the user's patience has ended.
+fn search(session: &mut Session, devices: &[DeviceSlots], context: &mut Context) -> Result<Ended, Error> {
+    let interrupts = interrupt::watch()?;
+    let spec = state_of(&mut session.store).map_err(study::store_error)?.spec.clone();
+    let mut progress = SweepProgress::new(context, spec.ladder, spec.space.objective.metric, slots(devices));
+    let (program, root) = (context.program.clone(), session.folder.root().to_owned());
+    let command = |slots: &DeviceSlots| {
+        let mut command = Command::new(&program);
+        command.arg("worker").arg("--store").arg(&root).arg("--device").arg(slots.device.to_string());
+        command.arg("--slots").arg(slots.slots.to_string()).arg("--threads").arg(slots.threads.to_string());
+        command
+    };
+    let mut told = false;
+    let ended = supervise(
+        Supervisor {
+            store: &mut session.store,
+            devices,
+            command: &command,
+            cancel: &interrupts.finish,
+            kill: &interrupts.now,
+            clock: clock::now_millis,
+        },
+        &mut |state| {
+            if interrupts.finish.is_set() && !std::mem::replace(&mut told, true) {
+                progress.note(context, "stopping: running trials leave a checkpoint first; Ctrl-C again stops now");
+            }
+            progress.show(state, context);
+        },
+    );
+    progress.clear();
+    ended.map_err(supervisor_error)
+}
+
+fn opening(session: &Session, arguments: &Sweep) -> String {
+    let study = arguments.study.display();
+    match session.opened {
+        Opened::Created => format!("starting the study {study}"),
+        Opened::Continued => format!("continuing the study {study} where it stopped"),
+        Opened::Extended { trials, budget_seconds } => {
+            let budget = budget_seconds.map_or_else(|| "no budget".to_owned(), |budget| text::seconds(budget as f64));
+            format!("extending the study {study}, which had {trials} trials and {budget}")
+        }
+    }
+}
+
+fn supervisor_error(error: SupervisorError) -> Error {
+    match error {
+        SupervisorError::Store(error) => study::store_error(error),
+        SupervisorError::Worker { message, code, .. } => Error::with_code(code, message),
+        SupervisorError::Start { .. } | SupervisorError::KeepsDying { .. } => Error::environment(error),
+    }
+}

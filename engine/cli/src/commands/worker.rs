@@ -1,0 +1,71 @@
+//! `thawline worker`: trains segments of a study's trials on one device, until nothing is left to do.
+
+use std::{
+    io::{Write as _, stdin},
+    sync::Arc,
+};
+
+use engine::{
+    clock,
+    devices::{DeviceSlots, parse_devices},
+    samplers, schedulers,
+    store::{SqliteStore, study as state_of},
+    supervisor::cancel_when_closed,
+    worker::{self, WorkerError, WorkerMessage, run_worker},
+};
+
+use super::{interrupt, ready, setup::ACCELERATORS, study};
+use crate::{args::Worker, context::Context, exit::Error};
+
+/// Every end is told on standard output, one of [`WorkerMessage`] a line: the exit code is for whoever started it by hand.
+pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error> {
+    // A terminal sends Ctrl-C to the whole group: leaving a checkpoint is what both are asked for.
+    let cancel = interrupt::watch()?.finish;
+    cancel_when_closed(stdin(), cancel.clone());
+    let result = work(arguments, cancel, context);
+    if let Err(error) = &result {
+        tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
+    }
+    result
+}
+
+fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), Error> {
+    let parsed = parse_devices(&arguments.device, arguments.threads, ACCELERATORS).map_err(Error::environment)?;
+    let slots = DeviceSlots { device: parsed[0].device, slots: arguments.slots, threads: arguments.threads };
+    let folder = study::folder(&arguments.store)?;
+    let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
+    let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
+    let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device)?;
+    if ready.examples_per_epoch() != spec.examples_per_epoch {
+        return Err(Error::input(format!(
+            "the data has changed since the study began: {} training examples then, {} now",
+            spec.examples_per_epoch,
+            ready.examples_per_epoch()
+        )));
+    }
+    let settings = &spec.space.settings;
+    let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));
+    let parts = worker::Worker {
+        store: Box::new(store),
+        folder,
+        runner,
+        scheduler: schedulers::build(settings.scheduler),
+        sampler: samplers::build(settings.sampler),
+        slots,
+        cancel,
+        clock: clock::now_millis,
+    };
+    run_worker(parts, &mut |message| tell(context, message)).map_err(|error| match error {
+        WorkerError::Store(error) => study::store_error(error),
+        WorkerError::Config { .. } => Error::failed(error),
+        WorkerError::Thread { .. } => Error::environment(error),
+    })?;
+    Ok(())
+}
+
+/// A supervisor that is gone hears nothing; its closed pipe has told this worker to end.
+fn tell(context: &mut Context, message: &WorkerMessage) {
+    if let Ok(line) = serde_json::to_string(message) {
+        let _ = writeln!(context.out, "{line}").and_then(|()| context.out.flush());
+    }
+}

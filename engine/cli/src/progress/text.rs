@@ -1,0 +1,47 @@
+//! Quantities for people.
+
+/// `45 s`, `3 min 10 s`, `2 h 5 min`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match whole {
+        0..60 => format!("{whole} s"),
+        60..600 if !whole.is_multiple_of(60) => format!("{} min {} s", whole / 60, whole % 60),
+        60..3600 => format!("{} min", (whole + 30) / 60),
+        _ if whole % 3600 < 60 => format!("{} h", whole / 3600),
+        _ => format!("{} h {} min", whole / 3600, (whole % 3600) / 60),
+    }
+}
+
+/// `3.2 GB`, `410 MB`.
+pub(crate) fn bytes(bytes: f64) -> String {
+    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", (bytes / 1e6).ceil()) }
+}
+
+/// Columns of equal width, two blanks apart; the first row is the header.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:<width$}")).collect();
+        format!("  {}", cells.join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_well() {
+        let all: Vec<String> = [0.4, 59.0, 60.0, 190.0, 1500.0, 3600.0, 7500.0].map(seconds).into();
+        assert_eq!(all, ["0 s", "59 s", "1 min", "3 min 10 s", "25 min", "1 h", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = [vec!["a".to_owned(), "b".to_owned()], vec!["long".to_owned(), "c".to_owned()]];
+        assert_eq!(table(&rows), "  a     b\n  long  c");
+    }
+}

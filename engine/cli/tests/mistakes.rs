@@ -1,0 +1,233 @@
+//! Bad input: what is said, the exit code, and that nothing is left half-written.
+
+mod common;
+
+use std::fs;
+
+use common::{SPACE, Workplace, names};
+
+/// Runs a sweep that must be refused before it leaves anything.
+fn refused(place: &Workplace, code: i32) -> String {
+    let before = names(&place.path(""));
+    let run = place.run(&["sweep", "space.ron", "--study", "study"]);
+    assert_eq!(run.code, code, "{}", run.err);
+    assert_eq!(run.out, "");
+    assert_eq!(names(&place.path("")), before);
+    run.err
+}
+
+#[test]
+fn mistakes_in_a_space_are_all_told_at_once() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE
+            .replace("unfreeze: Choice([Everything", "unfreze: HeadOnly, unfreeze: Choice([Everythin")
+            .replace("LogUniform(1e-4, 1e-2)", "LogUniform(0.0, 1e-2)")
+            .replace("batch_size: Choice([8, 16])", "batch_size: Int(16, 8)")
+            .replace("epochs: 2", "epochs: 2, warmup: 1.5"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: 5 mistakes
+
+    space.ron:15:28: `warmup` must be at least 0 and below 1, not 1.5
+       |
+    15 |         epochs: 2, warmup: 1.5,
+       |                            ^^^
+
+    space.ron:16:21: the range is reversed: 16 is above 8
+       |
+    16 |         batch_size: Int(16, 8),
+       |                     ^^^^^^^^^^
+       = help: write Int(8, 16)
+
+    space.ron:17:52: `learning_rate` must be above 0, not 0.0
+       |
+    17 |         optimizer: AdamW(learning_rate: LogUniform(0.0, 1e-2)),
+       |                                                    ^^^
+
+    space.ron:18:9: `Config` has no field `unfreze`
+       |
+    18 |         unfreze: HeadOnly, unfreeze: Choice([Everythin, LastBlocks(k: 1)]),
+       |         ^^^^^^^
+       = help: did you mean `unfreeze`?
+
+    space.ron:18:46: `Everythin` is not an unfreeze schedule
+       |
+    18 |         unfreze: HeadOnly, unfreeze: Choice([Everythin, LastBlocks(k: 1)]),
+       |                                              ^^^^^^^^^
+       = help: did you mean `Everything`?
+    ");
+}
+
+#[test]
+fn mistakes_that_only_the_model_or_the_data_can_tell_have_places_too() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE.replace("LastBlocks(k: 1)", "LastBlocks(k: 9)").replace("max_tokens: 24", "max_tokens: 99, label: \"lable\""),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 3 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:32: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                                ^^^^^^^
+
+    space.ron:18:53: `k` is 9, but the model has 3 blocks below the head
+       |
+    18 |         unfreeze: Choice([Everything, LastBlocks(k: 9)]),
+       |                                                     ^
+       = help: write 3 or less; its blocks are embeddings, layer.0, layer.1, head
+    "#);
+}
+
+#[test]
+fn files_that_are_not_there() {
+    let place = Workplace::new();
+    place.space_with("data.tsv", "dada.tsv");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    ");
+    place.space_with("Path(\"model\")", "Path(\"modell\")");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/modell: there is no such folder
+      (`model`, space.ron:2:12)
+    ");
+    fs::remove_file(place.path("space.ron")).unwrap();
+    insta::assert_snapshot!(refused(&place, 3), @"error: cannot read space.ron: No such file or directory (os error 2)");
+}
+
+#[test]
+fn data_that_cannot_be_used() {
+    let place = Workplace::new();
+    place.write("data.tsv", "");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/data.tsv is empty
+      (`data.files`, space.ron:4:16)
+    ");
+    place.write("data.tsv", "text\tlabel\na film\tgood\na game\tgood\na team\tgood\n");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/data.tsv: every training row has the label `good`: there is nothing to tell apart, at least two labels are needed
+      (`data.label`, space.ron:3:11)
+    ");
+    place.write("data.tsv", "text\tlabel\na film\tgood\n\tbad\nthe bank\t\n");
+    insta::assert_snapshot!(refused(&place, 4), @r#"
+    error: DIR/data.tsv: the column `text` has no value in 1 row (line 3): put a text there, or set `missing: Drop` or `missing: Fill("...")`
+      (`data.missing`, space.ron:3:11)
+    "#);
+    place.write("train.tsv", "text\tlabel\na film\tgood\na game\tbad\na good film\tgood\na cold game\tbad\n");
+    place.write("dev.tsv", "text\tlabel\na film\tgreat\n");
+    place.space_with("One(Path(\"data.tsv\"))", "Splits(train: Path(\"train.tsv\"), validation: Path(\"dev.tsv\"))");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/dev.tsv: 1 row has a label that no training row has (`great` on line 2); the training labels are `bad`, `good`
+      (`data.label`, space.ron:3:11)
+    ");
+}
+
+#[test]
+fn models_that_cannot_be_used() {
+    let place = Workplace::new();
+    let weights = place.path("model/model.safetensors");
+    let whole = fs::read(&weights).unwrap();
+    fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/model/model.safetensors is broken or cut short (incomplete metadata, file not fully covered): fetch it again
+      (`model`, space.ron:2:12)
+    ");
+    fs::write(&weights, &whole).unwrap();
+    let config = fs::read_to_string(place.path("model/config.json")).unwrap();
+    place.write("model/config.json", &config.replace("\"hidden_size\":16", "\"hidden_size\":32"));
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/model/model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where config.json asks for [103, 32]: weights and config.json do not belong together
+      (`model`, space.ron:2:12)
+    ");
+    place.write("model/config.json", &config.replace("\"model_type\":\"bert\"", "\"model_type\":\"gpt2\""));
+    insta::assert_snapshot!(refused(&place, 4), @r#"
+    error: DIR/model/config.json: field `model_type`: is "gpt2", but only BERT is read: choose a model whose config.json says "model_type": "bert"
+      (`model`, space.ron:2:12)
+    "#);
+}
+
+#[test]
+fn devices_that_are_not_there() {
+    let place = Workplace::new();
+    place.space_with("cpu:2", "cuda:7");
+    let message = refused(&place, 7);
+    if !cfg!(feature = "cuda") {
+        insta::assert_snapshot!(message, @"error: devices `cuda:7`, character 1: this program was built without cuda: build it with `--features cuda`, or use `cpu`");
+    }
+    place.space_with("cpu:2", "gpu");
+    insta::assert_snapshot!(refused(&place, 2), @"error: devices `gpu`, character 1: `gpu` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");
+}
+
+#[test]
+fn studies_that_cannot_be_opened() {
+    let place = Workplace::new();
+    fs::create_dir(place.path("study")).unwrap();
+    place.write(
+        "study/study.sqlite",
+        "not a database, and long enough to have a header of its own, were it one: 0123456789 0123456789 0123456789",
+    );
+    insta::assert_snapshot!(refused(&place, 4), @"error: DIR/study/study.sqlite: not a study: this is not an SQLite file");
+    insta::assert_snapshot!(place.run(&["status", "nowhere"]).err, @"error: DIR/nowhere: not a study: there is no such folder");
+    insta::assert_snapshot!(place.run(&["best", "nowhere"]).err, @"error: DIR/nowhere: not a study: there is no such folder");
+}
+
+#[test]
+fn assets_without_a_network() {
+    let place = Workplace::new();
+    place.space_with("Path(\"model\")", "Asset(\"all-MiniLM-L6-v2\")");
+    let run = place.run(&["sweep", "space.ron", "--study", "study"]);
+    assert_eq!(run.code, 7, "{}", run.err);
+    assert!(!place.path("study").exists());
+    place.space_with("Path(\"model\")", "Asset(\"all-MiniLM\")");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:2:12: there is no asset named `all-MiniLM` (did you mean `all-MiniLM-L6-v2`?); those known are all-MiniLM-L6-v2, bbc-news, fashion-mnist
+      |
+    2 |     model: Asset("all-MiniLM"),
+      |            ^^^^^^^^^^^^^^^^^^^
+    "#);
+}
+
+#[test]
+fn outputs_are_not_overwritten() {
+    let place = Workplace::new();
+    let run = place.run(&["init", "data.tsv", "--model", "model", "--to", "space.ron"]);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err, @"error: space.ron exists already: remove it, or write elsewhere with --to");
+    assert_eq!(fs::read_to_string(place.path("space.ron")).unwrap(), SPACE);
+}
+
+#[test]
+fn what_init_writes_passes_check() {
+    let place = Workplace::new();
+    let before = names(&place.path(""));
+    place.run(&["init", "data.tsv", "--model", "model", "--to", "new.ron"]).succeeded();
+    let checked = place.run(&["check", "new.ron", "--samples", "2"]).succeeded();
+    assert!(checked.out.contains("no mistakes"), "{}", checked.out);
+    fs::remove_file(place.path("new.ron")).unwrap();
+    assert_eq!(names(&place.path("")), before);
+}
+
+#[test]
+fn a_study_of_a_newer_format_is_left_alone() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 1");
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    // Bytes 60 to 63 of an SQLite file: `user_version`, the study's format.
+    let database = place.path("study/study.sqlite");
+    let mut bytes = fs::read(&database).unwrap();
+    bytes[60..64].copy_from_slice(&99u32.to_be_bytes());
+    fs::write(&database, &bytes).unwrap();
+    insta::assert_snapshot!(refused(&place, 4), @"error: DIR/study/study.sqlite: written by a newer Thawline (study format 99; this program knows up to 1): use that program, or another study folder; nothing was changed");
+    assert!(fs::read(&database).unwrap() == bytes, "the newer study was changed");
+}

@@ -1,0 +1,115 @@
+//! Whole runs of the program: sweep, continue, extend, train the winner again.
+
+mod common;
+
+use std::{fs, thread::sleep, time::Duration};
+
+use common::{Workplace, names};
+
+/// The value that a command's output gives for the best trial.
+fn status(place: &Workplace) -> serde_json::Value {
+    serde_json::from_str(&place.run(&["status", "study", "--json"]).succeeded().out).unwrap()
+}
+
+#[test]
+fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
+    let place = Workplace::new();
+    let sweep = ["sweep", "space.ron", "--study", "study"];
+    let first = place.run(&sweep).succeeded();
+    assert!(first.out.contains("accuracy"), "{}", first.out);
+    let study = place.path("study");
+    for file in ["study.sqlite", "best.ron", "report/index.html", "tables/trials.csv", "tables/trials.parquet", "tables/curves.csv"] {
+        assert!(study.join(file).is_file(), "{file} is missing; there are {:?}", names(&study));
+    }
+    assert!(names(&study.join("report")).iter().any(|name| name.strip_suffix(".png").is_some()));
+    let done = status(&place);
+    assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &4.into(), &0.into()));
+
+    // The same command again has nothing to do.
+    let again = place.run(&sweep).succeeded();
+    assert!(again.err.contains("nothing is left to do"), "{}", again.err);
+    assert_eq!(status(&place)["trials_started"], 4);
+
+    // More trials extend it.
+    place.run(&["sweep", "space.ron", "--study", "study", "--trials", "6"]).succeeded();
+    let extended = status(&place);
+    assert_eq!((&extended["trials_started"], &extended["state"]), (&6.into(), &"finished".into()));
+
+    // Another space does not belong into it.
+    place.space_with("epochs: 2", "epochs: 3");
+    let other = place.run(&sweep);
+    assert_eq!(other.code, 4, "{}", other.err);
+    insta::assert_snapshot!(other.err, @r#"
+    DIR/data.tsv: 240 rows
+    train: 120 examples; tokens 11.5 on average, 12 at most; negative: 60, positive: 60
+    validation: 60 examples; tokens 11.6 on average, 12 at most; negative: 30, positive: 30
+    test: 60 examples; tokens 11.6 on average, 12 at most; negative: 30, positive: 30
+    error: DIR/study: this study was started with another space:
+      space.epochs: was 2, now 3
+      recipe "literature default".epochs: was 2, now 3
+    Name a new folder with --study, or go back to the space it was started with
+    "#);
+    assert_eq!(status(&place)["trials_started"], 6);
+
+    // Its best config is a file that trains to the very same value.
+    let trained = place.run(&["train", "study/best.ron", "--to", "trained"]).succeeded();
+    let best = extended["best_value"].as_f64().unwrap();
+    assert!(trained.err.contains("exactly"), "{}\n{}", trained.out, trained.err);
+    assert!(trained.out.contains(&format!("{best}")), "{best} is not in {}", trained.out);
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        assert!(place.path("trained").join(file).is_file(), "{file}");
+    }
+
+    // The study's own weights of that trial are the same model.
+    place.run(&["export", "study", "--to", "exported"]).succeeded();
+    let weights = |folder: &str| fs::read(place.path(folder).join("model.safetensors")).unwrap();
+    assert!(weights("exported") == weights("trained"), "the exported weights differ from those trained again");
+
+    // A claim that does not hold is told.
+    let claimed = fs::read_to_string(study.join("best.ron")).unwrap();
+    let value = claimed.lines().rev().find(|line| line.trim_start().starts_with("value:")).unwrap();
+    place.write("wrong.ron", &claimed.replace(value, "value: 0.123,"));
+    let wrong = place.run(&["train", "wrong.ron", "--to", "wrong"]);
+    assert_eq!(wrong.code, 6, "{}", wrong.err);
+}
+
+#[test]
+fn a_sweep_that_was_killed_goes_on_where_it_was() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 10");
+    let mut sweep = place.command(&["sweep", "space.ron", "--study", "study"]).spawn().unwrap();
+    wait_for_a_value(&place);
+    // SIGKILL: no handler runs.
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    let done = status(&place);
+    assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &10.into(), &0.into()));
+}
+
+/// Waits until a trial of the study has reached a rung.
+fn wait_for_a_value(place: &Workplace) {
+    for _ in 0..3000 {
+        let run = place.run(&["status", "study", "--json"]);
+        let status: Option<serde_json::Value> = serde_json::from_str(&run.out).ok();
+        if status.is_some_and(|status| !status["best_value"].is_null()) {
+            return;
+        }
+        sleep(Duration::from_millis(20));
+    }
+    panic!("no trial has reached a rung");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_sweep_keeps_what_it_has() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 30");
+    let sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    wait_for_a_value(&place);
+    std::process::Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap();
+    let stopped = place.told(sweep.wait_with_output().unwrap());
+    assert_eq!(stopped.code, 130, "{}", stopped.err);
+    assert!(place.path("study/report/index.html").is_file());
+    assert_eq!(status(&place)["state"], "stopped");
+}
