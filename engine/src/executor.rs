@@ -7,7 +7,7 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::runner::{Cancel, Checkpoint, Outcome, Segment, SlotInfo, TrialEvent, TrialRunner};
+use crate::runner::{Cancel, Checkpoint, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner};
 
 /// A segment on its way to a slot.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ pub(crate) struct Executor {
     pub events: Receiver<TrialEvent>,
 }
 
-/// A segment's end. Its events are all in the slot's channel by then. An `Err` is the trial's own fault.
+/// A segment's end. Its events are all in the slot's channel by then.
 #[derive(Debug)]
 pub(crate) struct Ended {
     /// Position of the slot on its device.
     pub slot: usize,
-    pub outcome: Result<Outcome, String>,
+    pub outcome: Result<Outcome, TrialError>,
 }
 
 /// Starts the thread of slot number `slot`; `ended` takes its ends.
@@ -50,8 +50,8 @@ pub(crate) fn start<'scope, 'env>(
         for job in inbox {
             let run = || runner.run(&job.segment, &here, job.from.as_ref(), &outbox, &job.cancel);
             let outcome = match catch_unwind(AssertUnwindSafe(run)) {
-                Ok(outcome) => outcome.map_err(|error| error.to_string()),
-                Err(panic) => Err(format!("panicked: {}", message(&*panic))),
+                Ok(outcome) => outcome,
+                Err(panic) => Err(TrialError::Other(format!("panicked: {}", message(&*panic)))),
             };
             if ended.send(Ended { slot, outcome }).is_err() {
                 return;

@@ -93,15 +93,14 @@ impl StudyRecord {
         let Some((first, rest)) = events.split_first() else {
             return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
         };
-        let mut reading =
-            Reading {
-                state: StudyState::begin(first)?,
-                last_at: first.at,
-                lost_at: None,
-                segments: Vec::new(),
-                open: BTreeMap::new(),
-                threads: BTreeMap::new(),
-            };
+        let mut reading = Reading {
+            state: StudyState::begin(first)?,
+            last_at: first.at,
+            lost_at: None,
+            segments: Vec::new(),
+            open: BTreeMap::new(),
+            threads: BTreeMap::new(),
+        };
         let mut evaluations = Vec::new();
         for logged in rest {
             reading.take(logged)?;

@@ -26,7 +26,8 @@ use crate::devices::Device;
 /// to rung 2 gives what rung 0, then 1, then 2 from each other's checkpoints give.
 ///
 /// # Failure
-/// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only. The engine also catches
+/// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only, unless it is
+/// [`TrialError::Machine`]. The engine also catches
 /// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named.
 ///
 /// # Events
@@ -145,13 +146,17 @@ pub struct Completed {
     pub predictions: Option<PathBuf>,
 }
 
-/// Why a trial failed by its own fault.
+/// Why a segment came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum TrialError {
     #[error("the training loss became {loss} at step {step}: a lower learning rate, warm-up or clip_norm usually helps")]
     NonFiniteLoss { step: u64, loss: String },
     #[error("{0}")]
     Other(String),
+    /// Not the trial's fault but the machine's, such as a full disk: the segment is lost, not failed, and the worker ends, since the next
+    /// segment would meet the same.
+    #[error("{0}")]
+    Machine(String),
 }
 
 /// Tells a running segment to stop at the next step.

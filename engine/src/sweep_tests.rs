@@ -389,6 +389,21 @@ fn a_space_with_no_more_configs_ends_the_sweep() {
 }
 
 #[test]
+fn a_full_disk_ends_the_worker_and_fails_no_trial() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::DiskFull)]), SchedulerKind::Asha, 2);
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    assert_eq!(sweep.work(store.clone()).unwrap_err().to_string(), "the disk is full");
+    assert!(state(&store).search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+    // Its supervisor releases what else it had; here the next run does.
+    let again = Sweep { runner: Arc::new(CurveRunner::default()), ..sweep };
+    assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
+    let state = state(&store);
+    assert_eq!(state.search.trials.len(), 6);
+    assert!(state.search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+}
+
+#[test]
 fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_not() {
     let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::Asha, 2);
     let mut store = MemoryStore::default();

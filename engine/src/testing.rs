@@ -73,6 +73,8 @@ pub(crate) enum Fault {
     StopsEarly,
     /// Says it was cancelled when it was not.
     GivesUp,
+    /// The machine's fault.
+    DiskFull,
 }
 
 /// Trains nothing: a step counts, and values follow a curve that depends on the learning rate. Its checkpoints are files that hold the step.
@@ -133,6 +135,7 @@ impl CurveRunner {
                 match fault {
                     Some(Fault::Panics) => panic!("a shape was wrong"),
                     Some(Fault::Fails) => return Err(TrialError::NonFiniteLoss { step, loss: "NaN".to_owned() }),
+                    Some(Fault::DiskFull) => return Err(TrialError::Machine("the disk is full".to_owned())),
                     Some(Fault::GivesUp) => return Ok(Outcome::Cancelled),
                     Some(Fault::NotANumber | Fault::StopsEarly) | None => {}
                 }

@@ -11,7 +11,7 @@ use crate::{
     dispatcher::{Dispatcher, Work},
     events::{Event, WorkerInfo},
     executor::{self, Executor, Job},
-    runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialEvent, TrialRunner},
+    runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialError, TrialEvent, TrialRunner},
     samplers::Sampler,
     schedulers::Scheduler,
     store::{Store, StoreError, StudyFolder, study},
@@ -83,6 +83,9 @@ pub enum WorkerError {
     Config { trial: u32, source: ConfigError },
     #[error("failed to start a thread for slot {slot}: {source}")]
     Thread { slot: String, source: std::io::Error },
+    /// A segment met something that every other would meet too.
+    #[error("{0}")]
+    Machine(String),
 }
 
 /// A slot and what it runs.
@@ -251,6 +254,7 @@ impl Loop<'_> {
         let Some(Running { trial, rung, fence, cancel, disowned, .. }) = &self.slots[index].running else { return Ok(()) };
         let (trial, rung, fence, asked, disowned) = (*trial, *rung, *fence, cancel.is_set(), *disowned);
         let failed = |cause: String| Event::SegmentFailed { trial, rung, fence, cause };
+        let mut machine = None;
         let event = match ended.outcome {
             Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
                 let checkpoint = completed.checkpoint.map(|c| self.official(c));
@@ -263,14 +267,18 @@ impl Loop<'_> {
             }
             Ok(Outcome::Cancelled) if asked => Event::SegmentLost { trial, rung, fence, cause: "interrupted".to_owned(), crashed: false },
             Ok(Outcome::Cancelled) => failed("it stopped before its rung without being asked to".to_owned()),
-            Err(cause) => failed(cause),
+            Err(TrialError::Machine(why)) => {
+                machine = Some(why.clone());
+                Event::SegmentLost { trial, rung, fence, cause: why, crashed: false }
+            }
+            Err(cause) => failed(cause.to_string()),
         };
         if !disowned {
             self.commit_for(index, &event)?;
         }
         self.slots[index].running = None;
         (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
-        Ok(())
+        machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
     }
 
     /// A checkpoint as events name it.

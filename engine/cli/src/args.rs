@@ -176,6 +176,9 @@ pub struct Worker {
     pub slots: usize,
     #[arg(long)]
     pub threads: usize,
+    /// Errors are told to the sweep that started this, on standard output, and not on standard error too
+    #[arg(long)]
+    pub supervised: bool,
 }
 
 /// Seconds of `8h`, `90m` or `1h30m`, as in a space.

@@ -30,6 +30,7 @@ pub enum ExitCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub code: ExitCode,
+    /// Empty when it has been told already.
     pub message: String,
 }
 

@@ -30,8 +30,10 @@ fn main() -> std::process::ExitCode {
     match commands::run(arguments.command, &mut context) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error may be closed; the exit code still tells.
-            let _ = writeln!(io::stderr(), "error: {error}");
+            if !error.message.is_empty() {
+                // Standard error may be closed; the exit code still tells.
+                let _ = writeln!(io::stderr(), "error: {error}");
+            }
             std::process::ExitCode::from(error.code as u8)
         }
     }

@@ -254,8 +254,9 @@ fn time_is_active_while_a_worker_is_there() {
     for_each_store(|open| {
         let store = &mut *open();
         store.create(0, spec(9)).unwrap();
-        let start =
-            |name: &str| Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, threads: 1, pid: 1, boot: 1 });
+        let start = |name: &str| {
+            Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, threads: 1, pid: 1, boot: 1 })
+        };
         store.commit(1000, &mut |_| vec![start("cpu#1")]).unwrap();
         store.commit(1500, &mut |_| vec![start("cpu#2")]).unwrap();
         store.commit(2000, &mut |_| vec![Event::WorkerEnded { worker: "cpu#1".to_owned() }]).unwrap();

@@ -8,7 +8,7 @@ use engine::{
 };
 use search_spaces::config::Keep;
 
-use super::{Trainer, fault, progress::Score, restore};
+use super::{Trainer, fault, progress::Score, restore, stored};
 use crate::{
     checkpoint,
     models::{BaseModel, Model},
@@ -60,7 +60,7 @@ impl Trainer<'_> {
         let path = restore::final_file(folder, state.identity.trial, state.progress.step);
         let text = serde_json::to_string(&state).map_err(fault)?;
         let arrays: Vec<_> = restore::weights(model.as_ref()).collect();
-        let checkpoint = checkpoint::write(&path, state.progress.step, &text, &arrays).map_err(fault)?;
+        let checkpoint = checkpoint::write(&path, state.progress.step, &text, &arrays).map_err(stored)?;
         drop(arrays);
         Ok(Finished { model, checkpoint, value: kept.value, step: kept.step, stopped_early, trained_parameters })
     }
@@ -83,7 +83,7 @@ impl Trainer<'_> {
 
 /// The model of a trial's checkpoint; of one that is over with the weights that count.
 pub fn final_model(base: &dyn BaseModel, checkpoint: &Checkpoint) -> Result<Box<dyn Model>, TrialError> {
-    let contents = checkpoint::read(checkpoint).map_err(fault)?;
+    let contents = checkpoint::read(checkpoint).map_err(stored)?;
     let state = restore::state(&contents).map_err(fault)?;
     let mut head = stream(state.identity.seed, state.identity.trial, Purpose::HeadWeights);
     let mut model = base.instantiate(state.identity.classes, &mut head).map_err(fault)?;

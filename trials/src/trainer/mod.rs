@@ -12,10 +12,12 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use std::io;
+
 use engine::runner::TrialError;
 use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
 
-use crate::{data::TextTask, models::BaseModel};
+use crate::{checkpoint::CheckpointError, data::TextTask, models::BaseModel};
 
 pub use self::{
     course::{dropout, rate},
@@ -47,6 +49,21 @@ impl std::fmt::Debug for Job<'_> {
         f.debug_struct("Job").field("trial", &self.trial).field("seed", &self.seed).field("config", self.config).finish_non_exhaustive()
     }
 }
+
+/// A file that cannot be written or read is the machine's fault; one that holds the wrong thing the trial's.
+fn stored(error: CheckpointError) -> TrialError {
+    match &error {
+        CheckpointError::Write { source, .. } if is_full(source) => TrialError::Machine(format!("{error}: {FULL}")),
+        CheckpointError::Write { .. } | CheckpointError::Read { .. } => TrialError::Machine(error.to_string()),
+        _ => fault(error),
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+const FULL: &str = "free some space and run the same command again; the study is safe up to its last checkpoint";
 
 /// The trial's own fault. candle's errors may end in a backtrace, which is left out.
 fn fault(error: impl std::fmt::Display) -> TrialError {

@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use engine::runner::{Checkpoint, TrialError};
 use search_spaces::config::Keep;
 
-use super::{Job, Trainer, fault, progress::State};
+use super::{Job, Trainer, fault, progress::State, stored};
 use crate::{
     checkpoint::{self, Array, CheckpointError, Contents},
     models::Model,
@@ -62,12 +62,12 @@ impl<'a> Trainer<'a> {
         }
         let path = file(folder, self.job.trial, self.progress.step);
         let state = serde_json::to_string(&self.state()).map_err(fault)?;
-        checkpoint::write(&path, self.progress.step, &state, &arrays).map_err(fault)
+        checkpoint::write(&path, self.progress.step, &state, &arrays).map_err(stored)
     }
 
     /// Goes on from `checkpoint`, which an earlier trainer of the same job saved.
     pub fn resume(job: Job<'a>, checkpoint: &Checkpoint) -> Result<Trainer<'a>, TrialError> {
-        let contents = checkpoint::read(checkpoint).map_err(fault)?;
+        let contents = checkpoint::read(checkpoint).map_err(stored)?;
         let mut trainer = Trainer::new(job)?;
         trainer.restore(&contents).map_err(fault)?;
         Ok(trainer)

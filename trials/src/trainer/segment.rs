@@ -95,6 +95,7 @@ pub fn run(
 fn write_predictions(job: Job, finished: &Finished, artefacts: &Path) -> Result<PathBuf, TrialError> {
     let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
     let path = artefacts.join(format!("trial-{}-predictions.csv", job.trial));
-    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, &logits).map_err(fault)?;
+    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, &logits)
+        .map_err(|error| TrialError::Machine(error.to_string()))?;
     Ok(path)
 }

@@ -120,12 +120,19 @@ fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Co
     context.note(format!("config  {study}/best.ron"));
     context.note("");
     context.note("What next:");
-    context.note(format!("  thawline train {study}/best.ron --to MODEL_DIR   train it again to its full length"));
-    context.note(format!("  thawline export {study} --to MODEL_DIR           or take the weights it has here"));
-    let more = record.state.planned.saturating_mul(2);
+    let mut next = |what: String, why: &str| context.note(format!("  {what:<60}  {why}"));
+    let go_on = format!("thawline sweep {space} --study {study}");
+    if ended == Ended::Interrupted {
+        next(go_on.clone(), "go on where it stopped");
+    }
+    next(format!("thawline train {study}/best.ron --to MODEL_DIR"), "train the best config again, to its full length");
+    let complete = |n: u32| record.state.trials.get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
+    if record.state.incumbent().is_some_and(complete) {
+        next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");
+    }
     match ended {
-        Ended::Finished => context.note(format!("  thawline sweep {space} --study {study} --trials {more}   search on")),
-        Ended::BudgetSpent => context.note(format!("  thawline sweep {space} --study {study} --budget LONGER   search on")),
-        Ended::Interrupted => context.note(format!("  thawline sweep {space} --study {study}   go on where it stopped")),
+        Ended::Finished => next(format!("{go_on} --trials {}", record.state.planned.saturating_mul(2)), "search on"),
+        Ended::BudgetSpent => next(format!("{go_on} --budget LONGER"), "search on"),
+        Ended::Interrupted => {}
     }
 }

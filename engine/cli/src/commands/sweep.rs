@@ -70,7 +70,7 @@ fn search(session: &mut Session, devices: &[DeviceSlots], context: &mut Context)
     let (program, root) = (context.program.clone(), session.folder.root().to_owned());
     let command = |slots: &DeviceSlots| {
         let mut command = Command::new(&program);
-        command.arg("worker").arg("--store").arg(&root).arg("--device").arg(slots.device.to_string());
+        command.args(["worker", "--supervised", "--store"]).arg(&root).arg("--device").arg(slots.device.to_string());
         command.arg("--slots").arg(slots.slots.to_string()).arg("--threads").arg(slots.threads.to_string());
         command
     };

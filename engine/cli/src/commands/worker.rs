@@ -23,10 +23,10 @@ pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error
     let cancel = interrupt::watch()?.finish;
     cancel_when_closed(stdin(), cancel.clone());
     let result = work(arguments, cancel, context);
-    if let Err(error) = &result {
+    result.map_err(|error| {
         tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
-    }
-    result
+        if arguments.supervised { Error { message: String::new(), ..error } } else { error }
+    })
 }
 
 fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), Error> {
@@ -58,7 +58,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     run_worker(parts, &mut |message| tell(context, message)).map_err(|error| match error {
         WorkerError::Store(error) => study::store_error(error),
         WorkerError::Config { .. } => Error::failed(error),
-        WorkerError::Thread { .. } => Error::environment(error),
+        WorkerError::Thread { .. } | WorkerError::Machine(_) => Error::environment(error),
     })?;
     Ok(())
 }

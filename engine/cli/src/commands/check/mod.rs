@@ -9,6 +9,7 @@ use engine::{
 };
 use search_spaces::{
     config::Config,
+    data::Location,
     domain::Assignment,
     settings::{Direction, SchedulerKind},
     space::Space,
@@ -40,7 +41,7 @@ pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error>
     let task = Task { ready: &ready, spec: &spec };
     context.say(format!("{}: no mistakes", arguments.space.display()))?;
     let blocks = ready.prepared.base.blocks();
-    context.say(format!("\nModel {}: {} blocks, lowest first", space.model, blocks.len()))?;
+    context.say(format!("\nModel {}: {} blocks, lowest first", named(&space.model), blocks.len()))?;
     context.say(format!("  {}", blocks.join(", ")))?;
     context.say(format!("\nData\n{}", indented(&ready.prepared.report.to_string())))?;
     context.say(format!("\nSearch\n  {}", search(&space)))?;
@@ -52,6 +53,13 @@ pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error>
         probe::run(task, &devices, context)?;
     }
     Ok(())
+}
+
+fn named(location: &Location) -> String {
+    match location {
+        Location::Path(path) => path.display().to_string(),
+        Location::Asset(name) => name.clone(),
+    }
 }
 
 fn indented(lines: &str) -> String {

@@ -104,7 +104,7 @@ fn probe(name: &'static str, config: &Config, task: Task<'_>, device: &DeviceSlo
             let mut times = Vec::new();
             for event in receiver {
                 match event {
-                    TrialEvent::Step { step, .. } => times.push((step, watch.seconds())),
+                    TrialEvent::Step { .. } => times.push(watch.seconds()),
                     TrialEvent::Evaluated(_) | TrialEvent::Checkpointed(_) => {}
                 }
             }
@@ -122,17 +122,17 @@ fn probe(name: &'static str, config: &Config, task: Task<'_>, device: &DeviceSlo
     Ok(measured(name, config, &completed, &times, watch.seconds()))
 }
 
-fn measured(name: &'static str, config: &Config, completed: &Completed, times: &[(u64, f64)], seconds: f64) -> Probe {
-    // The first step pays for what later ones find warm.
-    let per_step = match times {
-        [_, (first, begin), .., (last, end)] if last > first => (end - begin) / (last - first) as f64,
-        _ => seconds / completed.steps_trained.max(1) as f64,
-    };
-    let last = times.last().map_or(seconds, |(_, at)| *at);
+fn measured(name: &'static str, config: &Config, completed: &Completed, times: &[f64], seconds: f64) -> Probe {
+    // A step is told once the evaluation that is due after it is over: that of the last one holds the evaluation at the rung. The first
+    // one is left out, which pays for what later ones find warm.
+    let mut between: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let last = between.pop();
+    between.sort_by(f64::total_cmp);
+    let per_step = between.get(between.len() / 2).copied().unwrap_or(seconds / completed.steps_trained.max(1) as f64);
     Probe {
         name,
         seconds_per_example: per_step / f64::from(config.batch_size),
-        evaluation_seconds: (seconds - last).max(0.0),
+        evaluation_seconds: last.map_or(0.0, |last| (last - per_step).max(0.0)),
         checkpoint_bytes: completed.checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.bytes),
         trainable_parameters: completed.trainable_parameters,
     }

@@ -73,8 +73,17 @@ fn gather(arguments: &Init, model: &Located, data: &Located) -> Result<Facts, Er
         let numbered: Vec<String> = (1..=names.len()).map(|n| format!("column_{n}")).collect();
         (names, rows) = cells(table::read(&data.path, Some(&numbered), None).map_err(Error::input)?);
     }
-    let found = guess::columns(&names, &rows, arguments.text.as_deref(), arguments.label.as_deref())
+    let mut found = guess::columns(&names, &rows, arguments.text.as_deref(), arguments.label.as_deref())
         .map_err(|e| Error::input(format!("{}: {e}", data.path.display())))?;
+    if headless {
+        // Better names than the numbers they had for guessing.
+        for (found, name) in [(Some(&mut found.text), "text"), (found.pair.as_mut(), "second_text"), (Some(&mut found.label), "label")] {
+            if let Some(found) = found {
+                names.iter_mut().filter(|known| *known == found).for_each(|known| name.clone_into(known));
+                name.clone_into(found);
+            }
+        }
+    }
     let column = |name: &str| names.iter().position(|n| n == name).unwrap_or(0);
     let texts: Vec<usize> = std::iter::once(found.text.as_str()).chain(found.pair.as_deref()).map(column).collect();
     let label = column(&found.label);

@@ -30,7 +30,7 @@ pub(super) struct Facts {
 impl Facts {
     /// A multiple of 16 that holds most inputs, as far as the model and patience allow: the cost of a step grows with it.
     fn max_tokens(&self) -> usize {
-        const PATIENCE: usize = 256;
+        const PATIENCE: usize = 128;
         self.usual_tokens.next_multiple_of(16).clamp(16, self.model_tokens.min(PATIENCE))
     }
 
@@ -116,8 +116,8 @@ Sweep(
         trials: 24,
         // Stop after this much time, whatever is done by then: \"30m\", \"8h\". The study can be extended later.
         // budget: \"8h\",
-        // Every config first trains a ninth of its full length; the best third of them three times that; the best third of those to the end.
-        r_min: Share(0.111),
+        // Every config first trains a third of a pass; the best third of them go on to one pass; the best third of those to the end.
+        r_min: Epochs(0.334),
         eta: 3,
         seed: 0,
     ),
@@ -134,8 +134,8 @@ Sweep(
             weight_decay: LogUniform(1e-3, 1e-1),
         ),
         schedule: Choice([Linear(), Cosine()]),
-        // Share of the steps over which the learning rate rises at the start.
-        warmup: Uniform(0.0, 0.2),
+        // Share of the steps over which the learning rate rises at the start; it should be over before the first rung.
+        warmup: Choice([0.0, 0.06, 0.1]),
         // Which of the model's {blocks} blocks train: all, the upper half, or more and more of them from the top down.
         unfreeze: Choice([Everything, LastBlocks(k: {half}), Progressive(start: 1, blocks: 2, every: 0.5)]),
         // Lower blocks learn more slowly by this factor a block; 1 is all the same.
