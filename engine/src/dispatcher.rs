@@ -3,6 +3,7 @@
 use search_spaces::space::Space;
 
 use crate::{
+    estimate,
     events::{Event, Logged, TrialAdded},
     runner::{Checkpoint, Segment},
     samplers::Sampler,
@@ -18,13 +19,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Claimed for it.
-    Run {
-        segment: Box<Segment>,
-        from: Option<Checkpoint>,
-        fence: u64,
-    },
+    Run { segment: Box<Segment>, from: Option<Checkpoint>, fence: u64 },
     /// Nothing until a running segment ends, here or elsewhere.
     Wait,
+    /// Or what is left of it is too little for another trial.
     BudgetSpent,
     /// Nothing is left to do, here or elsewhere.
     Finished,
@@ -43,8 +41,13 @@ pub(crate) struct Dispatcher {
 /// What the newest state asks for.
 #[derive(Debug)]
 enum Plan {
-    Claim { trial: u32, rung: usize },
+    Claim {
+        trial: u32,
+        rung: usize,
+    },
     Decide(Action),
+    /// By this event.
+    CloseStarts(Event),
     Add(PendingStart),
     Wait,
     BudgetSpent,
@@ -61,12 +64,18 @@ impl Dispatcher {
                 Plan::Wait => return Ok(Work::Wait),
                 Plan::BudgetSpent => return Ok(Work::BudgetSpent),
                 Plan::Finished => return Ok(Work::Finished),
-                Plan::Claim { .. } | Plan::Decide(_) | Plan::Add(_) => {}
+                Plan::Claim { .. } | Plan::Decide(_) | Plan::CloseStarts(_) | Plan::Add(_) => {}
             }
             if let Some((trial, rung)) = self.act(slot, busy, now)? {
                 return Ok(self.work(trial, rung)?);
             }
         }
+    }
+
+    /// Whether nothing is left to do, here or elsewhere, however much of the budget is left.
+    pub(crate) fn finished(&mut self) -> Result<bool, StoreError> {
+        let now = (self.clock)();
+        Ok(matches!(plan(study(&mut *self.store)?, &*self.scheduler, &self.worker, false, now), Plan::Finished))
     }
 
     /// Plans anew under the write lock and takes the first step; gives the segment claimed, if that was it.
@@ -95,6 +104,7 @@ impl Dispatcher {
                     }
                 }
             }
+            Plan::CloseStarts(event) => vec![event],
             Plan::Add(pending) => {
                 start = Some((pending, None));
                 Vec::new()
@@ -114,7 +124,7 @@ impl Dispatcher {
             None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
         };
         let spec = &study(&mut *self.store)?.spec;
-        let trial = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
+        let proposal = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
         let mut claimed = None;
         let worker = &self.worker;
         self.store.commit((self.clock)(), &mut |state| {
@@ -122,10 +132,17 @@ impl Dispatcher {
             if state.pending.as_ref() != Some(pending) {
                 return Vec::new();
             }
-            let Some(trial) = trial.clone() else { return vec![Event::SpaceExhausted { trials: pending.number }] };
-            claimed = Some((pending.number, 0));
-            let claim = Event::SegmentClaimed { trial: pending.number, rung: 0, fence: 1, worker: worker.clone(), slot: slot.to_owned() };
-            vec![Event::TrialAdded(Box::new(trial)), claim]
+            let Some(Proposal { trial: added, refused }) = proposal.clone() else {
+                return vec![Event::SpaceExhausted { trials: pending.number }];
+            };
+            let (trial, rung, fence) = (pending.number, 0, 1);
+            let claim = Event::SegmentClaimed { trial, rung, fence, worker: worker.clone(), slot: slot.to_owned() };
+            let mut events = vec![Event::TrialAdded(Box::new(added)), claim];
+            match refused {
+                None => claimed = Some((trial, rung)),
+                Some(cause) => events.push(Event::SegmentFailed { trial, rung, fence, cause }),
+            }
+            events
         })?;
         Ok(claimed)
     }
@@ -148,6 +165,11 @@ impl Dispatcher {
 }
 
 fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool, now: i64) -> Plan {
+    let decision = scheduler.decide(&state.search, 1).first().copied();
+    let active = state.search.trials.iter().any(|t| matches!(t.phase, Phase::Active { .. }));
+    if decision.is_none() && !active && state.pending.is_none() {
+        return if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
+    }
     if state.budget_spent(now) {
         return Plan::BudgetSpent;
     }
@@ -170,16 +192,26 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
         let elsewhere = pending.worker != worker && state.workers.contains_key(&pending.worker);
         return if elsewhere { Plan::Wait } else { Plan::Add(pending.clone()) };
     }
-    match scheduler.decide(&state.search, 1).first() {
-        Some(action) => Plan::Decide(*action),
-        None if state.search.trials.iter().any(|t| matches!(t.phase, Phase::Active { .. })) => Plan::Wait,
-        None => Plan::Finished,
+    match decision {
+        Some(Action::Start { learn_from }) => {
+            estimate::closing(state, now).map_or(Plan::Decide(Action::Start { learn_from }), Plan::CloseStarts)
+        }
+        Some(action) => Plan::Decide(action),
+        None => Plan::Wait,
     }
 }
 
 fn claim(state: &StudyState, trial: u32, rung: usize, worker: &str, slot: &str) -> Event {
     let fence = state.trials[trial as usize].fence + 1;
     Event::SegmentClaimed { trial, rung, fence, worker: worker.to_owned(), slot: slot.to_owned() }
+}
+
+/// A trial to be added.
+#[derive(Debug, Clone)]
+pub(crate) struct Proposal {
+    pub trial: TrialAdded,
+    /// Why the sampler's proposal makes no config: the trial has failed. It has the config of the default recipe, for want of its own.
+    pub refused: Option<String>,
 }
 
 /// The trial that `pending` stands for: the recipe of that number, or what the sampler proposes. `None`: the space is exhausted. The same
@@ -189,18 +221,24 @@ pub(crate) fn propose(
     pending: &PendingStart,
     snapshot: &SearchState,
     sampler: &dyn Sampler,
-) -> Result<Option<TrialAdded>, WorkerError> {
+) -> Result<Option<Proposal>, WorkerError> {
     let PendingStart { number, learn_from, upto_seq: snapshot_seq, .. } = *pending;
     if let Some(recipe) = space.recipes.get(number as usize) {
         let (config, assignment) = (recipe.config.clone(), recipe.assignment.clone());
         let recipe = Some(recipe.name.clone());
-        return Ok(Some(TrialAdded { number, kind: TrialKind::Recipe, config, assignment, recipe, learn_from, snapshot_seq }));
+        let trial = TrialAdded { number, kind: TrialKind::Recipe, config, assignment, recipe, learn_from, snapshot_seq };
+        return Ok(Some(Proposal { trial, refused: None }));
     }
     let mut rng = stream(space.settings.seed, number, Purpose::Sampler);
     let Some(assignment) = sampler.propose(&space.parameters, &snapshot.masked(learn_from), &mut rng) else { return Ok(None) };
-    let config = space.config(&assignment).map_err(|source| WorkerError::Config { trial: number, source })?;
+    let (config, refused) = match (space.config(&assignment), space.recipes.first()) {
+        (Ok(config), _) => (config, None),
+        (Err(why), Some(default)) => (default.config.clone(), Some(format!("what the sampler proposed is no config of this space: {why}"))),
+        (Err(source), None) => return Err(WorkerError::Config { trial: number, source }),
+    };
     let assignment = Some(assignment);
-    Ok(Some(TrialAdded { number, kind: TrialKind::Search, config, assignment, recipe: None, learn_from, snapshot_seq }))
+    let trial = TrialAdded { number, kind: TrialKind::Search, config, assignment, recipe: None, learn_from, snapshot_seq };
+    Ok(Some(Proposal { trial, refused }))
 }
 
 /// The study as it was after event number `seq`.

@@ -53,6 +53,15 @@ pub enum Event {
     SpaceExhausted {
         trials: u32,
     },
+    /// The rest of the budget is kept for taking the best trials to the top: these are all the trials there will be, unless the study is
+    /// extended. Decided from what the segments have taken so far, in place of a `Start`.
+    StartsClosed {
+        trials: u32,
+        /// Active time left of the budget.
+        seconds_left: f64,
+        /// For one more trial and the best ones to end, by estimate.
+        seconds_needed: f64,
+    },
     /// A slot starts to train. `fence` is one more than that of the trial's last claim.
     SegmentClaimed {
         trial: u32,
@@ -134,6 +143,7 @@ impl Event {
             Event::Decided { .. } => "decided",
             Event::TrialAdded(_) => "trial_added",
             Event::SpaceExhausted { .. } => "space_exhausted",
+            Event::StartsClosed { .. } => "starts_closed",
             Event::SegmentClaimed { .. } => "segment_claimed",
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",

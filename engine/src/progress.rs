@@ -1,14 +1,10 @@
 //! How far a sweep has come, for displays.
 
-use std::collections::BTreeMap;
-
-use search_spaces::settings::SchedulerKind;
-
-use crate::{state::Phase, study::StudyState, worker::WorkerMessage};
+use crate::{estimate, state::Phase, study::StudyState, worker::WorkerMessage};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
-    /// Trials wanted in all.
+    /// Trials there will be in all: those wanted, or fewer when the space or the budget has no more.
     pub planned: u32,
     pub active: u32,
     pub paused: u32,
@@ -20,7 +16,8 @@ pub struct Progress {
     pub incumbent: Option<(u32, f64)>,
     /// Over all runs of the study.
     pub active_seconds: f64,
-    /// A guess, from the segments so far; `None` before the first has completed.
+    /// A guess, from what the segments so far took and the scheduler's rule asks for, within the budget; `None` before the first has
+    /// completed.
     pub seconds_left: Option<f64>,
 }
 
@@ -52,7 +49,9 @@ impl Progress {
         self.failed = count(|p| matches!(p, Phase::Failed { .. }));
         self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials[n as usize].values.last()?)));
         self.active_seconds = state.active_millis(now) as f64 / 1000.0;
-        self.seconds_left = seconds_left(state, self.slots.len().max(1), now);
+        let budget = state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - self.active_seconds).max(0.0));
+        let left = estimate::seconds_left(state, state.search.planned as usize, self.slots.len(), now);
+        self.seconds_left = left.map(|left| left.min(budget));
     }
 
     /// What a worker told.
@@ -79,32 +78,6 @@ impl Progress {
         });
         &mut self.slots[index]
     }
-}
-
-/// Segments still expected at each rung, each as long as those before it took, shared by the slots; at most what is left of the budget.
-fn seconds_left(state: &StudyState, slots: usize, now: i64) -> Option<f64> {
-    let ladder = &state.search.ladder;
-    let mut spent: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-    for (rung, _, completed) in state.trials.iter().flat_map(|t| &t.completed) {
-        let (seconds, count) = spent.entry(*rung).or_default();
-        *seconds += completed.seconds;
-        *count += 1.0;
-    }
-    let examples = |rung: usize| (ladder.rungs[rung] - if rung == 0 { 0 } else { ladder.rungs[rung - 1] }) as f64;
-    let seconds: f64 = spent.values().map(|s| s.0).sum();
-    let seen: f64 = spent.iter().map(|(rung, (_, count))| examples(*rung) * count).sum();
-    let halving = state.spec.space.settings.scheduler != SchedulerKind::None;
-    let mut left = 0.0;
-    for rung in 0..=ladder.top() {
-        let share = if halving { f64::from(ladder.eta).powi(rung as i32) } else { 1.0 };
-        let expected = (f64::from(state.search.planned) / share).ceil();
-        let reached = state.search.trials.iter().filter(|t| t.values.len() > rung || matches!(t.phase, Phase::Failed { .. })).count();
-        let each = spent.get(&rung).map_or(seconds / seen * examples(rung), |(seconds, count)| seconds / count);
-        left += (expected - reached as f64).max(0.0) * each;
-    }
-    let budget =
-        state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - state.active_millis(now) as f64 / 1000.0).max(0.0));
-    (seen > 0.0).then(|| (left / slots as f64).min(budget))
 }
 
 #[cfg(test)]
@@ -174,8 +147,8 @@ mod tests {
         store.commit(0, &mut |_| events.to_vec()).unwrap();
         progress.update(study(&mut store).unwrap(), 4000);
         assert_eq!((progress.paused, progress.incumbent, progress.active_seconds), (1, Some((0, 0.5)), 4.0));
-        // Eight more trials of 4 s, three promotions of 8 s, one of 24 s.
-        assert_eq!(progress.seconds_left, Some(80.0));
+        // Eight more trials of 4 s, two promotions of 8 s, one of 24 s; and the baseline's 8 s and 24 s.
+        assert_eq!(progress.seconds_left, Some(104.0));
         // Most of the budget is gone.
         progress.update(study(&mut store).unwrap(), 990_000);
         assert_eq!(progress.seconds_left, Some(10.0));

@@ -2,6 +2,7 @@
 
 use crate::{
     dispatcher::propose,
+    estimate,
     events::{Event, Logged},
     samplers, schedulers,
     store::StoreError,
@@ -33,7 +34,7 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
         };
         let again = |pending: &PendingStart| {
             let trial = propose(&state.spec.space, pending, &snapshot, &*samplers::build(state.settings().sampler))?;
-            Ok::<_, WorkerError>(trial.map(|t| format!("{:?} {:?}", t.assignment, t.config)))
+            Ok::<_, WorkerError>(trial.map(|p| format!("{:?} {:?}", p.trial.assignment, p.trial.config)))
         };
         match (&logged.event, &state.pending) {
             (Event::Decided { action, .. }, _) => {
@@ -50,6 +51,10 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
             }
             (Event::SpaceExhausted { .. }, Some(pending)) => {
                 compare("space exhausted".to_owned(), again(pending)?.unwrap_or("space exhausted".to_owned()));
+            }
+            (event @ Event::StartsClosed { .. }, _) => {
+                let now = estimate::closing(&state, logged.at).map_or("starts stay open".to_owned(), |event| format!("{event:?}"));
+                compare(format!("{event:?}"), now);
             }
             _ => {}
         }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct SearchState {
     pub objective: Objective,
     pub ladder: Ladder,
-    /// Trials wanted in all.
+    /// Trials wanted in all; fewer once the space or the budget has no more.
     pub planned: u32,
     /// By number: `trials[n].number == n`.
     pub trials: Vec<TrialState>,
@@ -28,6 +28,8 @@ pub struct TrialState {
     #[serde(with = "crate::numbers")]
     pub values: Vec<f64>,
     pub phase: Phase,
+    /// The rung it was on its way to when it stopped itself early.
+    pub stopped_at: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,40 +59,141 @@ impl SearchState {
         for trial in masked.trials.iter_mut().skip(learn_from as usize) {
             trial.values.clear();
             trial.phase = Phase::Active { rung: 0 };
+            trial.stopped_at = None;
         }
         masked
     }
 
-    /// All trials, best first: complete ones by their final value, then the others by the highest rung reached and their value there, then
-    /// failed ones in the same way. Ties by number. Values that are not finite are worst.
+    /// All trials, best first: by the highest rung at which they count, then by their value there, then by number. Full-length
+    /// trials come first, because only what they promise is what training their config again gives. Trials that failed, or whose value is
+    /// not finite, come last.
+    ///
+    /// A trial counts at the rungs it was trained to. One that stopped itself early counts as if trained to a higher rung, too, where its
+    /// value is no worse than that of some trial trained there: better than a full-length trial it ranks among those; worse than
+    /// all that went on it stays below them. Complete trials stand among themselves by value, so none of them overtakes another later.
     pub fn leaderboard(&self) -> Vec<u32> {
+        let worst: Vec<f64> = (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung)).collect();
         let mut numbers: Vec<u32> = (0..self.trials.len() as u32).collect();
         numbers.sort_by(|a, b| {
-            let (a, b) = (self.rank(*a), self.rank(*b));
+            let (a, b) = (self.rank(*a, &worst), self.rank(*b, &worst));
             (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
         });
         numbers
     }
 
-    /// The best trial so far; `None` before any has a value.
+    /// The first of the leaderboard that has not failed and has a finite value; `None` before any has.
     pub fn incumbent(&self) -> Option<u32> {
-        let best = *self.leaderboard().first()?;
-        let trial = &self.trials[best as usize];
-        let valued = trial.values.last().is_some_and(|value| value.is_finite());
-        (valued && !matches!(trial.phase, Phase::Failed { .. })).then_some(best)
+        self.leaderboard().into_iter().find(|number| {
+            let trial = &self.trials[*number as usize];
+            !matches!(trial.phase, Phase::Failed { .. }) && trial.values.last().is_some_and(|value| value.is_finite())
+        })
     }
 
-    fn rank(&self, number: u32) -> (u8, std::cmp::Reverse<usize>, f64, u32) {
+    /// The greatest finite cost at `rung` among trials trained to it; minus infinity when there is none.
+    fn worst_trained_to(&self, rung: usize) -> f64 {
+        let trained = self.trials.iter().filter(|trial| trial.trained_values().len() > rung);
+        let costs = trained.map(|trial| self.objective.cost(trial.values[rung])).filter(|cost| cost.is_finite());
+        costs.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    fn rank(&self, number: u32, worst: &[f64]) -> (bool, std::cmp::Reverse<usize>, f64, u32) {
         let trial = &self.trials[number as usize];
-        let group = match trial.phase {
-            Phase::Complete => 0,
-            Phase::Active { .. } | Phase::Paused { .. } => 1,
-            Phase::Failed { .. } => 2,
+        let values = trial.trained_values();
+        let cost = values.last().map_or(f64::INFINITY, |value| self.objective.cost(*value));
+        let mut counts = values.len();
+        if trial.stopped_at.is_some() {
+            let as_good = (counts..worst.len()).rev().find(|rung| cost <= worst[*rung]);
+            counts = as_good.map_or(counts, |rung| rung + 1);
+        }
+        let last = matches!(trial.phase, Phase::Failed { .. }) || values.last().is_some_and(|value| !value.is_finite());
+        (last, std::cmp::Reverse(counts), cost, number)
+    }
+}
+
+impl TrialState {
+    /// Its values at the rungs it was trained to: without the NaN of the rung it failed before, and without what an early stop carried upwards.
+    fn trained_values(&self) -> &[f64] {
+        let trained = match (self.phase, self.stopped_at) {
+            (Phase::Failed { .. }, _) => self.values.len().saturating_sub(1),
+            (_, Some(rung)) => self.values.len().min(rung + 1),
+            _ => self.values.len(),
         };
-        let values = &trial.values[..];
-        // A failed trial's last value is the NaN of the rung it never reached.
-        let reached = if group == 2 { &values[..values.len().saturating_sub(1)] } else { values };
-        let cost = reached.last().map_or(f64::INFINITY, |value| self.objective.cost(*value));
-        (group, std::cmp::Reverse(reached.len()), cost, number)
+        &self.values[..trained]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samplers::fixtures::{fail, reach, start, stop_early, study};
+
+    /// Three rungs, lower is better; a last `NaN` is a failure.
+    fn values(values: &[&[f64]]) -> SearchState {
+        let mut state = study(20, 3, 3);
+        for (number, values) in values.iter().enumerate() {
+            start(&mut state, TrialKind::Search, None);
+            for (rung, value) in values.iter().enumerate() {
+                state.trials[number].phase = Phase::Active { rung };
+                if value.is_nan() { fail(&mut state, number) } else { reach(&mut state, number, *value) }
+            }
+        }
+        state
+    }
+
+    fn stops(state: &mut SearchState, rung: usize, value: f64) {
+        start(state, TrialKind::Search, None);
+        let number = state.trials.len() - 1;
+        state.trials[number].values = vec![value; rung];
+        state.trials[number].phase = Phase::Active { rung };
+        stop_early(state, number, value);
+    }
+
+    #[test]
+    fn full_length_comes_first_then_the_highest_rung() {
+        let state = values(&[&[0.5, 0.4, 0.3], &[0.1], &[0.9, 0.8, 0.2], &[0.3, 0.3], &[0.2, f64::NAN], &[], &[0.05]]);
+        assert_eq!(state.leaderboard(), [2, 0, 3, 6, 1, 5, 4]);
+        assert_eq!(state.incumbent(), Some(2));
+    }
+
+    #[test]
+    fn a_trial_that_stopped_itself_counts_where_it_is_no_worse_than_those_trained_there() {
+        // It has stopped before rung 0, and nobody there is as bad.
+        let mut state = values(&[&[0.5, 0.4], &[0.3]]);
+        stops(&mut state, 0, 0.9);
+        assert_eq!(state.leaderboard(), [0, 1, 2]);
+        assert_eq!(state.incumbent(), Some(0));
+        // As good as one in rung 1, with no full-length trial yet to compare with.
+        stops(&mut state, 0, 0.35);
+        assert_eq!(state.leaderboard(), [3, 0, 1, 2]);
+        // Better than a full-length trial: it counts as one.
+        let mut state = values(&[&[0.5, 0.4, 0.3], &[0.3, 0.1], &[0.5, 0.4, 0.15]]);
+        stops(&mut state, 1, 0.2);
+        stops(&mut state, 1, 0.4);
+        assert_eq!(state.leaderboard(), [2, 3, 0, 1, 4]);
+    }
+
+    #[test]
+    fn the_incumbent_has_a_finite_value() {
+        let mut state = values(&[&[0.5, 0.4, f64::INFINITY], &[0.3], &[0.2, f64::NAN]]);
+        assert_eq!(state.incumbent(), Some(1));
+        stops(&mut state, 0, f64::NAN);
+        assert_eq!(state.incumbent(), Some(1));
+        assert_eq!(values(&[&[], &[f64::NAN]]).incumbent(), None);
+    }
+
+    proptest::proptest! {
+        /// Checkpoints are kept for the best of them, so none may overtake another later.
+        #[test]
+        fn complete_trials_stand_among_themselves_by_value(full in proptest::collection::vec(0..50_u8, 0..6), early in proptest::collection::vec((0..3_usize, 0..50_u8), 0..8), waiting in proptest::collection::vec(0..50_u8, 0..6)) {
+            let full: Vec<[f64; 3]> = full.iter().map(|value| [f64::from(*value); 3]).collect();
+            let waiting: Vec<[f64; 1]> = waiting.iter().map(|value| [f64::from(*value)]).collect();
+            let mut state = values(&full.iter().map(|v| &v[..]).chain(waiting.iter().map(|v| &v[..])).collect::<Vec<_>>());
+            for (rung, value) in &early {
+                stops(&mut state, *rung, f64::from(*value));
+            }
+            let complete = state.leaderboard().into_iter().map(|n| &state.trials[n as usize]).filter(|t| t.phase == Phase::Complete);
+            let values: Vec<f64> = complete.map(|t| t.values[2]).collect();
+            proptest::prop_assert!(values.is_sorted(), "{values:?}");
+        }
     }
 }

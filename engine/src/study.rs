@@ -23,6 +23,8 @@ pub struct StudyState {
     pub trials: Vec<TrialProgress>,
     /// A trial the scheduler has started and nobody has added yet.
     pub pending: Option<PendingStart>,
+    /// Trials that were planned before the starts were closed because of the budget; `None` while they are open.
+    pub closed_from: Option<u32>,
     /// Live workers by name.
     pub workers: BTreeMap<String, WorkerInfo>,
     pub workers_started: u32,
@@ -116,6 +118,7 @@ impl StudyState {
             created_at: first.at,
             trials: Vec::new(),
             pending: None,
+            closed_from: None,
             workers: BTreeMap::new(),
             workers_started: 0,
             active_millis: 0,
@@ -145,7 +148,7 @@ impl StudyState {
         Ok(true)
     }
 
-    /// Those of the newest run. `search.planned` is fewer than its `trials` when the space has no more.
+    /// Those of the newest run. `search.planned` is fewer than its `trials` when the space has no more, or the budget no room for more.
     pub fn settings(&self) -> &Settings {
         &self.spec.space.settings
     }
@@ -231,9 +234,16 @@ impl StudyState {
         match event {
             Event::Created(_) => return out_of_order("the study has been created already".to_owned()),
             Event::SettingsChanged(settings) => {
+                let before = self.settings();
+                let longer = match (before.budget_seconds, settings.budget_seconds) {
+                    (Some(before), Some(now)) => now > before,
+                    (before, now) => before.is_some() && now.is_none(),
+                };
                 // Unless more are wanted now, a space that has been found exhausted stays so.
-                if settings.trials > self.settings().trials {
-                    self.search.planned = settings.trials;
+                if settings.trials > before.trials {
+                    (self.search.planned, self.closed_from) = (settings.trials, None);
+                } else if longer && let Some(planned) = self.closed_from.take() {
+                    self.search.planned = planned;
                 }
                 self.spec.space.settings = (**settings).clone();
             }
@@ -257,6 +267,16 @@ impl StudyState {
             Event::SpaceExhausted { trials } => {
                 self.search.planned = *trials;
                 self.pending = None;
+            }
+            Event::StartsClosed { trials, .. } => {
+                if self.pending.is_some() || *trials as usize != self.search.trials.len() {
+                    return out_of_order(format!(
+                        "starts cannot be closed at {trials} trials, of which {} are there",
+                        self.search.trials.len()
+                    ));
+                }
+                self.closed_from = Some(self.search.planned);
+                self.search.planned = *trials;
             }
             Event::SegmentClaimed { trial, rung, fence, worker, slot } => self.claim(*trial, *rung, *fence, worker, slot, at)?,
             Event::Evaluated { trial, fence, evaluation } => {
@@ -320,6 +340,7 @@ impl StudyState {
             assignment: trial.assignment.clone(),
             values: Vec::new(),
             phase: Phase::Active { rung: 0 },
+            stopped_at: None,
         });
         self.trials.push(TrialProgress { recipe: trial.recipe.clone(), ..TrialProgress::default() });
         Ok(())
@@ -377,6 +398,7 @@ impl StudyState {
         let top = self.search.ladder.top();
         let state = &mut self.search.trials[trial as usize];
         let reached = if completed.stopped_early { top } else { rung };
+        state.stopped_at = completed.stopped_early.then_some(rung);
         state.values.resize(reached + 1, completed.value);
         state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         Ok(())

@@ -1,12 +1,11 @@
 //! Whole sweeps in one process.
 
+mod budget;
+
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -49,12 +48,16 @@ impl Sweep {
 
     /// One worker on what `store` holds.
     fn work(&self, store: impl Store + 'static) -> Result<Ended, WorkerError> {
+        self.work_with(store, samplers::build(self.sampler))
+    }
+
+    fn work_with(&self, store: impl Store + 'static, sampler: Box<dyn samplers::Sampler>) -> Result<Ended, WorkerError> {
         let worker = Worker {
             store: Box::new(store),
             folder: StudyFolder::new(self.dir.path()),
             runner: Arc::clone(&self.runner) as Arc<_>,
             scheduler: schedulers::build(self.scheduler),
-            sampler: samplers::build(self.sampler),
+            sampler,
             slots: DeviceSlots { device: Device::Cpu, slots: self.slots, threads: 1 },
             cancel: self.cancel.clone(),
             clock: self.clock,
@@ -317,37 +320,6 @@ fn a_sweep_that_is_interrupted_continues_where_it_stopped() {
     assert_eq!(trials(&state.search.trials), trials(&self::state(&undisturbed).search.trials));
 }
 
-static TICKS: AtomicI64 = AtomicI64::new(0);
-
-/// Ten milliseconds a look.
-fn ticking() -> i64 {
-    TICKS.fetch_add(10, Ordering::SeqCst)
-}
-
-#[test]
-fn a_spent_budget_ends_the_sweep_and_more_of_it_goes_on() {
-    let runner = CurveRunner { step_takes: Duration::from_millis(1), ..CurveRunner::default() };
-    let sweep = Sweep { clock: ticking, ..Sweep::new(runner, SchedulerKind::Asha, 1) };
-    let store = MemoryStore::default();
-    let mut spec = spec(20);
-    spec.space.settings.budget_seconds = Some(1);
-    session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap();
-    assert_eq!(sweep.work(store.clone()).unwrap(), Ended::BudgetSpent);
-    let then = state(&store);
-    assert!(then.search.trials.len() < 20 && !then.search.trials.is_empty());
-    assert!((1000..1500).contains(&then.active_millis(ticking())), "{}", then.active_millis(ticking()));
-    // Time in which nobody works is not active.
-    TICKS.fetch_add(1_000_000, Ordering::SeqCst);
-    assert_eq!(session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap(), Opened::Continued);
-    assert_eq!(sweep.work(store.clone()).unwrap(), Ended::BudgetSpent);
-    spec.space.settings.budget_seconds = None;
-    let extended = session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap();
-    assert_eq!(extended, Opened::Extended { trials: 20, budget_seconds: Some(1) });
-    assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
-    assert_eq!(state(&store).search.trials.len(), 20);
-    assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
-}
-
 #[test]
 fn more_trials_extend_a_study_and_fewer_change_nothing() {
     let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::Asha, 1);
@@ -461,4 +433,35 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
     let next =
         events[claimed + 1..].iter().find(|l| matches!(l.event, Event::SegmentClaimed { .. } | Event::SegmentCompleted { .. })).unwrap();
     assert!(matches!(next.event, Event::SegmentCompleted { trial: 0, .. }), "{next:?}");
+}
+
+/// Proposes nothing usable for trial 3.
+struct Mistaken;
+
+impl samplers::Sampler for Mistaken {
+    fn propose(
+        &self,
+        parameters: &[search_spaces::domain::Parameter],
+        state: &crate::state::SearchState,
+        rng: &mut rand::rngs::ChaCha8Rng,
+    ) -> Option<search_spaces::domain::Assignment> {
+        let proposed = samplers::build(SamplerKind::Random).propose(parameters, state, rng);
+        if state.trials.len() == 3 { Some(search_spaces::domain::Assignment::default()) } else { proposed }
+    }
+}
+
+#[test]
+fn a_proposal_that_makes_no_config_is_a_failed_trial() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::Asha, 2);
+    let store = MemoryStore::default();
+    begin(&mut store.clone(), &spec(6)).unwrap();
+    assert_eq!(sweep.work_with(store.clone(), Box::new(Mistaken)).unwrap(), Ended::Finished);
+    let state = state(&store);
+    assert_eq!(state.search.trials.len(), 6);
+    assert_eq!(state.search.trials[3].phase, Phase::Failed { rung: 0 });
+    insta::assert_snapshot!(
+        state.trials[3].cause.as_deref().unwrap(),
+        @"what the sampler proposed is no config of this space: `optimizer.AdamW.learning_rate` has no value, although it is active"
+    );
+    assert_eq!(state.trials.iter().filter(|t| t.cause.is_some()).count(), 1);
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -82,6 +82,8 @@ pub(crate) enum Fault {
 pub(crate) struct CurveRunner {
     pub faults: BTreeMap<u32, Fault>,
     pub step_takes: Duration,
+    /// A simulated clock that every step moves on by a second.
+    pub clock: Option<&'static AtomicI64>,
     /// A checkpoint every so many steps; 0: at the end only.
     pub checkpoint_every: u64,
     /// Every step trained, in the order of training.
@@ -129,6 +131,9 @@ impl CurveRunner {
             if !self.step_takes.is_zero() {
                 std::thread::sleep(self.step_takes);
             }
+            if let Some(clock) = self.clock {
+                clock.fetch_add(1000, Ordering::SeqCst);
+            }
             step += 1;
             self.trained.lock().unwrap().push((segment.trial, step));
             if step == FAULT_AT {
@@ -151,10 +156,10 @@ impl CurveRunner {
                 let _ = events.send(TrialEvent::Checkpointed(save(segment, step)));
             }
             if fault == Some(&Fault::StopsEarly) && step == FAULT_AT {
-                return Ok(completed(segment, start, step, true));
+                return Ok(completed(segment, start, step, true, self.clock.is_some()));
             }
         }
-        let mut outcome = completed(segment, start, step, false);
+        let mut outcome = completed(segment, start, step, false, self.clock.is_some());
         if let (Outcome::Completed(completed), Some(Fault::NotANumber)) = (&mut outcome, fault) {
             completed.value = f64::NAN;
         }
@@ -183,13 +188,13 @@ impl TrialRunner for CurveRunner {
     }
 }
 
-fn completed(segment: &Segment, start: u64, step: u64, stopped_early: bool) -> Outcome {
+fn completed(segment: &Segment, start: u64, step: u64, stopped_early: bool, timed: bool) -> Outcome {
     Outcome::Completed(Completed {
         value: value(segment, step),
         step,
         stopped_early,
         steps_trained: step - start,
-        seconds: 0.0,
+        seconds: if timed { (step - start) as f64 } else { 0.0 },
         trainable_parameters: 10,
         checkpoint: Some(save(segment, step)),
         predictions: None,

@@ -40,7 +40,7 @@ pub struct Worker {
 pub enum Ended {
     /// Nothing is left to do.
     Finished,
-    /// The budget is spent. What was running has been checkpointed.
+    /// The budget is spent, or what is left of it is too little for another trial. What was running has been checkpointed.
     BudgetSpent,
     /// Asked to stop. What was running has been checkpointed.
     Interrupted,
@@ -79,7 +79,8 @@ pub enum WorkerMessage {
 pub enum WorkerError {
     #[error(transparent)]
     Store(#[from] StoreError),
-    #[error("trial {trial}: the sampler's proposal is not a config of this space: {source}")]
+    /// Of a space without recipes only, which none read from a file is.
+    #[error("trial {trial}: what the sampler proposed is no config of this space: {source}")]
     Config { trial: u32, source: ConfigError },
     #[error("failed to start a thread for slot {slot}: {source}")]
     Thread { slot: String, source: std::io::Error },
@@ -163,6 +164,8 @@ impl Loop<'_> {
             if self.slots.iter().all(|slot| slot.running.is_none())
                 && let Some(how) = self.stopping.or(finished.then_some(Ended::Finished))
             {
+                // The last segment may have completed although it was told to stop.
+                let how = if how == Ended::BudgetSpent && self.dispatcher.finished()? { Ended::Finished } else { how };
                 let worker = self.dispatcher.worker.clone();
                 self.commit(&Event::WorkerEnded { worker })?;
                 (self.tell)(&WorkerMessage::Ended(how));

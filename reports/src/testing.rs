@@ -44,13 +44,14 @@ pub fn sample_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
             assignment: drawn.assignment.clone(),
             values: trial.values.clone(),
             phase: trial.phase,
+            stopped_at: trial.stopped_at,
         })
         .collect();
     let records = simulation.trials.iter().enumerate().map(|(number, trial)| TrialRecord {
         recipe: (number == 0).then(|| space.recipes[0].name.clone()),
         cause: trial.cause.clone(),
         best_step: trial.last_step,
-        stopped_early: trial.stopped_early,
+        stopped_early: trial.stopped_at.is_some(),
         ..TrialRecord::default()
     });
     StudyRecord {
@@ -125,7 +126,7 @@ struct Running {
     busy_until: i64,
     cause: Option<String>,
     last_step: Option<u64>,
-    stopped_early: bool,
+    stopped_at: Option<usize>,
     rng: ChaCha8Rng,
 }
 
@@ -146,7 +147,7 @@ impl Simulation {
                         busy_until: now,
                         cause: None,
                         last_step: None,
-                        stopped_early: false,
+                        stopped_at: None,
                         rng,
                     });
                     (self.trials.len() - 1, 0)
@@ -246,7 +247,7 @@ impl Simulation {
             trial.values.push(value);
             trial.phase = if rung == ladder.top() { Phase::Complete } else { Phase::Paused { rung } };
             if stops {
-                trial.stopped_early = true;
+                trial.stopped_at = Some(rung);
                 trial.phase = Phase::Complete;
                 trial.values.resize(ladder.rungs.len(), value);
             }
@@ -272,7 +273,7 @@ impl Simulation {
             return;
         };
         let trial = &mut self.trials[last.trial as usize];
-        if matches!(trial.phase, Phase::Failed { .. }) || trial.stopped_early {
+        if matches!(trial.phase, Phase::Failed { .. }) || trial.stopped_at.is_some() {
             return;
         }
         (last.ended_at, last.end) = (None, None);

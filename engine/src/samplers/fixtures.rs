@@ -42,7 +42,15 @@ pub(crate) fn study(planned: u32, eta: u32, rungs: usize) -> SearchState {
 /// Adds a trial on its way to rung 0.
 pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option<Assignment>) {
     let number = state.trials.len() as u32;
-    state.trials.push(TrialState { number, kind, config: config(), assignment, values: Vec::new(), phase: Phase::Active { rung: 0 } });
+    state.trials.push(TrialState {
+        number,
+        kind,
+        config: config(),
+        assignment,
+        values: Vec::new(),
+        phase: Phase::Active { rung: 0 },
+        stopped_at: None,
+    });
 }
 
 /// The trial reaches the rung it was on its way to.
@@ -67,7 +75,8 @@ pub(crate) fn fail(state: &mut SearchState, trial: usize) {
 pub(crate) fn stop_early(state: &mut SearchState, trial: usize, value: f64) {
     let rungs = state.ladder.rungs.len();
     let trial = &mut state.trials[trial];
-    assert!(matches!(trial.phase, Phase::Active { .. }));
+    let Phase::Active { rung } = trial.phase else { panic!("{trial:?} does not run") };
+    trial.stopped_at = Some(rung);
     trial.values.resize(rungs, value);
     trial.phase = Phase::Complete;
 }

@@ -2,7 +2,7 @@
 
 pub mod asha;
 pub mod none;
-mod rungs;
+pub(crate) mod rungs;
 pub mod successive_halving;
 #[cfg(test)]
 mod tests;

@@ -8,12 +8,12 @@ use crate::{
 /// Trial 0 when it is a recipe: the default that the report compares the search with.
 ///
 /// It always runs its full length, beside the competition: it takes nobody's place at a rung and is not counted there.
-pub(super) fn baseline(state: &SearchState) -> Option<&TrialState> {
+pub(crate) fn baseline(state: &SearchState) -> Option<&TrialState> {
     state.trials.first().filter(|trial| trial.kind == TrialKind::Recipe)
 }
 
 /// Every trial but the baseline.
-pub(super) fn competitors(state: &SearchState) -> &[TrialState] {
+pub(crate) fn competitors(state: &SearchState) -> &[TrialState] {
     &state.trials[usize::from(baseline(state).is_some())..]
 }
 
@@ -23,7 +23,7 @@ pub(super) fn planned(state: &SearchState) -> usize {
 }
 
 /// Of those at a rung one in so many goes on.
-pub(super) fn eta(state: &SearchState) -> usize {
+pub(crate) fn eta(state: &SearchState) -> usize {
     state.ladder.eta.max(2) as usize
 }
 
@@ -63,7 +63,7 @@ pub(super) fn any_active<'a>(trials: impl IntoIterator<Item = &'a TrialState>) -
 /// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that
 /// has not failed since, nor got a value that is not finite, must have gone on. Hence some trial ends with a full-length value unless all of them failed, and nobody is left
 /// behind who was the best at his rung.
-pub(super) fn last_resort(state: &SearchState, members: &[TrialState]) -> Option<Action> {
+pub(crate) fn last_resort(state: &SearchState, members: &[TrialState]) -> Option<Action> {
     (0..state.ladder.top()).rev().find_map(|rung| {
         let alive = members.iter().filter(|trial| (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite()));
         let best = ranking(state, alive, rung).into_iter().next()?;

@@ -38,7 +38,7 @@ impl Scheduler for SuccessiveHalving {
         while first < planned(state) {
             // Before trial 0 is there nobody knows whether it is a baseline; a call then starts no more than the cohort has either way.
             let beside = baseline(state).filter(|_| first == 0);
-            let end = first.saturating_add(size(state) + usize::from(beside.is_some())).min(planned(state));
+            let end = first.saturating_add(cohort_size(state) + usize::from(beside.is_some())).min(planned(state));
             let mut actions = cohort(state, first, end);
             if !actions.is_empty() || any_active(started(state, first, end)) {
                 actions.truncate(free);
@@ -51,7 +51,7 @@ impl Scheduler for SuccessiveHalving {
 }
 
 /// Trials in a full cohort, without the baseline.
-fn size(state: &SearchState) -> usize {
+pub(crate) fn cohort_size(state: &SearchState) -> usize {
     let bracket = eta(state).saturating_pow(state.ladder.top() as u32);
     bracket.saturating_mul(SMALLEST_COHORT.div_ceil(bracket))
 }

@@ -133,7 +133,9 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             )?;
             queue(trial.number, 0)
         }
-        Event::SpaceExhausted { trials } => run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY]),
+        Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } => {
+            run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY])
+        }
         Event::SegmentClaimed { trial, rung, fence, worker, slot } => {
             run(
                 "UPDATE task SET state = 'running', fence = ?, owner = ?, slot = ?, attempts = attempts + 1, outcome = NULL, cause = NULL

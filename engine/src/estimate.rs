@@ -1,0 +1,190 @@
+//! How long what is left of a study will take, from what its segments have taken so far.
+
+use search_spaces::settings::SchedulerKind;
+
+use crate::{
+    events::Event,
+    schedulers::{
+        Action,
+        rungs::{baseline, competitors, eta, last_resort},
+        successive_halving::cohort_size,
+    },
+    state::{Phase, SearchState},
+    study::StudyState,
+};
+
+/// Estimates are taken so many times before time is kept back: evaluations vary, and later steps can cost more (more blocks are thawed).
+const CAUTION: f64 = 1.25;
+
+/// Seconds until a study of `planned` trials is done on `slots` slots; `None` before the first segment has completed.
+///
+/// Rung by rung: the segments that the scheduler's rule still asks for there, each as long as those before it took, shared by the
+/// slots, but no less than one of them. The baseline's full run counts; what the end rule may add beyond the best does not.
+pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now: i64) -> Option<f64> {
+    let pace = pace(state)?;
+    let search = &state.search;
+    let members = competitors(search);
+    let beside = baseline(search).filter(|trial| !matches!(trial.phase, Phase::Failed { .. }));
+    let expected = expected(search, state.settings().scheduler, planned.saturating_sub(search.trials.len() - members.len()));
+    let rungs = pace.iter().zip(expected).enumerate().map(|(rung, (seconds, expected))| {
+        let reached = members.iter().filter(|trial| trial.values.len() > rung).count();
+        let active = members.iter().filter(|trial| trial.phase == Phase::Active { rung }).count();
+        let missing = expected.saturating_sub(reached).max(active) + beside.iter().filter(|trial| trial.values.len() <= rung).count();
+        let claims = state.trials.iter().filter_map(|trial| trial.claim.as_ref()).filter(|claim| claim.rung == rung);
+        let done: f64 = claims.map(|claim| ((now - claim.at).max(0) as f64 / 1000.0 / seconds.max(1e-9)).min(1.0)).sum();
+        let missing = (missing as f64 - done).max(0.0);
+        (missing / slots.max(1) as f64).max(missing.min(1.0)) * seconds
+    });
+    Some(rungs.sum())
+}
+
+/// The event that keeps the rest of the budget for taking the best trials to the top, when one more trial would use it up.
+///
+/// Until a searched trial has a value there is nothing to keep it for.
+pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
+    let search = &state.search;
+    let left = state.settings().budget_seconds? as f64 - state.active_millis(now) as f64 / 1000.0;
+    let valued = |trial: &crate::state::TrialState| trial.values.last().is_some_and(|value| value.is_finite());
+    if !competitors(search).iter().any(valued) {
+        return None;
+    }
+    let slots = state.workers.values().map(|worker| worker.slots).sum();
+    let one_more = seconds_left(state, search.trials.len() + 1, slots, now)?;
+    let pace = pace(state)?;
+    // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
+    let newcomer: f64 = pace.iter().sum();
+    let waiting = match last_resort(search, competitors(search)) {
+        Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
+        _ => 0.0,
+    };
+    let needed = CAUTION * one_more.max(newcomer).max(waiting);
+    (left < needed).then_some(Event::StartsClosed { trials: search.trials.len() as u32, seconds_left: left, seconds_needed: needed })
+}
+
+/// Mean seconds of the segments to each rung; where none has completed, as long as its examples take at the pace of all others.
+fn pace(state: &StudyState) -> Option<Vec<f64>> {
+    let rungs = &state.search.ladder.rungs;
+    let mut spent = vec![(0.0, 0.0); rungs.len()];
+    for (rung, _, completed) in state.trials.iter().flat_map(|trial| &trial.completed) {
+        spent[*rung].0 += completed.seconds;
+        spent[*rung].1 += 1.0;
+    }
+    let examples = |rung: usize| (rungs[rung] - if rung == 0 { 0 } else { rungs[rung - 1] }) as f64;
+    let seconds: f64 = spent.iter().map(|spent| spent.0).sum();
+    let seen: f64 = spent.iter().enumerate().map(|(rung, (_, count))| examples(rung) * count).sum();
+    let each = |(rung, (spent, count)): (usize, &(f64, f64))| if *count > 0.0 { spent / count } else { seconds / seen * examples(rung) };
+    (seen > 0.0).then(|| spent.iter().enumerate().map(each).collect())
+}
+
+/// Trials at each rung when `count` competitors have been through the scheduler's rule.
+fn expected(state: &SearchState, scheduler: SchedulerKind, count: usize) -> Vec<usize> {
+    let survivors = |entrants: usize, rung: usize| {
+        let rule = eta(state).checked_pow(rung as u32).map_or(0, |share| entrants / share);
+        rule.max(entrants.min(1))
+    };
+    let at = |rung| match scheduler {
+        SchedulerKind::None => count,
+        SchedulerKind::Asha => survivors(count, rung),
+        SchedulerKind::SuccessiveHalving => {
+            let size = cohort_size(state);
+            count / size * survivors(size, rung) + survivors(count % size, rung)
+        }
+    };
+    (0..state.ladder.rungs.len()).map(at).collect()
+}
+
+/// For a trial that waits at `rung`, at the pace it has had so far.
+fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
+    let ladder = &state.search.ladder;
+    let seconds: f64 = state.trials[trial as usize].completed.iter().map(|(_, _, completed)| completed.seconds).sum();
+    seconds * (ladder.horizon() - ladder.rungs[rung]) as f64 / ladder.rungs[rung] as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        devices::Device,
+        events::{TrialAdded, WorkerInfo},
+        runner::Completed,
+        state::TrialKind,
+        store::{MemoryStore, Store, study},
+        testing::{config, spec},
+    };
+
+    #[test]
+    fn schedulers_ask_for_so_many_trials_at_each_rung() {
+        let state = crate::samplers::fixtures::study(20, 3, 3);
+        assert_eq!(expected(&state, SchedulerKind::Asha, 20), [20, 6, 2]);
+        assert_eq!(expected(&state, SchedulerKind::SuccessiveHalving, 20), [20, 7, 3], "cohorts of 9, 9 and 2");
+        assert_eq!(expected(&state, SchedulerKind::None, 20), [20; 3]);
+        assert_eq!(expected(&state, SchedulerKind::Asha, 2), [2, 1, 1], "the end rule");
+        assert_eq!(expected(&state, SchedulerKind::SuccessiveHalving, 0), [0; 3]);
+    }
+
+    /// Two searched trials wait at rung 0; the second took ten times as long.
+    fn two_wait(budget: u64, values: [f64; 2]) -> MemoryStore {
+        let mut spec = spec(9);
+        (spec.space.settings.scheduler, spec.space.settings.budget_seconds) = (SchedulerKind::Asha, Some(budget));
+        let mut store = MemoryStore::default();
+        store.create(0, spec).unwrap();
+        let worker = "cpu#1".to_owned();
+        let info = WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0 };
+        store.commit(0, &mut |_| vec![Event::WorkerStarted(info.clone())]).unwrap();
+        for (trial, value) in (0..).zip(values) {
+            let seconds = [4.0, 40.0][trial as usize];
+            let (step, steps_trained, trainable_parameters) = (4, 4, 1);
+            let completed = Completed {
+                value,
+                step,
+                stopped_early: false,
+                steps_trained,
+                seconds,
+                trainable_parameters,
+                checkpoint: None,
+                predictions: None,
+            };
+            start(&mut store, trial, 0);
+            store
+                .commit(0, &mut |_| vec![Event::SegmentCompleted { trial, rung: 0, fence: 1, completed: Box::new(completed.clone()) }])
+                .unwrap();
+        }
+        store
+    }
+
+    fn start(store: &mut MemoryStore, number: u32, at: i64) {
+        let worker = "cpu#1".to_owned();
+        let kind = TrialKind::Search;
+        let trial = TrialAdded { number, kind, config: config(1e-3), assignment: None, recipe: None, learn_from: 0, snapshot_seq: 2 };
+        let decided = Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() };
+        let claimed = Event::SegmentClaimed { trial: number, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() };
+        store.commit(at, &mut |_| vec![decided.clone(), Event::TrialAdded(Box::new(trial.clone())), claimed.clone()]).unwrap();
+    }
+
+    #[test]
+    fn a_running_segment_counts_for_what_is_left_of_it() {
+        let mut store = two_wait(1000, [0.3, 0.9]);
+        let left = |store: &mut MemoryStore, slots, now| seconds_left(study(store).unwrap(), 3, slots, now);
+        // To rung 0 22 s by what was measured; to rung 1 and 2 44 s and 132 s by their examples.
+        assert_eq!(left(&mut store, 1, 44_000), Some(198.0));
+        start(&mut store, 2, 44_000);
+        assert_eq!(left(&mut store, 1, 44_000), Some(198.0));
+        assert_eq!(left(&mut store, 1, 55_000), Some(187.0));
+        assert_eq!(left(&mut store, 1, 99_000), Some(176.0));
+        assert_eq!(left(&mut store, 2, 55_000), Some(187.0), "one after the other");
+        assert_eq!(seconds_left(study(&mut store).unwrap(), 6, 2, 55_000), Some(3.5 * 22.0 / 2.0 + 2.0 * 44.0 / 2.0 + 132.0));
+    }
+
+    #[test]
+    fn starts_close_in_time_for_the_best_at_its_own_pace() {
+        let closes = |budget, values| closing(study(&mut two_wait(budget, values)).unwrap(), 44_000);
+        // A newcomer all the way: 198 s, and a quarter more.
+        assert!(closes(44 + 248, [0.9, 0.3]).is_none());
+        let Some(Event::StartsClosed { trials: 2, seconds_left, seconds_needed }) = closes(44 + 247, [0.9, 0.3]) else { panic!("open") };
+        assert_eq!((seconds_left, seconds_needed), (247.0, 247.5));
+        // The best is the slow one: a newcomer's 22 s and its own 320 s, and a quarter more.
+        assert!(closes(44 + 428, [0.3, 0.9]).is_none());
+        assert!(closes(44 + 427, [0.3, 0.9]).is_some());
+        assert!(closes(1, [f64::NAN, f64::NAN]).is_none(), "nothing to keep time for");
+    }
+}
