@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let state = state_of(&mut session.store).map_err(study::store_error)?;
     Ok(if study::is_finished(state) {
-        Some(Ended::Finished)
+        // With the starts closed it is more budget that lets it go on.
+        Some(if state.closed_from.is_some() { Ended::BudgetSpent } else { Ended::Finished })
     } else {
         state.budget_spent(clock::now_millis()).then_some(Ended::BudgetSpent)
     })
