@@ -2,7 +2,12 @@
 
 mod common;
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::Duration,
+};
 
 use common::{Workplace, names};
 
@@ -76,12 +81,12 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
 #[test]
 fn a_sweep_that_was_killed_goes_on_where_it_was() {
     let place = Workplace::new();
-    place.space_with("trials: 4", "trials: 10");
-    let mut sweep = place.command(&["sweep", "space.ron", "--study", "study"]).spawn().unwrap();
+    place.write("space.ron", &common::SPACE.replace("trials: 4", "trials: 10").replace("epochs: 2", "epochs: 20"));
+    let mut sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     wait_for_a_value(&place);
     // SIGKILL: no handler runs.
     sweep.kill().unwrap();
-    sweep.wait().unwrap();
+    assert_eq!(sweep.wait().unwrap().code(), None, "the sweep had ended before it was killed");
     place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
     let done = status(&place);
     assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &10.into(), &0.into()));
@@ -104,12 +109,46 @@ fn wait_for_a_value(place: &Workplace) {
 #[test]
 fn an_interrupted_sweep_keeps_what_it_has() {
     let place = Workplace::new();
-    place.space_with("trials: 4", "trials: 30");
-    let sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    place.write("space.ron", &common::SPACE.replace("trials: 4", "trials: 30").replace("epochs: 2", "epochs: 40"));
+    let sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for_a_value(&place);
-    std::process::Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap();
+    Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap();
     let stopped = place.told(sweep.wait_with_output().unwrap());
     assert_eq!(stopped.code, 130, "{}", stopped.err);
     assert!(place.path("study/report/index.html").is_file());
     assert_eq!(status(&place)["state"], "stopped");
+}
+
+#[test]
+fn a_space_with_every_value_fixed_trains_too() {
+    let place = Workplace::new();
+    place.space_with("Choice([8, 16])", "8");
+    let free = place.run(&["train", "space.ron", "--to", "model-out"]);
+    insta::assert_snapshot!(free.err, @"error: space.ron: 2 values are left to the search, the first is `optimizer.AdamW.learning_rate`: fix them, or run `thawline sweep`");
+    assert_eq!(free.code, 3);
+    let fixed = common::SPACE
+        .replace("Choice([8, 16])", "8")
+        .replace("LogUniform(1e-4, 1e-2)", "1e-3")
+        .replace("Choice([Everything, LastBlocks(k: 1)])", "LastBlocks(k: 1)");
+    place.write("space.ron", &fixed);
+    let trained = place.run(&["train", "space.ron", "--to", "model-out"]).succeeded();
+    assert!(trained.out.starts_with("accuracy "), "{}", trained.out);
+    // The folder is there now: training for hours to find that out at the end would be no help.
+    let again = place.run(&["train", "space.ron", "--to", "model-out"]);
+    insta::assert_snapshot!(again.err, @"error: model-out already exists and is not an empty folder: choose another place, or remove it");
+    assert_eq!(again.code, 2);
+}
+
+#[test]
+fn results_as_json_stand_alone_on_standard_output() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 2");
+    let swept = place.run(&["sweep", "space.ron", "--study", "study", "--json"]).succeeded();
+    let outcome: serde_json::Value = serde_json::from_str(&swept.out).unwrap();
+    assert_eq!((&outcome["ended"], &outcome["trials"]), (&"finished".into(), &2.into()));
+    let best: serde_json::Value = serde_json::from_str(&place.run(&["best", "study", "--format", "json"]).succeeded().out).unwrap();
+    assert_eq!(best["claim"]["value"], outcome["best_value"]);
+    let none = place.run(&["export", "study", "--to", "out", "--trial", "9"]);
+    insta::assert_snapshot!(none.err, @"error: there is no trial 9: the study has trials 0 to 1");
+    assert_eq!(none.code, 2);
 }
