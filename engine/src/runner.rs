@@ -127,7 +127,8 @@ pub enum Outcome {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Completed {
-    /// The objective's metric at the rung; at the top with `keep: Best` that of the best evaluation.
+    /// The objective's metric at the rung. At the top, and where early stopping ended the trial, that of the evaluation that `keep` asks for:
+    /// the best or the last.
     #[serde(with = "crate::numbers")]
     pub value: f64,
     /// The step whose weights have `value`.
@@ -140,9 +141,9 @@ pub struct Completed {
     pub seconds: f64,
     /// Parameters that had trained by the end.
     pub trainable_parameters: u64,
-    /// To go on from (below the top), or the final weights (at the top).
+    /// To go on from (below the top), or the final weights (at the top, and of a trial that stopped itself).
     pub checkpoint: Option<Checkpoint>,
-    /// Validation predictions, when the trial ran its full length.
+    /// Validation predictions, when the trial is over.
     pub predictions: Option<PathBuf>,
 }
 

@@ -57,7 +57,9 @@ pub fn run(
         }
     }
     let steps_trained = trainer.step() - first;
-    let completed = if trainer.is_over() {
+    // Several rungs of a short horizon may share its last step: only the top one ends there, the value at the others is the evaluation.
+    let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
+    let completed = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
         let predictions = write_predictions(job, &finished, places.artefacts)?;
         Completed {

@@ -100,6 +100,10 @@ impl<'a> Trainer<'a> {
         self.progress.last
     }
 
+    pub(super) fn stopped_early(&self) -> bool {
+        self.progress.stopped_early
+    }
+
     /// Whether the trial has no step left to train: its horizon is reached, or it stopped itself.
     pub fn is_over(&self) -> bool {
         self.progress.stopped_early || self.progress.step >= self.plan.total_steps

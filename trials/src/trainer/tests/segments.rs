@@ -41,8 +41,12 @@ impl Study {
     }
 
     fn run(&self, rung: usize, from: Option<&Checkpoint>) -> (Completed, Vec<TrialEvent>) {
+        self.run_segment(&self.segment(rung), 1, from)
+    }
+
+    fn run_segment(&self, segment: &Segment, threads: usize, from: Option<&Checkpoint>) -> (Completed, Vec<TrialEvent>) {
         let (sender, receiver) = unbounded();
-        let outcome = self.runner.run(&self.segment(rung), &slot(1), from, &sender, &Cancel::default()).unwrap();
+        let outcome = self.runner.run(segment, &slot(threads), from, &sender, &Cancel::default()).unwrap();
         drop(sender);
         let Outcome::Completed(completed) = outcome else { panic!("{outcome:?}") };
         (completed, receiver.iter().collect())
@@ -167,6 +171,22 @@ fn a_rung_that_has_been_reached_gives_its_value_again() {
 }
 
 #[test]
+fn a_lower_rung_at_the_last_step_has_the_value_of_that_step() {
+    let optimizer = Optimizer::Sgd { learning_rate: 8.0, momentum: 0.9, nesterov: false, l2: 0.0 };
+    let study = Study::new(Config { optimizer, ..config() }, u64::MAX);
+    let segment = |rung| Segment { ladder: Ladder { eta: 3, rungs: vec![30, 89, 90] }, ..study.segment(rung) };
+    let (straight, events) = study.run_segment(&segment(2), 1, None);
+    assert!(straight.step < 24, "the best is not the last");
+    let (lower, _) = study.run_segment(&segment(1), 1, None);
+    let last = evaluations(&events).pop().unwrap();
+    assert_eq!((last.step, lower.step, lower.value), (24, 24, last.metrics["loss"]));
+    assert!(lower.value > straight.value && lower.predictions.is_none());
+    let (top, events) = study.run_segment(&segment(2), 1, lower.checkpoint.as_ref());
+    assert_eq!(result(&top), result(&straight));
+    assert_eq!((top.steps_trained, evaluations(&events).len()), (0, 0));
+}
+
+#[test]
 fn a_trial_that_stops_itself_is_over_at_a_lower_rung() {
     let optimizer = Optimizer::Sgd { learning_rate: 1e-9, momentum: 0.0, nesterov: false, l2: 0.0 };
     let early_stopping = Some(EarlyStopping { patience: 2, min_delta: 0.01 });
@@ -246,12 +266,26 @@ fn what_cannot_run_is_the_trials_fault_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(study.folder.path()).unwrap().count(), 0);
 }
 
+/// Bits are promised for one thread count only; lost state would show as far more than rounding does.
 #[test]
 fn threads_of_a_slot_may_change_between_segments() {
     let study = Study::new(config(), u64::MAX);
-    let (sender, _receiver) = unbounded();
-    for threads in [1, 2, 1] {
-        let outcome = study.runner.run(&study.segment(0), &slot(threads), None, &sender, &Cancel::default()).unwrap();
-        assert!(matches!(outcome, Outcome::Completed(_)));
+    let (straight, expected) = study.run(2, None);
+    let (mut from, mut found) = (None, Vec::new());
+    for (rung, threads) in [1, 3, 2].into_iter().enumerate() {
+        let (completed, events) = study.run_segment(&study.segment(rung), threads, from.as_ref());
+        found.extend(evaluations(&events));
+        from = completed.checkpoint.clone();
+        if rung == 2 {
+            assert_eq!((completed.step, completed.trainable_parameters), (straight.step, straight.trainable_parameters));
+            assert!((completed.value - straight.value).abs() < 1e-5, "{} and {}", completed.value, straight.value);
+        }
+    }
+    let expected = evaluations(&expected);
+    assert_eq!(found.len(), expected.len());
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!((found.step, &found.learning_rates), (expected.step, &expected.learning_rates));
+        let (loss, like) = (found.metrics["loss"], expected.metrics["loss"]);
+        assert!((loss - like).abs() < 1e-5 && (found.train_loss - expected.train_loss).abs() < 1e-5, "step {}: {loss}, {like}", found.step);
     }
 }
