@@ -28,6 +28,11 @@ pub enum PrepareError {
     Data(#[from] DataError),
     #[error("{}: the tokenizer knows {ids} tokens, the model only {vocabulary}: they do not belong together", folder.display())]
     Vocabulary { folder: PathBuf, ids: usize, vocabulary: usize },
+    #[error(
+        "{}: the tokenizer gives these texts {given} token types, the model knows {known} (`type_vocab_size` in config.json)",
+        folder.display()
+    )]
+    TokenTypes { folder: PathBuf, given: usize, known: usize },
 }
 
 /// A data set and a base model, behind `Arc`s: clones share them.
@@ -47,6 +52,7 @@ pub fn prepare(model: &Path, data: &TextData, device: Device) -> Result<Prepared
     let tokenizer = Tokenizer::from_folder(model)?;
     check_tokenizer(&tokenizer, &base, model)?;
     let (task, report) = data::load(data, &tokenizer)?;
+    check_tokens(&task, &base, model)?;
     Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device })
 }
 
@@ -54,6 +60,21 @@ pub fn prepare(model: &Path, data: &TextData, device: Device) -> Result<Prepared
 pub fn check_tokenizer(tokenizer: &Tokenizer, base: &BertBase, folder: &Path) -> Result<(), PrepareError> {
     let (ids, vocabulary) = (tokenizer.ids(), base.config().vocabulary);
     if ids > vocabulary { Err(PrepareError::Vocabulary { folder: folder.to_owned(), ids, vocabulary }) } else { Ok(()) }
+}
+
+/// Whether the model has an embedding for each token of `task` and its type; the tokenizer and the model were read from `folder`. What
+/// the tokenizer puts around texts need not be in its vocabulary.
+pub fn check_tokens(task: &TextTask, base: &BertBase, folder: &Path) -> Result<(), PrepareError> {
+    let examples = || task.train.iter().chain(&task.validation).chain(&task.test);
+    let count = |highest: Option<&u32>| highest.map_or(0, |highest| *highest as usize + 1);
+    let ids = count(examples().flat_map(|example| &example.ids).chain([&task.padding]).max());
+    let given = count(examples().flat_map(|example| &example.types).max());
+    let (vocabulary, known) = (base.config().vocabulary, base.config().token_types);
+    match folder.to_owned() {
+        folder if ids > vocabulary => Err(PrepareError::Vocabulary { folder, ids, vocabulary }),
+        folder if given > known => Err(PrepareError::TokenTypes { folder, given, known }),
+        _ => Ok(()),
+    }
 }
 
 impl Prepared {

@@ -24,6 +24,7 @@ pub struct TinyBert {
     pub hidden: usize,
     pub heads: usize,
     pub max_tokens: usize,
+    pub token_types: usize,
     pub activation: &'static str,
     /// Tensor names start with `bert.`, and the folder holds a masked-word head and position ids as `BertForPreTraining` does.
     pub prefix: bool,
@@ -45,6 +46,7 @@ impl Default for TinyBert {
             hidden: 16,
             heads: 2,
             max_tokens: 64,
+            token_types: 2,
             activation: "gelu",
             prefix: false,
             old_norm_names: false,
@@ -101,7 +103,7 @@ fn config(options: &TinyBert, vocabulary: usize) -> Value {
         "intermediate_size": 2 * options.hidden,
         "hidden_act": options.activation,
         "max_position_embeddings": options.max_tokens,
-        "type_vocab_size": 2,
+        "type_vocab_size": options.token_types,
         "layer_norm_eps": 1e-12,
         "initializer_range": 0.02,
         "pad_token_id": 0,
@@ -120,7 +122,7 @@ fn write_weights(folder: &Path, options: &TinyBert, vocabulary: usize) -> Result
     let h = options.hidden;
     let (gain, bias) = if options.old_norm_names { ("gamma", "beta") } else { ("weight", "bias") };
     let prefix = if options.prefix { "bert." } else { "" };
-    for (table, rows) in [("word", vocabulary), ("position", options.max_tokens), ("token_type", 2)] {
+    for (table, rows) in [("word", vocabulary), ("position", options.max_tokens), ("token_type", options.token_types)] {
         add(format!("{prefix}embeddings.{table}_embeddings.weight"), &[rows, h], 0.0)?;
     }
     let mut norms = vec!["embeddings".to_owned()];

@@ -10,7 +10,7 @@ use engine::{
 use search_spaces::{
     claim::ConfigFile,
     config::{Config, DecayOn, Keep, Optimizer, Schedule, Unfreeze},
-    data::{Location, TextData, TextFiles},
+    data::{Location, TextColumns, TextData, TextFiles},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
     space::Space,
@@ -184,4 +184,18 @@ fn a_tokenizer_of_another_model_is_refused() {
     fs::write(model.join("tokenizer.json"), tokenizer.to_string()).unwrap();
     let error = prepare(&model, &study.data, Device::Cpu).unwrap_err();
     assert!(matches!(error, PrepareError::Vocabulary { ids: 5001, .. }), "{error}");
+}
+
+#[test]
+fn pairs_need_a_model_with_two_token_types() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny_bert(&folder.path().join("model"), &TinyBert { token_types: 1, ..TinyBert::default() }).unwrap();
+    let file = folder.path().join("pairs.csv");
+    fs::write(&file, "text,other,label\n".to_owned() + &"the film,good,yes\nthe game,bad,no\n".repeat(10)).unwrap();
+    let one = TextData { files: TextFiles::One(Location::Path(file)), ..trial_config_file().data };
+    prepare(&folder.path().join("model"), &one, Device::Cpu).unwrap();
+    let pair = TextData { text: TextColumns::Pair("text".to_owned(), "other".to_owned()), ..one };
+    let error = prepare(&folder.path().join("model"), &pair, Device::Cpu).unwrap_err().to_string();
+    let told = error.replace(folder.path().to_str().unwrap(), "DIR");
+    insta::assert_snapshot!(told, @"DIR/model: the tokenizer gives these texts 2 token types, the model knows 1 (`type_vocab_size` in config.json)");
 }

@@ -19,7 +19,7 @@ use trials::{
     data::{self, DataError, Tokenizer},
     hub::HubError,
     models::bert::BertBase,
-    prepare::{PrepareError, Prepared, check_space, check_tokenizer, prepare},
+    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, prepare},
     runner::RunnerSettings,
     trainer::final_model,
 };
@@ -67,6 +67,18 @@ pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Res
         failures.input(space, "model", error);
     }
     let loaded = tokenizer.and_then(|tokenizer| data::load(&data, &tokenizer));
+    if failures.is_empty()
+        && let (Some(base), Ok((task, _))) = (&base, &loaded)
+    {
+        match check_tokens(task, base, &model) {
+            Ok(()) => {}
+            Err(error @ PrepareError::TokenTypes { .. }) => {
+                let hint = "name one column of text, or take a model that was trained on pairs".to_owned();
+                failures.problems.push(space.problem_at("data.text", error.to_string(), Some(hint)));
+            }
+            Err(error) => failures.input(space, "model", error),
+        }
+    }
     match (base, loaded) {
         (Some(base), Ok((task, report))) if failures.is_empty() => {
             let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device };
