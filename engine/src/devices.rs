@@ -40,6 +40,9 @@ pub struct DeviceError {
     pub why: String,
 }
 
+/// Beyond this only threads and memory run out.
+const MOST_SLOTS: usize = 256;
+
 /// Cores this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
@@ -81,6 +84,9 @@ fn parse_device(item: &str, cores: usize, kinds: &[&str]) -> Result<DeviceSlots,
     let device = match (kind, number) {
         ("cpu", None) => return Ok(DeviceSlots::cpu(cores, cores)),
         ("cpu", Some(0)) => return Err("no slots: write `cpu:1` or more".to_owned()),
+        ("cpu", Some(slots)) if slots > MOST_SLOTS => {
+            return Err(format!("{slots} slots are too many: at most {MOST_SLOTS} trials run at a time; this machine has {cores} cores"));
+        }
         ("cpu", Some(slots)) => return Ok(DeviceSlots::cpu(slots, cores)),
         ("cuda", number) => Device::Cuda(number.unwrap_or(0)),
         ("metal", None) => Device::Metal,
@@ -121,6 +127,7 @@ mod tests {
         insta::assert_snapshot!(error("cpu:2,gpu:0"), @"devices `cpu:2,gpu:0`, character 7: `gpu:0` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");
         insta::assert_snapshot!(error("cpu:x"), @"devices `cpu:x`, character 1: `x` is not a number: write `cpu:1`, for instance");
         insta::assert_snapshot!(error("cpu:0"), @"devices `cpu:0`, character 1: no slots: write `cpu:1` or more");
+        insta::assert_snapshot!(error("cpu:99999"), @"devices `cpu:99999`, character 1: 99999 slots are too many: at most 256 trials run at a time; this machine has 8 cores");
         insta::assert_snapshot!(error("metal"), @"devices `metal`, character 1: this program was built without metal: build it with `--features metal`, or use `cpu`");
         insta::assert_snapshot!(error("cuda:0,cuda"), @"devices `cuda:0,cuda`, character 8: `cuda:0` stands there twice: name each device once, as in `cpu:2`");
         insta::assert_snapshot!(error(""), @"devices ``, character 1: nothing stands there: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");

@@ -66,7 +66,7 @@ impl Array<'_> {
 pub fn write(path: &Path, step: u64, state: &str, arrays: &[(String, Array)]) -> Result<Checkpoint, CheckpointError> {
     let failed = |source| CheckpointError::Write { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder).map_err(failed)?;
+    let file = crate::files::temporary(folder, ".checkpoint-").map_err(failed)?;
 
     let mut out = Hashed { out: BufWriter::with_capacity(1 << 20, file.as_file()), hasher: blake3::Hasher::new(), bytes: 0 };
     let header = header(state, arrays);

@@ -4,7 +4,7 @@ use std::{fs::File, io, path::Path};
 
 use polars::prelude::{Column, CsvWriter, DataFrame, PolarsError, SerWriter};
 
-use crate::{data::Example, metrics::Logits};
+use crate::{data::Example, files::temporary, metrics::Logits};
 
 /// Why predictions cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub(crate) fn write(path: &Path, split: &str, examples: &[Example], labels: &[St
     let failed = |source| PredictionsError::Io { path: path.to_owned(), source };
     let csv = |source| PredictionsError::Csv { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let file = tempfile::Builder::new().prefix(".predictions-").tempfile_in(folder).map_err(failed)?;
+    let file = temporary(folder, ".predictions-").map_err(failed)?;
     let mut frame = frame(split, examples, labels, logits).map_err(csv)?;
     CsvWriter::new(file.as_file()).finish(&mut frame).map_err(csv)?;
     file.as_file().sync_all().map_err(failed)?;

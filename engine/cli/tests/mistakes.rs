@@ -90,6 +90,35 @@ fn mistakes_that_only_the_model_or_the_data_can_tell_have_places_too() {
 }
 
 #[test]
+fn every_missing_column_is_told() {
+    let place = Workplace::new();
+    place.space_with("max_tokens: 24", "max_tokens: 24, text: \"tekst\", label: \"lable\"");
+    let told = refused(&place, 3);
+    assert!(told.contains("2 mistakes") && told.contains("`tekst`") && told.contains("`lable`"), "{told}");
+}
+
+#[test]
+fn a_missing_model_does_not_hide_missing_data() {
+    let place = Workplace::new();
+    place.write("space.ron", &SPACE.replace("data.tsv", "dada.tsv").replace("Path(\"model\")", "Path(\"data.tsv\")"));
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/data.tsv: this is not a folder
+      (`model`, space.ron:2:12)
+
+    cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    ");
+}
+
+#[test]
+fn weights_of_another_format_are_named() {
+    let place = Workplace::new();
+    fs::rename(place.path("model/model.safetensors"), place.path("model/pytorch_model.bin")).unwrap();
+    let told = refused(&place, 4);
+    assert!(told.contains("pytorch_model.bin is not read"), "{told}");
+}
+
+#[test]
 fn files_that_are_not_there() {
     let place = Workplace::new();
     place.space_with("data.tsv", "dada.tsv");
@@ -170,6 +199,33 @@ fn devices_that_are_not_there() {
 }
 
 #[test]
+fn a_file_where_a_study_should_be() {
+    let place = Workplace::new();
+    for study in ["data.tsv", "data.tsv/study"] {
+        let run = place.run(&["sweep", "space.ron", "--study", study]);
+        assert_eq!(run.code, 4);
+        let told = run.err.lines().last().unwrap();
+        assert_eq!(told, "error: DIR/data.tsv: not a study: that is a file, where a study needs a folder: choose another with --study");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_written_may_be_read_by_others_as_the_umask_says() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 1");
+    place.run(&["init", "data.tsv", "--model", "model", "--to", "new.ron"]).succeeded();
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    // A file that no program treats in any special way.
+    let usual = fs::metadata(place.path("data.tsv")).unwrap().permissions().mode();
+    let study = ["best.ron", "artefacts/data.json", "artefacts/trial-0-predictions.csv", "tables/trials.csv", "report/index.html"];
+    for file in study.map(|file| place.path("study").join(file)).into_iter().chain([place.path("new.ron")]) {
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode(), usual, "{}", file.display());
+    }
+}
+
+#[test]
 fn studies_that_cannot_be_opened() {
     let place = Workplace::new();
     fs::create_dir(place.path("study")).unwrap();
@@ -201,6 +257,9 @@ fn assets_without_a_network() {
 #[test]
 fn outputs_are_not_overwritten() {
     let place = Workplace::new();
+    let run = place.run(&["fetch", "bbc-news", "--to", "model"]);
+    assert_eq!(run.code, 2);
+    insta::assert_snapshot!(run.err, @"error: model exists already: choose another place, or remove it");
     let run = place.run(&["init", "data.tsv", "--model", "model", "--to", "space.ron"]);
     assert_eq!(run.code, 2);
     insta::assert_snapshot!(run.err, @"error: space.ron exists already: remove it, or write elsewhere with --to");

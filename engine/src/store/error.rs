@@ -1,6 +1,6 @@
 //! What can go wrong with a study's store, in words for its user.
 
-use std::path::PathBuf;
+use std::{io::ErrorKind, path::PathBuf};
 
 use crate::study::Refused;
 
@@ -27,9 +27,11 @@ pub enum StoreError {
     OldSqlite { found: String, needed: &'static str },
     #[error("{path}: the disk is full: free some space and run the same command again; the study is safe up to its last event", path = path.display())]
     DiskFull { path: PathBuf },
+    #[error("{path}: may not be written, which SQLite needs to do even to read it: check its owner and how the disk is mounted, or copy the study elsewhere", path = path.display())]
+    NotWritable { path: PathBuf },
     #[error("{path}: event {seq} cannot be read: {why}", path = path.display())]
     Corrupt { path: PathBuf, seq: u64, why: String },
-    #[error("{path}: failed to {action}: {source}", path = path.display())]
+    #[error("{path}: failed to {action}: {source}{}", way_out(source.kind()), path = path.display())]
     Io { path: PathBuf, action: &'static str, source: std::io::Error },
     #[error("{path}: failed to {action}: {source}", path = path.display())]
     Sqlite { path: PathBuf, action: &'static str, source: rusqlite::Error },
@@ -37,12 +39,24 @@ pub enum StoreError {
     Refused(#[from] Refused),
 }
 
+/// What to do about an error of the machine; empty for others.
+fn way_out(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": make room, then run the same command again",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => ": choose a folder that you may write to",
+        _ => "",
+    }
+}
+
 impl StoreError {
     /// Whether the machine is at fault (disk, file system, library) rather than the study.
     pub fn is_environment(&self) -> bool {
         match self {
-            StoreError::NetworkFileSystem { .. } | StoreError::OldSqlite { .. } | StoreError::DiskFull { .. } => true,
-            StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            StoreError::NetworkFileSystem { .. }
+            | StoreError::OldSqlite { .. }
+            | StoreError::DiskFull { .. }
+            | StoreError::NotWritable { .. } => true,
+            StoreError::Io { source, .. } => !way_out(source.kind()).is_empty(),
             _ => false,
         }
     }

@@ -45,6 +45,10 @@ impl SqliteStore {
     /// Opens the study in `folder`, with an empty one made first if there is none.
     pub fn open_or_create(folder: &StudyFolder) -> Result<SqliteStore, StoreError> {
         let root = folder.root();
+        if let Some(file) = root.ancestors().find(|path| path.exists()).filter(|path| !path.is_dir()) {
+            let why = "that is a file, where a study needs a folder: choose another with --study".to_owned();
+            return Err(StoreError::NotAStudy { path: file.to_owned(), why });
+        }
         std::fs::create_dir_all(root).map_err(|source| StoreError::Io {
             path: root.to_owned(),
             action: "make the study folder",
@@ -195,6 +199,11 @@ fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> S
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
+        // The caller has seen that the file is there.
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::NotWritable { path },
+        Some(ErrorCode::DatabaseCorrupt) => {
+            StoreError::NotAStudy { path, why: "the file is damaged: go back to a copy, or start a new study".to_owned() }
+        }
         Some(ErrorCode::NotADatabase) => StoreError::NotAStudy { path, why: "this is not an SQLite file".to_owned() },
         _ => StoreError::Sqlite { path, action, source },
     }

@@ -46,6 +46,8 @@ pub enum DataError {
     #[error("{}: there is no column `{column}`{}; the columns are {}{}", file.display(), nearest(column, available), list(available),
             if *header && nearest(column, available).is_empty() { " (if the first line is no header, name the columns with `columns`)" } else { "" })]
     MissingColumn { file: PathBuf, column: String, available: Vec<String>, header: bool, field: &'static str },
+    #[error("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several { errors: Vec<DataError> },
     #[error("{}: the column `{column}` stands there twice: rename one", file.display())]
     DuplicateColumn { file: PathBuf, column: String, field: &'static str },
     #[error("`{column}` is used twice: texts and label have to be different columns")]
@@ -94,6 +96,7 @@ impl DataError {
             DataError::MissingColumn { field, .. } | DataError::DuplicateColumn { field, .. } | DataError::ColumnTwice { field, .. } => {
                 Some(field)
             }
+            DataError::Several { errors } => errors.first()?.field(),
             DataError::ColumnsNotNeeded { .. } | DataError::ColumnCount { .. } => Some("data.columns"),
             DataError::MissingValues { .. } => Some("data.missing"),
             DataError::UnknownLabels { .. } | DataError::OneLabel { .. } | DataError::AllLabelsDiffer { .. } => Some("data.label"),

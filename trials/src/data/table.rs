@@ -104,7 +104,18 @@ fn pick(file: &Path, available: &[String], header: bool, wanted: Option<&[Wanted
             (None, _) => Err(DataError::MissingColumn { file: file.to_owned(), column, available: available.to_vec(), header, field }),
         }
     };
-    wanted.iter().map(find).collect()
+    let (mut positions, mut errors) = (Vec::new(), Vec::new());
+    for wanted in wanted {
+        match find(wanted) {
+            Ok(position) => positions.push(position),
+            Err(error) => errors.push(error),
+        }
+    }
+    match errors.len() {
+        0 => Ok(positions),
+        1 => Err(errors.remove(0)),
+        _ => Err(DataError::Several { errors }),
+    }
 }
 
 /// `None` for a value that holds nothing but white space.

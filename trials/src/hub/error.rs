@@ -7,8 +7,9 @@ use std::{io, path::PathBuf};
 pub enum HubError {
     #[error(
         "{} is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and \
-         tokenizer.json or vocab.txt",
-        path.display()
+         tokenizer.json or vocab.txt{}",
+        path.display(),
+        if path.with_file_name("pytorch_model.bin").exists() { "; pytorch_model.bin is not read: save the model as safetensors" } else { "" }
     )]
     Missing { path: PathBuf },
     #[error("{} cannot be read: {source}", path.display())]

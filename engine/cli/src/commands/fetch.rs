@@ -11,6 +11,9 @@ use crate::{
 };
 
 pub(super) fn run(arguments: &Fetch, context: &mut Context) -> Result<(), Error> {
+    if let Some(to) = arguments.to.as_ref().filter(|to| to.exists()) {
+        return Err(Error::usage(format!("{} exists already: choose another place, or remove it", to.display())));
+    }
     let fetched = with_progress(context, |assets, tell| assets.fetch(&arguments.name, tell))?;
     let asset = assets::find(&arguments.name).ok_or_else(|| Error::failed("a fetched asset has an entry in the catalogue"))?;
     let state = if fetched.cached { "already in the cache, checksums hold" } else { "fetched, checksums hold" };

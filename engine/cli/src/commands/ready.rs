@@ -53,7 +53,9 @@ pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Res
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
     if !model.is_dir() {
-        failures.input(space, "model", format!("{}: there is no such folder", model.display()));
+        let what = if model.exists() { "this is not a folder" } else { "there is no such folder" };
+        failures.input(space, "model", format!("{}: {what}", model.display()));
+        missing_files(space, &data, &mut failures);
         return Err(failures.into_error());
     }
     let base = BertBase::load(&model, &handle).map_err(|error| failures.input(space, "model", error)).ok();
@@ -93,17 +95,34 @@ pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Res
     }
 }
 
+/// Without a model the data cannot be read, but what is not there can be told.
+fn missing_files(space: &Space, data: &TextData, failures: &mut Failures) {
+    for (_, location) in files(data) {
+        if let Location::Path(file) = location
+            && let Err(source) = file.metadata()
+        {
+            failures.take(space, &DataError::Read { file: file.clone(), source });
+        }
+    }
+}
+
+/// The files of a data set, each with its field.
+fn files(data: &TextData) -> Vec<(&'static str, &Location)> {
+    match &data.files {
+        TextFiles::One(one) => vec![("data.files", one)],
+        TextFiles::Splits { train, validation, test } => {
+            let mut files = vec![("data.files.Splits.train", train)];
+            files.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
+            files.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
+            files
+        }
+    }
+}
+
 /// Names of assets that nobody knows.
 fn unknown_assets(space: &Space) -> Vec<Problem> {
     let mut named = vec![("model", &space.model)];
-    match &space.data.files {
-        TextFiles::One(one) => named.push(("data.files", one)),
-        TextFiles::Splits { train, validation, test } => {
-            named.push(("data.files.Splits.train", train));
-            named.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
-            named.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
-        }
-    }
+    named.extend(files(&space.data));
     let unknown = |(path, location): (&str, &Location)| match location {
         Location::Asset(name) => Some(space.problem_at(path, assets::unknown(name)?.to_string(), None)),
         Location::Path(_) => None,
@@ -127,6 +146,12 @@ impl Failures {
 
     /// A mistake of the space, where another value in it would help; else of the files.
     fn take(&mut self, space: &Space, error: &DataError) {
+        if let DataError::Several { errors } = error {
+            for error in errors {
+                self.take(space, error);
+            }
+            return;
+        }
         let of_the_space = matches!(
             error,
             DataError::MissingColumn { .. }

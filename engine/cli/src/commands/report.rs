@@ -41,7 +41,7 @@ pub(super) fn keep_data_report(report: &DataReport, folder: &StudyFolder) -> Res
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+    let mut file = trials::files::temporary(path.parent().unwrap_or(Path::new(".")), ".data-")?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;

@@ -47,10 +47,5 @@ pub(super) fn read(path: &Path) -> Result<(StudyFolder, StudyRecord), Error> {
 }
 
 pub(super) fn store_error(error: StoreError) -> Error {
-    match &error {
-        StoreError::Io { source, path, .. } if source.kind() == std::io::ErrorKind::StorageFull => Error::write(path, source),
-        StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Error::environment(error),
-        _ if error.is_environment() => Error::environment(error),
-        _ => Error::input(error),
-    }
+    if error.is_environment() { Error::environment(error) } else { Error::input(error) }
 }

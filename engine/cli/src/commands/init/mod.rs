@@ -127,7 +127,7 @@ fn lengths(rows: &[&Vec<Option<String>>], texts: &[usize], tokenizer: &Tokenizer
 /// Writes a file that must not exist, whole or not at all.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = trials::files::temporary(folder, ".space-")?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist_noclobber(path)?;
