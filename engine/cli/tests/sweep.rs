@@ -137,6 +137,15 @@ fn a_space_with_every_value_fixed_trains_too() {
     let again = place.run(&["train", "space.ron", "--to", "model-out"]);
     insta::assert_snapshot!(again.err, @"error: model-out already exists and is not an empty folder: choose another place, or remove it");
     assert_eq!(again.code, 2);
+    let nameless = place.run(&["train", "space.ron", "--to", "."]);
+    insta::assert_snapshot!(nameless.err, @"error: . has no name of its own: write the name of a folder that is to be made");
+    assert_eq!(nameless.code, 2);
+    // Nothing can be made in a file.
+    let nowhere = place.run(&["train", "space.ron", "--to", "space.ron/model"]);
+    insta::assert_snapshot!(nowhere.err, @"error: space.ron/model cannot be written: Not a directory (os error 20)");
+    assert_eq!(nowhere.code, 2);
+    let left: Vec<_> = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.iter().all(|name| !name.starts_with('.')), "{left:?}");
 }
 
 #[test]

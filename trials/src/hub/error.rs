@@ -18,6 +18,8 @@ pub enum HubError {
     Write { path: PathBuf, source: io::Error },
     #[error("{} already exists and is not an empty folder: choose another place, or remove it", path.display())]
     Occupied { path: PathBuf },
+    #[error("{} has no name of its own: write the name of a folder that is to be made", path.display())]
+    Nameless { path: PathBuf },
     #[error("{} is not a JSON object: {source}; fetch it again", path.display())]
     Json { path: PathBuf, source: serde_json::Error },
     #[error("{}: field `{field}`: {problem}", path.display())]

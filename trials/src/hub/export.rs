@@ -30,7 +30,7 @@ pub struct Classifier {
 }
 
 /// Writes a folder that transformers' `AutoModelForSequenceClassification` and `AutoTokenizer` load. It appears at `to` complete or not at
-/// all; `to` must not exist, or be an empty folder.
+/// all; `to` must have a name of its own (not `.`) and not exist, or be an empty folder.
 pub fn export(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
     check_destination(to)?;
     let mut name = OsString::from(".");
@@ -45,12 +45,19 @@ pub fn export(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Re
     result
 }
 
-/// Fails if [`export`] to this place would: to be called before hours of work.
+/// Fails if [`export`] to this place would: to be called before hours of work. A link is refused too: a folder cannot take its place.
 pub fn check_destination(to: &Path) -> Result<(), HubError> {
+    if to.file_name().is_none() {
+        return Err(HubError::Nameless { path: to.to_owned() });
+    }
+    match fs::symlink_metadata(to) {
+        Ok(found) if !found.is_dir() => return Err(HubError::Occupied { path: to.to_owned() }),
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(HubError::Write { path: to.to_owned(), source }),
+    }
     match fs::read_dir(to) {
         Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(HubError::Occupied { path: to.to_owned() })),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) if e.kind() == io::ErrorKind::NotADirectory => Err(HubError::Occupied { path: to.to_owned() }),
         Err(source) => Err(HubError::Read { path: to.to_owned(), source }),
     }
 }

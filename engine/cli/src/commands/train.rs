@@ -1,20 +1,25 @@
 //! `thawline train`
 
-use std::path::Path;
+use std::{fs, path::Path, thread, time::Duration};
 
+use crossbeam_channel::{RecvTimeoutError, Sender};
 use engine::{
     devices::{self, Device},
-    runner::{Cancel, Completed, Outcome},
+    runner::{Completed, Outcome, TrialEvent},
 };
 use search_spaces::{claim::ConfigFile, domain::Assignment, ladder::Ladder, problem::ReadError, settings::Metric, space::Space};
+use tempfile::TempDir;
 use trials::{prepare::check_config, runner::RunnerSettings};
 
 use super::{
-    interrupt, ready,
-    ready::Ready,
+    interrupt::{self, Interrupts},
+    ready::{self, Ready},
     setup::{self, ACCELERATORS},
 };
 use crate::{args::Train, context::Context, exit::Error, progress::TrainProgress};
+
+/// How soon a second Ctrl-C is seen.
+const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error> {
     let (mut file, space) = read(&arguments.config)?;
@@ -29,13 +34,16 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
         file.ladder = ready.spec(&space)?.ladder;
     }
     let interrupts = interrupt::watch()?;
-    let scratch = tempfile::tempdir().map_err(|e| Error::environment(format!("cannot make a temporary folder: {e}")))?;
-    let completed = train(&ready, &file, scratch.path(), &interrupts.finish, context)?;
+    let scratch = scratch(&arguments.to)?;
+    let completed = train(&ready, &file, scratch.path(), &interrupts, context)?;
     let checkpoint = completed.checkpoint.as_ref().ok_or_else(|| Error::failed("training ended without weights"))?;
     ready.export(checkpoint, &arguments.to)?;
     context.note(format!("wrote the model folder {}", arguments.to.display()));
     let runner = ready.prepared.runner(RunnerSettings::of(&file));
-    if let Some(test) = runner.evaluate_test(checkpoint, file.threads).map_err(Error::failed)? {
+    let (threads, tested) = (file.threads, checkpoint.clone());
+    let tested = unless_stopped(&interrupts, move |_| runner.evaluate_test(&tested, threads), |_| {})?;
+    let Some(tested) = tested else { return Err(Error::interrupted("interrupted: the model folder is written, the test split is left")) };
+    if let Some(test) = tested.map_err(Error::failed)? {
         let value = match file.objective.metric {
             Metric::Accuracy => test.accuracy,
             Metric::MacroF1 => test.macro_f1,
@@ -94,28 +102,50 @@ fn device(name: &str) -> Result<Device, Error> {
     Ok(found[0].device)
 }
 
-fn train(ready: &Ready, file: &ConfigFile, folder: &Path, cancel: &Cancel, context: &mut Context) -> Result<Completed, Error> {
-    let (sender, receiver) = crossbeam_channel::unbounded();
+/// A folder for checkpoints beside `to`: on the disk that must hold the model anyway, where what is made for short may not have the room.
+/// It is removed with the value.
+fn scratch(to: &Path) -> Result<TempDir, Error> {
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    fs::create_dir_all(parent)
+        .and_then(|()| tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".training").tempdir_in(parent))
+        .map_err(|error| Error::write(to, &error))
+}
+
+fn train(ready: &Ready, file: &ConfigFile, folder: &Path, interrupts: &Interrupts, context: &mut Context) -> Result<Completed, Error> {
     let runner = ready.prepared.runner(RunnerSettings::of(file));
-    let outcome = std::thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            // Dropped with this thread, which ends the loop below.
-            let sender = sender;
-            runner.train(file, folder, &sender, cancel)
-        });
-        let mut progress = TrainProgress::new(context, file.objective.metric.name());
-        for event in receiver {
-            progress.show(&event);
-        }
-        progress.clear();
-        running.join()
-    });
-    match outcome {
-        Ok(Ok(Outcome::Completed(completed))) => Ok(completed),
-        Ok(Ok(Outcome::Cancelled)) => Err(Error::interrupted("interrupted: nothing was written")),
-        Ok(Err(error)) => Err(Error::no_trial(format!("training failed: {error}"))),
-        Err(_) => Err(Error::failed("training panicked: this is an error in the program")),
+    let (trained, folder, cancel) = (file.clone(), folder.to_owned(), interrupts.finish.clone());
+    let mut progress = TrainProgress::new(context, file.objective.metric.name());
+    let work = move |events: Sender<TrialEvent>| runner.train(&trained, &folder, &events, &cancel);
+    let outcome = unless_stopped(interrupts, work, |event| progress.show(event));
+    progress.clear();
+    match outcome? {
+        Some(Ok(Outcome::Completed(completed))) => Ok(completed),
+        Some(Ok(Outcome::Cancelled)) | None => Err(Error::interrupted("interrupted: nothing was written")),
+        Some(Err(error)) => Err(Error::no_trial(format!("training failed: {error}"))),
     }
+}
+
+/// What `work` gives; `None` at a second Ctrl-C, which leaves its thread to end with the process.
+fn unless_stopped<T: Send + 'static>(
+    interrupts: &Interrupts,
+    work: impl FnOnce(Sender<TrialEvent>) -> T + Send + 'static,
+    mut show: impl FnMut(&TrialEvent),
+) -> Result<Option<T>, Error> {
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    // The sender is dropped with the thread, which ends the loop.
+    let running = thread::spawn(move || work(sender));
+    loop {
+        if interrupts.now.is_set() {
+            return Ok(None);
+        }
+        match receiver.recv_timeout(LOOK) {
+            Ok(event) => show(&event),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    running.join().map(Some).map_err(|_| Error::failed("training panicked: this is an error in the program"))
 }
 
 /// Says what was reached, and whether it is what the search had claimed.

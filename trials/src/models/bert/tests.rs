@@ -270,6 +270,11 @@ fn export_is_a_whole_folder_that_loads_again() {
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(matches!(hub::check_destination(&file), Err(HubError::Occupied { .. })));
+    assert!(matches!(hub::check_destination(&file.join("model")), Err(HubError::Write { .. })));
+    for nameless in [".", "..", "/", ""] {
+        assert!(matches!(hub::check_destination(Path::new(nameless)), Err(HubError::Nameless { .. })), "{nameless:?}");
+    }
+    hub::check_destination(&parent.path().join("new/model")).unwrap();
 }
 
 /// The error of loading a folder after `change`, without the folder's path.
