@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use common::{SPACE, Workplace, names};
+use trials::testing::{TinyBert, tiny_bert};
 
 /// Runs a sweep that must be refused before it leaves anything.
 fn refused(place: &Workplace, code: i32) -> String {
@@ -160,6 +161,21 @@ fn data_that_cannot_be_used() {
     error: DIR/dev.tsv: 1 row has a label that no training row has (`great` on line 2); the training labels are `bad`, `good`
       (`data.label`, space.ron:3:11)
     ");
+}
+
+#[test]
+fn pairs_for_a_model_of_single_texts() {
+    let place = Workplace::new();
+    tiny_bert(&place.path("model"), &TinyBert { token_types: 1, ..TinyBert::default() }).unwrap();
+    place.write("data.tsv", &("text\tother\tlabel\n".to_owned() + &"a film\tgood\tyes\na game\tbad\tno\n".repeat(20)));
+    place.space_with("split:", "text: Pair(\"text\", \"other\"), split:");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:5:15: DIR/model: the tokenizer gives these texts 2 token types, the model knows 1 (`type_vocab_size` in config.json)
+      |
+    5 |         text: Pair("text", "other"), split: (validation: 0.25, test: 0.25),
+      |               ^^^^^^^^^^^^^^^^^^^^^
+      = help: name one column of text, or take a model that was trained on pairs
+    "#);
 }
 
 #[test]
