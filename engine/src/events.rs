@@ -80,6 +80,13 @@ pub enum Event {
         fence: u64,
         checkpoint: Checkpoint,
     },
+    /// The file that the segment was to go on from is gone or damaged: the trial has none now and is trained again from its start. The
+    /// segment's `SegmentLost` follows in the same commit.
+    CheckpointLost {
+        trial: u32,
+        fence: u64,
+        cause: String,
+    },
     SegmentCompleted {
         trial: u32,
         rung: usize,
@@ -93,7 +100,7 @@ pub enum Event {
         fence: u64,
         cause: String,
     },
-    /// Not the trial's fault: the segment runs again from the trial's newest checkpoint.
+    /// Not the trial's fault: the segment runs again from the trial's newest checkpoint, or from its start when there is none.
     SegmentLost {
         trial: u32,
         rung: usize,
@@ -147,6 +154,7 @@ impl Event {
             Event::SegmentClaimed { .. } => "segment_claimed",
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",
+            Event::CheckpointLost { .. } => "checkpoint_lost",
             Event::SegmentCompleted { .. } => "segment_completed",
             Event::SegmentFailed { .. } => "segment_failed",
             Event::SegmentLost { .. } => "segment_lost",

@@ -27,7 +27,7 @@ use crate::devices::Device;
 ///
 /// # Failure
 /// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only, unless it is
-/// [`TrialError::Machine`]. The engine also catches
+/// [`TrialError::Machine`] or [`TrialError::CheckpointLost`]. The engine also catches
 /// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named.
 ///
 /// # Events
@@ -158,6 +158,10 @@ pub enum TrialError {
     /// segment would meet the same.
     #[error("{0}")]
     Machine(String),
+    /// The checkpoint to go on from is gone or damaged, whoever's doing that was: the trial is trained again from its start, which gives the
+    /// same values.
+    #[error("{0}")]
+    CheckpointLost(String),
 }
 
 /// Tells a running segment to stop at the next step.

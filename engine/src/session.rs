@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     events::Event,
     spec::StudySpec,
-    store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock},
+    store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock, WorkerLock},
 };
 
 /// A study that this process may run workers for.
@@ -30,11 +30,12 @@ pub enum Opened {
 }
 
 impl Session {
-    /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released, files nobody needs are
-    /// removed. Nothing is changed when it is refused.
+    /// Opens the study in `folder`, or starts it there, and takes its lock; refused while a worker started by hand is alive. Work of workers that
+    /// died is released, files nobody needs are removed. Nothing is changed when it is refused.
     pub fn open(folder: StudyFolder, spec: &StudySpec, now: i64) -> Result<Session, StoreError> {
         let mut store = SqliteStore::open_or_create(&folder)?;
         let lock = StudyLock::acquire(&folder)?;
+        let _alone = WorkerLock::alone(&folder)?;
         let opened = begin(&mut store, folder.root(), spec, now)?;
         folder.create()?;
         remove_unneeded(&mut store, &folder)?;
@@ -44,7 +45,8 @@ impl Session {
 
 /// Starts, continues or extends the study in `store`; all workers it knows of are dead. `path` is for messages.
 ///
-/// Trials and budget only ever grow: no budget is more than any.
+/// Trials and budget only ever grow: fewer than before change nothing. A study without a budget takes the first it is given, and one that
+/// has a budget keeps it when none is given.
 pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> Result<Opened, StoreError> {
     let Some(state) = store.state()? else {
         store.create(now, spec.clone())?;
@@ -54,10 +56,12 @@ pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> 
         let differences = spec.space.difference(&state.spec.space);
         return Err(StoreError::OtherSpace { path: path.to_owned(), differences });
     }
+    state.spec.check_inputs(path, &spec.data_hash, &spec.model_hash)?;
     let before = state.settings().clone();
     let mut wanted = spec.space.settings.clone();
     wanted.trials = wanted.trials.max(before.trials);
-    wanted.budget_seconds = wanted.budget_seconds.zip(before.budget_seconds).map(|(new, old)| new.max(old));
+    // `None` is less than any.
+    wanted.budget_seconds = wanted.budget_seconds.max(before.budget_seconds);
     store.commit(now, &mut |state| {
         let dead: Vec<String> = state.workers.keys().cloned().collect();
         let mut events = state.release(&dead, "its worker ended without a word", false);

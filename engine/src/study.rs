@@ -47,7 +47,7 @@ pub struct TrialProgress {
     pub checkpoint: Option<Checkpoint>,
     /// With the fence each was made under, in order.
     pub completed: Vec<(usize, u64, Completed)>,
-    /// Steps trained in all segments together; more than the trial's length when some were trained twice.
+    /// Steps trained in all segments together, as far as events tell; more than the trial's length when some were trained twice.
     pub steps_trained: u64,
     /// The step it has come to.
     pub furthest_step: u64,
@@ -164,7 +164,9 @@ impl StudyState {
             .is_some_and(|seconds| self.active_millis(now) >= i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
     }
 
-    /// Steps trained more than once, because a worker was lost after its last checkpoint. None in an undisturbed study.
+    /// Steps trained more than once, because a worker or a checkpoint was lost. None in an undisturbed study; a lower bound after a
+    /// worker was killed, because steps are known only from its last evaluation or checkpoint: those after it count once, when they are
+    /// trained again.
     pub fn steps_repeated(&self) -> u64 {
         self.trials.iter().map(|trial| trial.steps_trained.saturating_sub(trial.furthest_step)).sum()
     }
@@ -287,6 +289,10 @@ impl StudyState {
                 let claim = self.held(*trial, *fence)?;
                 claim.last_step = claim.last_step.max(checkpoint.step);
                 self.trials[*trial as usize].checkpoint = Some(checkpoint.clone());
+            }
+            Event::CheckpointLost { trial, fence, .. } => {
+                self.held(*trial, *fence)?;
+                self.trials[*trial as usize].checkpoint = None;
             }
             Event::SegmentCompleted { trial, rung, fence, completed } => self.complete(*trial, *rung, *fence, completed)?,
             Event::SegmentFailed { trial, rung, fence, cause } => {

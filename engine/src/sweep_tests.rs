@@ -334,6 +334,22 @@ fn more_trials_extend_a_study_and_fewer_change_nothing() {
 }
 
 #[test]
+fn a_budget_can_be_given_later_and_only_grows() {
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    let mut ask = |budget_seconds: Option<u64>| {
+        let mut spec = spec(6);
+        spec.space.settings.budget_seconds = budget_seconds;
+        let opened = begin(&mut store, &spec).unwrap();
+        (opened, study(&mut store).unwrap().settings().budget_seconds)
+    };
+    assert_eq!(ask(Some(60)), (Opened::Extended { trials: 6, budget_seconds: None }, Some(60)));
+    assert_eq!(ask(Some(30)), (Opened::Continued, Some(60)));
+    assert_eq!(ask(None), (Opened::Continued, Some(60)));
+    assert_eq!(ask(Some(90)), (Opened::Extended { trials: 6, budget_seconds: Some(60) }, Some(90)));
+}
+
+#[test]
 fn another_space_is_refused_with_what_differs() {
     let mut store = MemoryStore::default();
     begin(&mut store, &spec(6)).unwrap();
@@ -348,6 +364,27 @@ fn another_space_is_refused_with_what_differs() {
 }
 
 #[test]
+fn other_data_or_another_model_is_refused_with_what_changed() {
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    let before = store.events(0).unwrap().len();
+    let other = |data: &str, model: &str| StudySpec { data_hash: data.to_owned(), model_hash: model.to_owned(), ..spec(9) };
+    insta::assert_snapshot!(begin(&mut store, &other("e", "n")).unwrap_err(), @r"
+    studies/a: what this study trains on has changed since it was started:
+      the data: /spaces/texts.csv no longer gives the same texts, labels and splits
+      the model: /spaces/model no longer has the same weights
+    Put it back as it was, or start a new study in another folder with --study
+    ");
+    insta::assert_snapshot!(begin(&mut store, &other("d", "n")).unwrap_err(), @r"
+    studies/a: what this study trains on has changed since it was started:
+      the model: /spaces/model no longer has the same weights
+    Put it back as it was, or start a new study in another folder with --study
+    ");
+    assert_eq!(store.events(0).unwrap().len(), before);
+    begin(&mut store, &other("d", "m")).unwrap();
+}
+
+#[test]
 fn a_space_with_no_more_configs_ends_the_sweep() {
     let spec = testing::study("Choice([1e-4, 2e-4, 3e-4])", 20);
     for sampler in [SamplerKind::Random, SamplerKind::Tpe] {
@@ -357,6 +394,42 @@ fn a_space_with_no_more_configs_ends_the_sweep() {
         let places = state(&store).search.trials.iter().filter(|t| t.kind == TrialKind::Search).count();
         assert!((2..=3).contains(&places), "{places}");
         assert_eq!(begin(&mut store.clone(), &spec).unwrap(), Opened::Continued, "twenty were asked for all along");
+    }
+}
+
+#[test]
+fn a_trial_whose_checkpoint_is_lost_is_trained_again_to_the_same_values() {
+    let undisturbed = MemoryStore::default();
+    Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
+    let expected = state(&undisturbed);
+    for damage in ["gone", "damaged"] {
+        let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
+        let store = MemoryStore::default();
+        begin(&mut store.clone(), &spec(12)).unwrap();
+        // Dies when trials have reached the first rung.
+        sweep.work(Crashing { inner: store.clone(), left: 60, written: true }).unwrap_err();
+        let files = sweep.checkpoints_on_disk();
+        assert!(files.len() > 5, "{files:?}");
+        for file in &files {
+            let path = sweep.dir.path().join("checkpoints").join(file);
+            if damage == "gone" { std::fs::remove_file(path).unwrap() } else { std::fs::write(path, "x").unwrap() }
+        }
+        assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished, "{damage}");
+        let state = state(&store);
+        assert_eq!(trials(&state.search.trials), trials(&expected.search.trials), "{damage}");
+        let events = store.clone().events(0).unwrap();
+        let lost =
+            events.windows(2).filter(|pair| matches!(pair[0].event, Event::CheckpointLost { .. })).map(|pair| match &pair[1].event {
+                Event::SegmentLost { cause, crashed: false, .. } => cause.as_str(),
+                other => panic!("{other:?}"),
+            });
+        let lost: Vec<&str> = lost.collect();
+        assert!(
+            !lost.is_empty() && lost.iter().all(|cause| *cause == "the checkpoint of step 4 is lost; it is trained again from its start"),
+            "{lost:?}"
+        );
+        assert!(state.steps_repeated() >= 4 * lost.len() as u64 && sweep.runner.repeated() as u64 >= state.steps_repeated());
+        assert_eq!(replay(&events).unwrap(), []);
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) fn study(learning_rates: &str, trials: u32) -> StudySpec {
         data: space.data.clone(),
         ladder: Ladder::new(4, 3, 36),
         examples_per_epoch: 36,
+        data_hash: "d".to_owned(),
+        model_hash: "m".to_owned(),
         space,
     }
 }
@@ -117,11 +119,11 @@ impl CurveRunner {
         let total = segment.ladder.horizon();
         let target = segment.ladder.step(segment.rung, total);
         let fault = self.faults.get(&segment.trial);
-        let start = from.map_or(0, |checkpoint| {
-            let text = std::fs::read_to_string(&checkpoint.path).expect("an official checkpoint is there");
-            assert_eq!(text, checkpoint.step.to_string());
-            checkpoint.step
-        });
+        let start = match from.map(|checkpoint| (checkpoint.step, std::fs::read_to_string(&checkpoint.path))) {
+            None => 0,
+            Some((step, Ok(text))) if text == step.to_string() => step,
+            Some((step, _)) => return Err(TrialError::CheckpointLost(format!("the checkpoint of step {step} is lost"))),
+        };
         let mut step = start;
         while step < target {
             if cancel.is_set() {

@@ -20,7 +20,8 @@ use crate::{
 /// How long the dispatcher sleeps at most before it looks at the clock, the cancel flag and what other workers did.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Everything a worker works with. The study must have been created.
+/// Everything a worker works with. The study must have been created. One that no supervisor has started holds a
+/// [`crate::store::WorkerLock`] meanwhile.
 #[expect(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Worker {
     pub store: Box<dyn Store>,
@@ -167,7 +168,7 @@ impl Loop<'_> {
                 // The last segment may have completed although it was told to stop.
                 let how = if how == Ended::BudgetSpent && self.dispatcher.finished()? { Ended::Finished } else { how };
                 let worker = self.dispatcher.worker.clone();
-                self.commit(&Event::WorkerEnded { worker })?;
+                self.commit(&[Event::WorkerEnded { worker }])?;
                 (self.tell)(&WorkerMessage::Ended(how));
                 return Ok(how);
             }
@@ -241,11 +242,11 @@ impl Loop<'_> {
                     (self.tell)(&WorkerMessage::Step { slot, trial, step, total_steps });
                 }
                 TrialEvent::Evaluated(evaluation) => {
-                    self.commit_for(index, &Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) })?;
+                    self.commit_for(index, &[Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) }])?;
                 }
                 TrialEvent::Checkpointed(checkpoint) => {
                     let checkpoint = self.official(checkpoint);
-                    self.commit_for(index, &Event::Checkpointed { trial, fence, checkpoint })?;
+                    self.commit_for(index, &[Event::Checkpointed { trial, fence, checkpoint }])?;
                 }
             }
         }
@@ -256,28 +257,32 @@ impl Loop<'_> {
         let index = ended.slot;
         let Some(Running { trial, rung, fence, cancel, disowned, .. }) = &self.slots[index].running else { return Ok(()) };
         let (trial, rung, fence, asked, disowned) = (*trial, *rung, *fence, cancel.is_set(), *disowned);
-        let failed = |cause: String| Event::SegmentFailed { trial, rung, fence, cause };
+        let failed = |cause: String| vec![Event::SegmentFailed { trial, rung, fence, cause }];
+        let lost = |cause: String| Event::SegmentLost { trial, rung, fence, cause, crashed: false };
         let mut machine = None;
-        let event = match ended.outcome {
+        let events = match ended.outcome {
             Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
                 let checkpoint = completed.checkpoint.map(|c| self.official(c));
                 let predictions = completed.predictions.map(|path| self.dispatcher.folder.relative(&path));
                 let completed = Box::new(Completed { checkpoint, predictions, ..completed });
-                Event::SegmentCompleted { trial, rung, fence, completed }
+                vec![Event::SegmentCompleted { trial, rung, fence, completed }]
             }
             Ok(Outcome::Completed(completed)) => {
                 failed(format!("its objective became {} at step {}", crate::numbers::name(completed.value), completed.step))
             }
-            Ok(Outcome::Cancelled) if asked => Event::SegmentLost { trial, rung, fence, cause: "interrupted".to_owned(), crashed: false },
+            Ok(Outcome::Cancelled) if asked => vec![lost("interrupted".to_owned())],
             Ok(Outcome::Cancelled) => failed("it stopped before its rung without being asked to".to_owned()),
             Err(TrialError::Machine(why)) => {
                 machine = Some(why.clone());
-                Event::SegmentLost { trial, rung, fence, cause: why, crashed: false }
+                vec![lost(why)]
+            }
+            Err(TrialError::CheckpointLost(why)) => {
+                vec![Event::CheckpointLost { trial, fence, cause: why.clone() }, lost(format!("{why}; it is trained again from its start"))]
             }
             Err(cause) => failed(cause.to_string()),
         };
         if !disowned {
-            self.commit_for(index, &event)?;
+            self.commit_for(index, &events)?;
         }
         self.slots[index].running = None;
         (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
@@ -289,21 +294,22 @@ impl Loop<'_> {
         Checkpoint { path: self.dispatcher.folder.relative(&checkpoint.path), ..checkpoint }
     }
 
-    /// Commits what slot `index` told, and only then acts on it: checkpoints that are no longer needed go. When the study has given the
-    /// segment to someone else the slot is told to stop.
-    fn commit_for(&mut self, index: usize, event: &Event) -> Result<(), WorkerError> {
-        let named = match event {
+    /// Commits what slot `index` told, all of it at once, and only then acts on it: checkpoints that are no longer needed go. When the
+    /// study has given the segment to someone else the slot is told to stop.
+    fn commit_for(&mut self, index: usize, events: &[Event]) -> Result<(), WorkerError> {
+        let named = events.iter().find_map(|event| match event {
             Event::Checkpointed { checkpoint, .. } => Some(checkpoint.path.clone()),
             Event::SegmentCompleted { completed, .. } => completed.checkpoint.as_ref().map(|c| c.path.clone()),
             _ => None,
-        };
-        let changes_files = named.is_some() || matches!(event, Event::SegmentFailed { .. });
+        });
+        let drops = |event: &Event| matches!(event, Event::SegmentFailed { .. } | Event::CheckpointLost { .. });
+        let changes_files = named.is_some() || events.iter().any(drops);
         let mut before: Vec<PathBuf> = Vec::new();
         if changes_files {
             before = study(&mut *self.dispatcher.store)?.kept_checkpoints();
             before.extend(named);
         }
-        match self.commit(event) {
+        match self.commit(events) {
             Err(error) if error.is_stale() => {
                 if let Some(running) = &mut self.slots[index].running {
                     running.disowned = true;
@@ -323,7 +329,7 @@ impl Loop<'_> {
         Ok(())
     }
 
-    fn commit(&mut self, event: &Event) -> Result<(), StoreError> {
-        self.dispatcher.store.commit((self.dispatcher.clock)(), &mut |_| vec![event.clone()])
+    fn commit(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        self.dispatcher.store.commit((self.dispatcher.clock)(), &mut |_| events.to_vec())
     }
 }

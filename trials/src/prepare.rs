@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use candle_core::DType;
 use engine::{devices::Device, runner::TrialError};
 use search_spaces::{config::Config, data::TextData, problem::Problem, space::Space};
 
@@ -77,6 +78,40 @@ pub fn check_tokens(task: &TextTask, base: &BertBase, folder: &Path) -> Result<(
     }
 }
 
+/// The blake3, in hex, of everything in `task` that a trial's outcome depends on.
+pub fn data_hash(task: &TextTask) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 text task");
+    hasher.update(&task.padding.to_le_bytes()).update(&(task.labels.len() as u64).to_le_bytes());
+    for label in &task.labels {
+        hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes());
+    }
+    for split in [&task.train, &task.validation, &task.test] {
+        hasher.update(&(split.len() as u64).to_le_bytes());
+        for example in split {
+            hasher
+                .update(&example.row.to_le_bytes())
+                .update(&example.label.to_le_bytes())
+                .update(&(example.ids.len() as u64).to_le_bytes());
+            hasher.update(bytemuck::cast_slice(&example.ids)).update(bytemuck::cast_slice(&example.types));
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The same of the base weights, and of what else of `config.json` the model computes with.
+pub fn model_hash(base: &BertBase) -> candle_core::Result<String> {
+    let c = base.config();
+    let sizes = [c.vocabulary, c.hidden, c.layers, c.heads, c.intermediate, c.max_tokens, c.token_types];
+    let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 base weights");
+    hasher.update(format!("{sizes:?} {:?} {:?} {:?}", c.activation, c.norm_epsilon, c.initializer_range).as_bytes());
+    for (name, tensor) in base.tensors() {
+        hasher.update(format!(" {name} {:?} ", tensor.dims()).as_bytes());
+        let values = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+        hasher.update(bytemuck::cast_slice(&values));
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
 impl Prepared {
     pub fn runner(&self, settings: RunnerSettings) -> TextRunner {
         TextRunner::new(Arc::clone(&self.task), Arc::clone(&self.base) as Arc<dyn BaseModel>, self.device, settings)
@@ -122,4 +157,59 @@ pub fn check_config(config: &Config, max_tokens: usize, base: &dyn BaseModel) ->
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::testing::{self, TinyBert, tiny_bert};
+
+    #[test]
+    fn the_same_weights_have_the_same_hash_however_they_are_stored() {
+        let hash = |options: &TinyBert| {
+            let folder = tempfile::tempdir().unwrap();
+            tiny_bert(folder.path(), options).unwrap();
+            model_hash(&BertBase::load(folder.path(), &Device::Cpu).unwrap()).unwrap()
+        };
+        let plain = hash(&TinyBert::default());
+        assert_eq!(plain, hash(&TinyBert { shards: 3, prefix: true, ..TinyBert::default() }));
+        for other in [
+            TinyBert { seed: 1, ..TinyBert::default() },
+            TinyBert { activation: "relu", ..TinyBert::default() },
+            TinyBert { heads: 4, ..TinyBert::default() },
+            TinyBert { pooler: false, ..TinyBert::default() },
+        ] {
+            assert_ne!(plain, hash(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn any_change_of_the_data_has_another_hash() {
+        let task = testing::task(6, 4, 2);
+        let change = |change: &dyn Fn(&mut TextTask)| {
+            let mut other = task.clone();
+            change(&mut other);
+            data_hash(&other)
+        };
+        let mut hashes = vec![
+            data_hash(&task),
+            change(&|task| task.train[3].ids[0] += 1),
+            change(&|task| task.train[3].types[0] += 1),
+            change(&|task| task.train[3].label ^= 1),
+            change(&|task| task.train.swap(0, 1)),
+            change(&|task| task.labels[0].push('x')),
+            change(&|task| task.padding += 1),
+            change(&|task| task.test.push(task.validation[3].clone())),
+            change(&|task| {
+                let last = task.validation.pop().unwrap();
+                task.test.insert(0, last);
+            }),
+        ];
+        assert_eq!(hashes[0], change(&|_| {}));
+        hashes.sort();
+        hashes.dedup();
+        assert_eq!(hashes.len(), 9);
+    }
 }

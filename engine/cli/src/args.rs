@@ -89,13 +89,13 @@ pub struct Sweep {
     /// Devices and how many trials run at a time on each: cpu:2,cuda:0
     #[arg(long)]
     pub devices: Option<String>,
-    /// Configs to try in all, recipes included
+    /// Configs to try in all, recipes included; a study that goes on can only get more
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub trials: Option<u32>,
-    /// Active time to spend in all: 8h, 90m, 1h30m
+    /// Active time to spend in all: 8h, 90m, 1h30m; a study that goes on can only get more
     #[arg(long, value_parser = duration)]
     pub budget: Option<u64>,
-    /// Seed of every random draw
+    /// Seed of every random draw; a study that goes on keeps its own
     #[arg(long)]
     pub seed: Option<u64>,
     /// Print the outcome as JSON
@@ -176,7 +176,7 @@ pub struct Worker {
     pub slots: usize,
     #[arg(long)]
     pub threads: usize,
-    /// Errors are told to the sweep that started this, on standard output, and not on standard error too
+    /// Started by a sweep: ends when standard input is closed, and tells errors on standard output only
     #[arg(long)]
     pub supervised: bool,
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use common::{Workplace, names};
+use trials::testing::{TinyBert, tiny_bert};
 
 /// The value that a command's output gives for the best trial.
 fn status(place: &Workplace) -> serde_json::Value {
@@ -146,6 +147,48 @@ fn a_space_with_every_value_fixed_trains_too() {
     assert_eq!(nowhere.code, 2);
     let left: Vec<_> = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(left.iter().all(|name| !name.starts_with('.')), "{left:?}");
+}
+
+#[test]
+fn a_study_whose_data_or_model_has_changed_is_left_alone() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 1");
+    let sweep = ["sweep", "space.ron", "--study", "study", "--trials", "2"];
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    // As many rows as before: one label is another.
+    let data = fs::read_to_string(place.path("data.tsv")).unwrap();
+    place.write("data.tsv", &data.replacen("\tpositive", "\tnegative", 1));
+    for command in [&sweep[..], &["export", "study", "--to", "out"]] {
+        let refused = place.run(command);
+        assert_eq!(refused.code, 4, "{}", refused.err);
+        assert!(refused.err.contains("the data: DIR/data.tsv no longer gives the same texts, labels and splits"), "{}", refused.err);
+    }
+    place.write("data.tsv", &data);
+    tiny_bert(&place.path("model"), &TinyBert { seed: 1, ..TinyBert::default() }).unwrap();
+    let refused = place.run(&sweep);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("the model: DIR/model no longer has the same weights"), "{}", refused.err);
+    assert_eq!(status(&place)["trials_started"], 1);
+    tiny_bert(&place.path("model"), &TinyBert::default()).unwrap();
+    place.run(&sweep).succeeded();
+    assert_eq!(status(&place)["trials_started"], 2);
+}
+
+#[test]
+fn a_study_that_goes_on_keeps_what_it_was_started_with() {
+    let place = Workplace::new();
+    place.run(&["sweep", "space.ron", "--study", "study", "--trials", "2", "--seed", "5", "--budget", "1h"]).succeeded();
+    place.space_with("trials: 4", "trials: 1");
+    let again = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(again.err.contains("the study goes on with its own seed, 5; the file's is 0"), "{}", again.err);
+    let less = place.run(&["sweep", "space.ron", "--study", "study", "--trials", "1", "--budget", "30m"]).succeeded();
+    for told in ["--trials 1 changes nothing: the study has been asked for 2", "a --budget of 30 min changes nothing: the study has 1 h"] {
+        assert!(less.err.contains(told), "{}", less.err);
+    }
+    let other = place.run(&["sweep", "space.ron", "--study", "study", "--seed", "6"]);
+    assert_eq!(other.code, 4, "{}", other.err);
+    assert!(other.err.contains("settings.seed: was 5, now 6"), "{}", other.err);
+    assert_eq!(status(&place)["trials_started"], 2);
 }
 
 #[test]

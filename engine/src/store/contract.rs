@@ -201,6 +201,25 @@ fn lost_segments_run_again_and_failed_ones_do_not() {
 }
 
 #[test]
+fn a_trial_whose_checkpoint_is_lost_starts_anew() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        put(store, &[claimed(0, 1, "cpu#1"), completed(0, 1, 0.5), decided(Action::Promote { trial: 0, rung: 1 })]).unwrap();
+        put(store, &[claimed(1, 2, "cpu#1")]).unwrap();
+        let lost = Event::CheckpointLost { trial: 0, fence: 2, cause: "it is gone".to_owned() };
+        let segment = Event::SegmentLost { trial: 0, rung: 1, fence: 2, cause: "it is gone".to_owned(), crashed: false };
+        put(store, &[lost.clone(), segment]).unwrap();
+        assert!(study(store).unwrap().trials[0].checkpoint.is_none());
+        assert_eq!(refused(put(store, &[lost])), Refused::Stale { trial: 0, fence: 2, newest: 2 });
+        put(store, &[claimed(1, 3, "cpu#1")]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!(state.trials[0].claim.as_ref().unwrap().from_step, 0);
+        assert_eq!((&state.search.trials[0].values[..], state.search.trials[0].phase), (&[0.5][..], Phase::Active { rung: 1 }));
+    });
+}
+
+#[test]
 fn steps_after_the_last_checkpoint_of_a_lost_segment_count_twice() {
     for_each_store(|open| {
         let store = &mut *open();

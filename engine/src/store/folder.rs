@@ -84,6 +84,38 @@ impl StudyLock {
     }
 }
 
+/// Says that a worker which no sweep supervises is alive. Who opens a study takes all workers that it knows of for dead, and so must find
+/// none of these; a sweep's own end with it. Given back as a [`StudyLock`] is.
+#[derive(Debug)]
+pub struct WorkerLock(#[expect(dead_code, reason = "held for its lock, which goes when it is dropped")] File);
+
+impl WorkerLock {
+    /// Held by each such worker, from before it registers. Waits while a sweep is just opening the study.
+    pub fn share(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
+        let (path, file) = WorkerLock::file(folder)?;
+        file.lock_shared().map_err(|source| StoreError::Io { path, action: "lock the lock file", source })?;
+        Ok(WorkerLock(file))
+    }
+
+    /// Held while a study is opened; refused while such a worker is alive.
+    pub fn alone(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
+        let (path, file) = WorkerLock::file(folder)?;
+        match file.try_lock() {
+            Ok(()) => Ok(WorkerLock(file)),
+            Err(TryLockError::WouldBlock) => Err(StoreError::WorkerAlive { path: folder.root().to_owned() }),
+            Err(TryLockError::Error(source)) => Err(StoreError::Io { path, action: "lock the lock file", source }),
+        }
+    }
+
+    fn file(folder: &StudyFolder) -> Result<(PathBuf, File), StoreError> {
+        let path = folder.root().join("workers.lock");
+        match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
+            Ok(file) => Ok((path, file)),
+            Err(source) => Err(StoreError::Io { path, action: "open the lock file", source }),
+        }
+    }
+}
+
 /// Refuses file systems on which SQLite's locks cannot be relied on. Known on Linux only.
 pub(super) fn refuse_network(folder: &Path) -> Result<(), StoreError> {
     let Ok(mounts) = std::fs::read_to_string("/proc/self/mounts") else { return Ok(()) };
@@ -139,6 +171,20 @@ mod tests {
         assert_eq!(error, expected);
         drop(lock);
         StudyLock::acquire(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_study_is_not_opened_while_a_worker_started_by_hand_is_alive() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = StudyFolder::new(dir.path());
+        let workers = [WorkerLock::share(&folder).unwrap(), WorkerLock::share(&folder).unwrap()];
+        let error = WorkerLock::alone(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
+        let expected = "STUDY: a worker that was started by hand is at work on it: let it end, or stop it, before a sweep opens the study";
+        assert_eq!(error, expected);
+        drop(workers);
+        let alone = WorkerLock::alone(&folder).unwrap();
+        drop(alone);
+        WorkerLock::share(&folder).unwrap();
     }
 
     #[test]

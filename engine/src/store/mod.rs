@@ -9,7 +9,7 @@ mod schema;
 mod sqlite;
 
 pub use error::StoreError;
-pub use folder::{StudyFolder, StudyLock};
+pub use folder::{StudyFolder, StudyLock, WorkerLock};
 pub use memory::MemoryStore;
 pub use schema::FORMAT;
 pub use sqlite::SqliteStore;

@@ -151,6 +151,9 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::Checkpointed { trial, checkpoint, .. } => {
             artefact(*trial, "checkpoint", &checkpoint.path.to_string_lossy(), checkpoint.step, Some(checkpoint))
         }
+        Event::CheckpointLost { trial, .. } => {
+            run("DELETE FROM artefact WHERE study = ? AND trial = ? AND kind = 'checkpoint'", params![STUDY, trial])
+        }
         Event::SegmentCompleted { trial, rung, completed, .. } => {
             if let Some(file) = &completed.checkpoint {
                 artefact(*trial, "checkpoint", &file.path.to_string_lossy(), file.step, Some(file))?;

@@ -27,7 +27,7 @@ fn a_spent_budget_ends_the_sweep_and_more_of_it_goes_on() {
     TICKS.fetch_add(1_000_000, Ordering::SeqCst);
     assert_eq!(session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap(), Opened::Continued);
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::BudgetSpent);
-    spec.space.settings.budget_seconds = None;
+    spec.space.settings.budget_seconds = Some(1_000_000);
     let extended = session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap();
     assert_eq!(extended, Opened::Extended { trials: 20, budget_seconds: Some(1) });
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
@@ -101,7 +101,7 @@ fn more_budget_or_trials_open_the_starts_again() {
     assert_eq!(work(&sweep, &store, &spec), Ended::BudgetSpent);
     let second = state(&store).search.trials.len();
     assert!(first < second && second < 110);
-    spec.space.settings.budget_seconds = None;
+    spec.space.settings.budget_seconds = Some(1_000_000);
     assert_eq!(work(&sweep, &store, &spec), Ended::Finished);
     assert_eq!(state(&store).search.trials.len(), 110);
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");

@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
         )));
     };
     let ready = ready::read(state.spec.model.clone(), state.spec.data.clone(), Device::Cpu)?;
+    ready.check_unchanged(&state.spec, &folder)?;
     ready.export(&checkpoint, &arguments.to)?;
     context.note(format!("trial {number}, step {}", checkpoint.step));
     context.say(arguments.to.display())

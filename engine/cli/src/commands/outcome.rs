@@ -131,7 +131,7 @@ fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Co
         next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");
     }
     match ended {
-        Ended::Finished => next(format!("{go_on} --trials {}", record.state.planned.saturating_mul(2)), "search on"),
+        Ended::Finished => next(format!("{go_on} --trials {}", record.space.settings.trials.saturating_mul(2)), "search on"),
         Ended::BudgetSpent => next(format!("{go_on} --budget LONGER"), "search on"),
         Ended::Interrupted => {}
     }

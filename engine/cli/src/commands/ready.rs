@@ -9,6 +9,7 @@ use engine::{
     devices::{Device, DeviceSlots},
     runner::Checkpoint,
     spec::StudySpec,
+    store::StudyFolder,
 };
 use search_spaces::{
     data::{Location, TextData, TextFiles},
@@ -19,12 +20,12 @@ use trials::{
     data::{self, DataError, Tokenizer},
     hub::HubError,
     models::bert::BertBase,
-    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, prepare},
+    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, data_hash, model_hash, prepare},
     runner::RunnerSettings,
     trainer::final_model,
 };
 
-use super::setup;
+use super::{setup, study};
 use crate::{assets, context::Context, exit::Error};
 
 /// Model and data of a task, in memory.
@@ -199,6 +200,15 @@ impl Ready {
         })
     }
 
+    fn model_hash(&self) -> Result<String, Error> {
+        model_hash(&self.prepared.base).map_err(|error| Error::environment(format!("cannot read the model's weights back: {error}")))
+    }
+
+    /// Refuses data or a model that are not those the study in `folder` was started with.
+    pub(super) fn check_unchanged(&self, spec: &StudySpec, folder: &StudyFolder) -> Result<(), Error> {
+        spec.check_inputs(folder.root(), &data_hash(&self.prepared.task), &self.model_hash()?).map_err(study::store_error)
+    }
+
     /// What a study of `space` is.
     pub(super) fn spec(&self, space: &Space) -> Result<StudySpec, Error> {
         let examples_per_epoch = self.examples_per_epoch();
@@ -210,6 +220,8 @@ impl Ready {
             data: self.data.clone(),
             ladder,
             examples_per_epoch,
+            data_hash: data_hash(&self.prepared.task),
+            model_hash: self.model_hash()?,
         })
     }
 }

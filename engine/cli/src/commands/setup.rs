@@ -6,11 +6,12 @@ use engine::devices::{self, DeviceSlots};
 use search_spaces::{
     data::{Location, TextData, TextFiles},
     problem::{Problems, ReadError},
+    settings::Settings,
     space::Space,
 };
 
 use super::fetch;
-use crate::{context::Context, exit::Error};
+use crate::{context::Context, exit::Error, progress::text};
 
 /// What the command line says over the file's settings.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,37 @@ pub(super) fn read_space(path: &Path, overrides: &Overrides) -> Result<Space, Er
     settings.seed = overrides.seed.unwrap_or(settings.seed);
     settings.devices = overrides.devices.clone().or_else(|| settings.devices.clone());
     Ok(space)
+}
+
+impl Overrides {
+    /// What the command line does not say, a study that goes on has already: without `--seed` its own seed, without `--budget` no less than
+    /// its budget, without `--devices` (here or in the file) those it last had. So what it was started with need not be given again.
+    /// Trials and budget never shrink: [`engine::session::begin`] sees to that.
+    pub(super) fn go_on(&self, settings: &mut Settings, before: &Settings) {
+        settings.seed = self.seed.unwrap_or(before.seed);
+        settings.devices = settings.devices.take().or_else(|| before.devices.clone());
+    }
+
+    /// What of this, and of the file's seed, the study's own settings `now` overrule: a line each.
+    pub(super) fn overruled(&self, file_seed: u64, now: &Settings) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(trials) = self.trials.filter(|trials| *trials < now.trials) {
+            lines.push(format!(
+                "--trials {trials} changes nothing: the study has been asked for {} in all, and totals only grow",
+                now.trials
+            ));
+        }
+        if let (Some(asked), Some(budget)) = (self.budget_seconds, now.budget_seconds)
+            && asked < budget
+        {
+            let (asked, budget) = (text::seconds(asked as f64), text::seconds(budget as f64));
+            lines.push(format!("a --budget of {asked} changes nothing: the study has {budget} in all, and totals only grow"));
+        }
+        if self.seed.is_none() && file_seed != now.seed {
+            lines.push(format!("the study goes on with its own seed, {}; the file's is {file_seed}", now.seed));
+        }
+        lines
+    }
 }
 
 pub(super) fn read_error(error: ReadError) -> Error {
@@ -91,4 +123,45 @@ pub(super) fn locate_data(data: &TextData, context: &mut Context) -> Result<Text
         },
     };
     Ok(TextData { files, ..data.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        let text = r#"Sweep(
+            model: Path("m"),
+            data: (files: One(Path("d.tsv"))),
+            settings: (trials: 20, seed: 5),
+            space: (epochs: 1, optimizer: AdamW(learning_rate: 1e-3)),
+        )"#;
+        let space = Space::parse(Path::new("s.ron"), text).unwrap_or_else(|problems| panic!("{problems}"));
+        Settings { budget_seconds: Some(7200), ..space.settings }
+    }
+
+    #[test]
+    fn a_study_that_goes_on_keeps_what_the_command_line_leaves_out() {
+        let before = Settings { devices: Some("cpu:2".to_owned()), ..settings() };
+        let mut file = Settings { seed: 7, ..settings() };
+        let none = Overrides::default();
+        none.go_on(&mut file, &before);
+        assert_eq!((file.seed, file.devices.as_deref()), (5, Some("cpu:2")));
+        let given = Overrides { seed: Some(9), ..Overrides::default() };
+        file.devices = Some("cpu:1".to_owned());
+        given.go_on(&mut file, &before);
+        assert_eq!((file.seed, file.devices.as_deref()), (9, Some("cpu:1")));
+    }
+
+    #[test]
+    fn what_is_overruled_is_told() {
+        let less = Overrides { trials: Some(10), budget_seconds: Some(600), seed: None, devices: None };
+        insta::assert_snapshot!(less.overruled(7, &settings()).join("\n"), @r"
+        --trials 10 changes nothing: the study has been asked for 20 in all, and totals only grow
+        a --budget of 10 min changes nothing: the study has 2 h in all, and totals only grow
+        the study goes on with its own seed, 5; the file's is 7
+        ");
+        let same = Overrides { trials: Some(20), budget_seconds: Some(7200), seed: None, devices: None };
+        assert_eq!(same.overruled(5, &settings()), Vec::<String>::new());
+    }
 }

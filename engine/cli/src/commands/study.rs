@@ -10,6 +10,8 @@ use engine::{
     study::StudyState,
 };
 
+use search_spaces::settings::Settings;
+
 use crate::exit::Error;
 
 /// The folder as an absolute path: what trains in it is told paths below it.
@@ -28,9 +30,14 @@ pub(super) fn open(path: &Path) -> Result<(StudyFolder, SqliteStore), Error> {
     Ok((folder, store))
 }
 
-/// Refuses a study that this program cannot read, before hours or minutes go into what would come next.
-pub(super) fn readable_if_there(folder: &StudyFolder) -> Result<(), Error> {
-    if folder.database().exists() { SqliteStore::open(folder).map(|_| ()).map_err(store_error) } else { Ok(()) }
+/// The settings of the study in `folder`, if one has been started there. One that this program cannot read is refused here, before
+/// minutes or hours go into what would come next.
+pub(super) fn settings_if_there(folder: &StudyFolder) -> Result<Option<Settings>, Error> {
+    if !folder.database().exists() {
+        return Ok(None);
+    }
+    let mut store = SqliteStore::open(folder).map_err(store_error)?;
+    Ok(store.state().map_err(store_error)?.map(|state| state.settings().clone()))
 }
 
 /// Whether every trial has gone as far as the scheduler wants it to.

@@ -27,10 +27,13 @@ use engine::{
 pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error> {
     let overrides =
         Overrides { trials: arguments.trials, budget_seconds: arguments.budget, seed: arguments.seed, devices: arguments.devices.clone() };
-    let space = setup::read_space(&arguments.space, &overrides)?;
-    let devices = setup::devices(&space)?;
+    let mut space = setup::read_space(&arguments.space, &overrides)?;
+    let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
-    study::readable_if_there(&folder)?;
+    if let Some(before) = study::settings_if_there(&folder)? {
+        overrides.go_on(&mut space.settings, &before);
+    }
+    let devices = setup::devices(&space)?;
     let ready = ready::check(&space, devices[0].device, context)?;
     let spec = ready.spec(&space)?;
     context.note(ready.prepared.report.to_string().trim_end());
@@ -40,6 +43,8 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     // The workers read model and data for themselves; this process keeps neither.
     drop(ready);
     context.note(opening(&session, arguments));
+    let settings = state_of(&mut session.store).map_err(study::store_error)?.settings().clone();
+    overrides.overruled(file_seed, &settings).into_iter().for_each(|line| context.note(line));
     let ended = match idle(&mut session)? {
         Some(ended) => {
             let more = if ended == Ended::Finished { "--trials" } else { "--budget" };

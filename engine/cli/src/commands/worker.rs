@@ -9,7 +9,7 @@ use engine::{
     clock,
     devices::{DeviceSlots, parse_devices},
     samplers, schedulers,
-    store::{SqliteStore, study as state_of},
+    store::{SqliteStore, WorkerLock, study as state_of},
     supervisor::cancel_when_closed,
     worker::{self, WorkerError, WorkerMessage, run_worker},
 };
@@ -21,7 +21,9 @@ use crate::{args::Worker, context::Context, exit::Error};
 pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error> {
     // A terminal sends Ctrl-C to the whole group: leaving a checkpoint is what both are asked for.
     let cancel = interrupt::watch()?.finish;
-    cancel_when_closed(stdin(), cancel.clone());
+    if arguments.supervised {
+        cancel_when_closed(stdin(), cancel.clone());
+    }
     let result = work(arguments, cancel, context);
     result.map_err(|error| {
         tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
@@ -35,14 +37,9 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
+    let _alive = if arguments.supervised { None } else { Some(WorkerLock::share(&folder).map_err(study::store_error)?) };
     let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device)?;
-    if ready.examples_per_epoch() != spec.examples_per_epoch {
-        return Err(Error::input(format!(
-            "the data has changed since the study began: {} training examples then, {} now",
-            spec.examples_per_epoch,
-            ready.examples_per_epoch()
-        )));
-    }
+    ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
     let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));
     let parts = worker::Worker {

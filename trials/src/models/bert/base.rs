@@ -70,6 +70,11 @@ impl BertBase {
         }
     }
 
+    /// All tensors, by name.
+    pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
     /// A copy of the handle on a tensor that `load` has found.
     pub(super) fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)

@@ -257,8 +257,6 @@ fn what_cannot_run_is_the_trials_fault_and_leaves_nothing_behind() {
     let gpu = SlotInfo { device: Device::Cuda(1), name: "cuda:1/0".to_owned(), threads: 1 };
     insta::assert_snapshot!(run(&study.segment(0), &gpu, None), @"slot cuda:1/0 computes on Cuda(1), the model lies on Cpu");
     insta::assert_snapshot!(run(&study.segment(3), &slot(1), None), @"rung 3 of a ladder of 3");
-    let missing = Checkpoint { path: "no/such.ckpt".into(), step: 1, blake3: String::new(), bytes: 1 };
-    assert!(run(&study.segment(1), &slot(1), Some(&missing)).starts_with("cannot read the checkpoint no/such.ckpt: "));
     let optimizer = Optimizer::Sgd { learning_rate: 1e30, momentum: 0.0, nesterov: false, l2: 0.0 };
     let diverging = Segment { config: Config { optimizer, ..config() }, ..study.segment(1) };
     let error = study.runner.run(&diverging, &slot(1), None, &sender, &Cancel::default()).unwrap_err();
@@ -267,6 +265,28 @@ fn what_cannot_run_is_the_trials_fault_and_leaves_nothing_behind() {
 }
 
 /// Bits are promised for one thread count only; lost state would show as far more than rounding does.
+#[test]
+fn a_checkpoint_that_is_gone_or_damaged_is_nobodys_fault() {
+    let study = Study::new(config(), u64::MAX);
+    let (first, _) = study.run(0, None);
+    let checkpoint = first.checkpoint.unwrap();
+    let (sender, _receiver) = unbounded();
+    let error = || study.runner.run(&study.segment(1), &slot(1), Some(&checkpoint), &sender, &Cancel::default()).unwrap_err();
+    let whole = std::fs::read(&checkpoint.path).unwrap();
+    let damaged: Vec<u8> = whole.iter().map(|byte| byte ^ 1).collect();
+    for bytes in [&damaged[..], &whole[..9]] {
+        std::fs::write(&checkpoint.path, bytes).unwrap();
+        assert!(matches!(error(), TrialError::CheckpointLost(_)), "{:?}", error());
+    }
+    std::fs::remove_file(&checkpoint.path).unwrap();
+    assert!(matches!(error(), TrialError::CheckpointLost(_)), "{:?}", error());
+    // What is there and cannot be read is the machine's.
+    std::fs::create_dir(&checkpoint.path).unwrap();
+    let folder = Checkpoint { bytes: std::fs::metadata(&checkpoint.path).unwrap().len(), ..checkpoint.clone() };
+    let error = study.runner.run(&study.segment(1), &slot(1), Some(&folder), &sender, &Cancel::default()).unwrap_err();
+    assert!(matches!(error, TrialError::Machine(_)), "{error:?}");
+}
+
 #[test]
 fn threads_of_a_slot_may_change_between_segments() {
     let study = Study::new(config(), u64::MAX);
