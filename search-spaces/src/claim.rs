@@ -18,7 +18,7 @@ use crate::{
     ladder::Ladder,
     lower::{At, Lowerer},
     problem::{Problems, ReadError, Source},
-    read::{located, objective, read_source, read_tree, section, text_data, typed},
+    read::{located, objective, read_source, read_tree, section, text_data, typed, usable},
     schema::sweep::CONFIG_FILE,
     settings::Objective,
 };
@@ -104,7 +104,7 @@ fn lower(source: &Source, path: &Path) -> Result<ConfigFile, Problems> {
     let node = read_tree(source, CONFIG_FILE.name)?;
     let mut lowerer = Lowerer::new(source);
     lowerer.places.insert(String::new(), node.span.clone());
-    let given = lowerer.match_fields(&node, CONFIG_FILE.name, CONFIG_FILE.fields);
+    let given = lowerer.match_fields(&node, CONFIG_FILE.name, CONFIG_FILE.fields, &At::new(""));
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
 
     let mut sections = serde_json::Map::new();
@@ -126,8 +126,11 @@ fn lower(source: &Source, path: &Path) -> Result<ConfigFile, Problems> {
     let model = take("model").map(|json| located(json, &base));
     let data = take("data").map(|json| text_data(&json, &base));
     let objective = take("objective").map(objective);
-    let data = check_data(&mut lowerer, data);
-    let objective = check_objective(&mut lowerer, objective);
+    let data = usable(&mut lowerer, "data", data);
+    if let Some(data) = &data {
+        check_data(&mut lowerer, data);
+    }
+    let objective = usable(&mut lowerer, "objective", objective).and_then(|objective| check_objective(&mut lowerer, objective));
     check_rungs(&mut lowerer, sections.get("ladder"));
 
     let (Some(model), Some(data), Some(objective)) = (model, data, objective) else {

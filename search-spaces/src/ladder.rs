@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::settings::{Resource, SchedulerKind, Settings};
+
 /// Rungs at `r_min * eta^k` training examples of a reference horizon, the last exactly that horizon.
 ///
 /// When `epochs` is searched, configs have horizons of their own, and a rung is the same *share* of each.
@@ -24,6 +26,27 @@ impl Ladder {
         }
         rungs.push(horizon.max(1));
         Ladder { eta, rungs }
+    }
+
+    /// The rungs that `settings` ask for when a config trains for `epochs` passes of `examples_per_epoch` examples; one when the scheduler
+    /// stops nothing. The error is what is wrong with `r_min`, and the way out.
+    pub(crate) fn of(settings: &Settings, epochs: u32, examples_per_epoch: u64) -> Result<Ladder, (String, String)> {
+        let horizon = u64::from(epochs) * examples_per_epoch;
+        let r_min = match settings.r_min {
+            Resource::Epochs(epochs) => (epochs * examples_per_epoch as f64).ceil() as u64,
+            Resource::Examples(examples) => examples,
+            Resource::Share(share) => (share * horizon as f64).ceil() as u64,
+        };
+        if settings.scheduler == SchedulerKind::None {
+            return Ok(Ladder::new(horizon, settings.eta, horizon));
+        }
+        if r_min > horizon {
+            let message = format!(
+                "the first rung, {r_min} examples, lies beyond the horizon: {epochs} epochs of {examples_per_epoch} examples are {horizon}"
+            );
+            return Err((message, "give a smaller r_min, such as Share(0.11), or more epochs".to_string()));
+        }
+        Ok(Ladder::new(r_min, settings.eta, horizon))
     }
 
     pub fn horizon(&self) -> u64 {

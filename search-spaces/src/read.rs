@@ -6,29 +6,29 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::{
-    checks::{check_data, check_ladder, check_objective},
+    checks::{at, check_data, check_ladder, check_objective},
     data::TextData,
     domain::Assignment,
+    draft::Draft,
     lower::{At, Lowerer, default},
+    places::Places,
     problem::{Problems, ReadError, Source},
     recipes,
     schema::{Field, sweep::SWEEP},
     settings::Objective,
-    space::{Places, Space},
+    space::Space,
     tree::{self, MAX_BYTES, Node, Shape},
 };
 
 impl Space {
     /// Reads a sweep's file. Every mistake in it is reported at once.
     pub fn read(path: &Path) -> Result<Space, ReadError> {
-        let source = read_source(path)?;
-        let absolute = std::path::absolute(path).map_err(|source| ReadError::Unreadable { path: path.to_path_buf(), source })?;
-        lower(&source, &absolute).map_err(ReadError::Problems)
+        Draft::read(path)?.space().map_err(|draft| ReadError::Problems(Problems::new(draft.problems)))
     }
 
     /// Reads `text` as if it stood in the file `path`, to whose folder relative paths refer.
     pub fn parse(path: &Path, text: &str) -> Result<Space, Problems> {
-        lower(&Source { file: path.to_path_buf(), text: text.to_string() }, path)
+        Draft::parse(path, text)?.space().map_err(|draft| Problems::new(draft.problems))
     }
 }
 
@@ -70,20 +70,26 @@ pub(crate) fn read_tree(source: &Source, name: &str) -> Result<Node, Problems> {
     Ok(node)
 }
 
-fn lower(source: &Source, path: &Path) -> Result<Space, Problems> {
+/// Reads a sweep's file as far as it goes. The error is that it is no RON of a sweep.
+pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
     let node = read_tree(source, SWEEP.name)?;
     let mut lowerer = Lowerer::new(source);
     lowerer.places.insert(String::new(), node.span.clone());
-    let given = lowerer.match_fields(&node, SWEEP.name, SWEEP.fields);
+    let given = lowerer.match_fields(&node, SWEEP.name, SWEEP.fields, &At::new(""));
     let given = |name: &str| SWEEP.fields.iter().zip(&given).find(|(field, _)| field.name == name).and_then(|(_, node)| *node);
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
 
-    let model = section(&mut lowerer, SWEEP.fields, "model", given("model")).map(|json| located(json, &base));
+    let model = section(&mut lowerer, SWEEP.fields, "model", given("model")).map(|json| typed(located(json, &base)));
+    let model = usable(&mut lowerer, "model", model);
     let data = section(&mut lowerer, SWEEP.fields, "data", given("data")).map(|json| text_data(&json, &base));
-    let data = check_data(&mut lowerer, data);
+    let data = usable(&mut lowerer, "data", data);
+    if let Some(data) = &data {
+        check_data(&mut lowerer, data);
+    }
     let objective = section(&mut lowerer, SWEEP.fields, "objective", given("objective")).map(objective);
-    let objective = check_objective(&mut lowerer, objective);
-    let settings = section(&mut lowerer, SWEEP.fields, "settings", given("settings")).map(settings);
+    let objective = usable(&mut lowerer, "objective", objective).and_then(|objective| check_objective(&mut lowerer, objective));
+    let settings = section(&mut lowerer, SWEEP.fields, "settings", given("settings")).map(settings).map(typed);
+    let settings = usable(&mut lowerer, "settings", settings);
 
     let template = given("space").and_then(|node| {
         lowerer.places.insert("space".to_string(), node.span.clone());
@@ -93,27 +99,24 @@ fn lower(source: &Source, path: &Path) -> Result<Space, Problems> {
     });
     let parameters = std::mem::take(&mut lowerer.parameters);
     let recipes = recipes::read(&mut lowerer, template.as_ref(), &parameters, given("recipes"));
+    if let (Some(settings), Some(template)) = (&settings, &template) {
+        check_ladder(&mut lowerer, settings, template.max_epochs(&parameters));
+    }
 
-    let Lowerer { mut problems, places, mentions, .. } = lowerer;
-    let space = match (model, data, objective, settings, template) {
-        (Some(model), Some(data), Some(objective), Some(settings), Some(template)) if problems.is_empty() => {
-            typed(model).and_then(|model| Ok((model, typed(settings)?))).map(|(model, settings)| Space {
-                path: path.to_path_buf(),
-                model,
-                data,
-                objective,
-                settings,
-                parameters,
-                template,
-                recipes,
-                places: Places::new(source.clone(), places, mentions),
-            })
+    let Lowerer { problems, places, mentions, guessed, .. } = lowerer;
+    let places = Places::new(source.clone(), places, mentions, guessed);
+    Ok(Draft { path: path.to_path_buf(), model, data, objective, settings, parameters, template, recipes, places, problems })
+}
+
+/// What serde made of a section; what it says against it is a mistake like any other.
+pub(crate) fn usable<T>(lowerer: &mut Lowerer<'_>, section: &str, value: Option<Result<T, String>>) -> Option<T> {
+    match value? {
+        Ok(value) => Some(value),
+        Err(message) => {
+            at(lowerer, section, message, None);
+            None
         }
-        _ => return Err(Problems::new(problems)),
-    };
-    let space = space.map_err(|message| Problems(vec![source.problem(&node.span, message, None)]))?;
-    problems.extend(check_ladder(&space));
-    if problems.is_empty() { Ok(space) } else { Err(Problems::new(problems)) }
+    }
 }
 
 /// A section in which every value is fixed.

@@ -69,7 +69,7 @@ pub(crate) fn read(lowerer: &mut Lowerer<'_>, space: Option<&Template>, paramete
             lowerer.report(&item.span, format!("expected a recipe, not {item}"), hint);
             continue;
         }
-        let given = lowerer.match_fields(item, kind.name, kind.fields);
+        let given = lowerer.match_fields(item, kind.name, kind.fields, &At::new(&path));
         let name = given[0].and_then(|node| lowerer.lower(node, kind.fields[0].kind, &At::new(&format!("{path}.name"))));
         if let (Some(Template::Text(name)), Some(node)) = (&name, given[0]) {
             if names.contains(name) {
@@ -92,14 +92,8 @@ pub(crate) fn read(lowerer: &mut Lowerer<'_>, space: Option<&Template>, paramete
 fn shared_fields(space: Option<&Template>, parameters: &[Parameter]) -> BTreeMap<String, Template> {
     let mut shared = BTreeMap::new();
     let Some(space) = space else { return shared };
-    let epochs = space.field("epochs").map(|epochs| epochs.extremes(parameters)).unwrap_or_default();
-    let epochs = epochs.iter().map(|epochs| match epochs {
-        Template::Integer(value) => *value,
-        Template::Real(value) => *value as i64,
-        _ => 1,
-    });
-    if let Some(epochs) = epochs.max() {
-        shared.insert("epochs".to_string(), Template::Integer(epochs));
+    if space.field("epochs").is_some() {
+        shared.insert("epochs".to_string(), Template::Integer(i64::from(space.max_epochs(parameters))));
     }
     if let Some(keep) = space.field("keep").filter(|keep| keep.is_fixed()) {
         shared.insert("keep".to_string(), keep.clone());

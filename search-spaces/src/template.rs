@@ -119,6 +119,17 @@ impl Template {
         }
     }
 
+    /// The largest number of epochs of the configs that this is the template of.
+    pub(crate) fn max_epochs(&self, parameters: &[Parameter]) -> u32 {
+        let epochs = self.field("epochs").map(|epochs| epochs.extremes(parameters)).unwrap_or_default();
+        let epochs = epochs.iter().map(|epochs| match epochs {
+            Template::Integer(value) => u32::try_from(*value).unwrap_or(1),
+            Template::Real(value) => *value as u32,
+            _ => 1,
+        });
+        epochs.max().unwrap_or(1)
+    }
+
     /// As it could be written in RON, on one line.
     pub(crate) fn describe(&self, parameters: &[Parameter]) -> String {
         let list = |items: &[Template]| items.iter().map(|item| item.describe(parameters)).collect::<Vec<String>>().join(", ");

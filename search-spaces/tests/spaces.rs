@@ -68,7 +68,7 @@ fn survives_json() {
         let assignment = space.draw(&mut ChaCha8Rng::seed_from_u64(5));
         assert_eq!(again.config(&assignment), space.config(&assignment));
         assert_eq!(again.difference(&space), Vec::<String>::new());
-        assert_eq!(again.place("data"), None);
+        assert_eq!(again.places.place("data"), None);
     }
 }
 
@@ -217,16 +217,16 @@ fn mistakes_against_the_model_have_places() {
     Recipe(name: \"deep\", config: (unfreeze: LastBlocks(k: 24))),
     ])",
     );
-    for mention in space.mentions("unfreeze.LastBlocks.k") {
+    for mention in space.places.mentions("unfreeze.LastBlocks.k") {
         // Found in one pass over the file, and one by one for the message.
-        let problem = space.problem_in(mention, "", None);
+        let problem = space.places.problem_in(mention, "", None);
         assert_eq!((problem.line, problem.column), (mention.place.line, mention.place.column));
     }
     let deep: Vec<String> = space
+        .places
         .mentions("unfreeze.LastBlocks.k")
-        .iter()
         .filter(|mention| mention.value > 6.0)
-        .map(|mention| space.problem_in(mention, format!("k is {}, but the model has 6 blocks", mention.value), None).to_string())
+        .map(|mention| space.places.problem_in(mention, format!("k is {}, but the model has 6 blocks", mention.value), None).to_string())
         .collect();
     insta::assert_snapshot!(deep.join("\n"), @r#"
     /data/space.ron:3:62: k is 12, but the model has 6 blocks
@@ -239,7 +239,7 @@ fn mistakes_against_the_model_have_places() {
       |                                                           ^^
     "#);
     let hint = Some("the columns are `text` and `category`".to_string());
-    insta::assert_snapshot!(space.problem_at("data.label", "there is no column \"section\"", hint), @r#"
+    insta::assert_snapshot!(space.places.problem_at("data.label", "there is no column \"section\"", hint), @r#"
     /data/space.ron:2:12: there is no column "section"
       |
     2 |     label: "section"), space: (
@@ -247,8 +247,8 @@ fn mistakes_against_the_model_have_places() {
       = help: the columns are `text` and `category`
     "#);
     // What is left out has the place of what it belongs to.
-    assert_eq!(space.place("data.split.seed").map(|place| (place.line, place.column)), Some((1, 31)));
-    assert_eq!(space.place("space.unfreeze").map(|place| (place.line, place.column)), Some((3, 15)));
+    assert_eq!(space.places.place("data.split.seed").map(|place| (place.line, place.column)), Some((1, 31)));
+    assert_eq!(space.places.place("space.unfreeze").map(|place| (place.line, place.column)), Some((3, 15)));
 }
 
 #[test]

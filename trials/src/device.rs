@@ -1,6 +1,7 @@
 //! From the engine's name of a device to candle's handle on it.
 
-use candle_core::Device as Handle;
+/// An opened device.
+pub use candle_core::Device as Handle;
 use engine::devices::Device;
 
 /// Why a device cannot be used.

@@ -7,7 +7,7 @@ use std::{
 
 use candle_core::DType;
 use engine::{devices::Device, runner::TrialError};
-use search_spaces::{config::Config, data::TextData, problem::Problem, space::Space};
+use search_spaces::{config::Config, data::TextData, places::Places, problem::Problem};
 
 use crate::{
     data::{self, DataError, DataReport, TextTask, Tokenizer},
@@ -123,21 +123,21 @@ impl Prepared {
     }
 }
 
-/// Mistakes of `space` that only the model can tell, in the order of the file.
-pub fn check_space(space: &Space, base: &dyn BaseModel) -> Vec<Problem> {
+/// Mistakes of a space that only the model can tell, in the order of the file. `max_tokens` is that of its data, if it is known.
+pub fn check_space(places: &Places, max_tokens: Option<usize>, base: &dyn BaseModel) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let (positions, tokens) = (base.max_tokens(), space.data.max_tokens);
-    if tokens > positions {
+    let positions = base.max_tokens();
+    if let Some(tokens) = max_tokens.filter(|tokens| *tokens > positions) {
         let message = format!("`max_tokens` is {tokens}, but the model takes {positions} tokens at most");
-        problems.push(space.problem_at("data.max_tokens", message, Some(format!("write {positions} or less"))));
+        problems.push(places.problem_at("data.max_tokens", message, Some(format!("write {positions} or less"))));
     }
     let below = base.blocks().len() - 1;
     for field in ["unfreeze.LastBlocks.k", "unfreeze.Progressive.start", "unfreeze.Gradual.start"] {
-        for mention in space.mentions(field).into_iter().filter(|mention| mention.value > below as f64) {
+        for mention in places.mentions(field).filter(|mention| mention.value > below as f64) {
             let name = field.rsplit('.').next().unwrap_or(field);
             let message = format!("`{name}` is {}, but the model has {below} blocks below the head", mention.value);
             let hint = format!("write {below} or less; its blocks are {}", base.blocks().join(", "));
-            problems.push(space.problem_in(mention, message, Some(hint)));
+            problems.push(places.problem_in(mention, message, Some(hint)));
         }
     }
     problems

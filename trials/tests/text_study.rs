@@ -145,7 +145,7 @@ fn what_only_the_model_can_tell_is_reported_with_its_place() {
     ),
 )"#;
     let space = Space::parse(Path::new("/x/space.ron"), text).unwrap_or_else(|problems| panic!("{problems}"));
-    let problems: Vec<String> = check_space(&space, &base).iter().map(ToString::to_string).collect();
+    let problems: Vec<String> = check_space(&space.places, Some(space.data.max_tokens), &base).iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(problems.join("\n\n"), @r#"
     /x/space.ron:3:89: `max_tokens` is 128, but the model takes 64 tokens at most
       |

@@ -91,6 +91,129 @@ fn mistakes_that_only_the_model_or_the_data_can_tell_have_places_too() {
 }
 
 #[test]
+fn mistakes_of_the_space_do_not_hide_those_of_the_model_and_the_data() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE
+            .replace("LastBlocks(k: 1)", "LastBlocks(k: 9)")
+            .replace("max_tokens: 24", "max_tokens: 99, label: \"lable\"")
+            .replace("batch_size: Choice([8, 16])", "batch_size: Int(16, 8)")
+            .replace("eta: 2", "eta: 1"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 5 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:32: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                                ^^^^^^^
+
+    space.ron:11:14: `eta` must be from 2 to 1000, not 1
+       |
+    11 |         eta: 1,
+       |              ^
+
+    space.ron:16:21: the range is reversed: 16 is above 8
+       |
+    16 |         batch_size: Int(16, 8),
+       |                     ^^^^^^^^^^
+       = help: write Int(8, 16)
+
+    space.ron:18:53: `k` is 9, but the model has 3 blocks below the head
+       |
+    18 |         unfreeze: Choice([Everything, LastBlocks(k: 9)]),
+       |                                                     ^
+       = help: write 3 or less; its blocks are embeddings, layer.0, layer.1, head
+    "#);
+    // One mistake is not told as two: with `text` and `max_tokens` unreadable, nothing follows from what would stand there by default.
+    place.space_with("max_tokens: 24", "max_tokens: \"many\", text: 3");
+    assert!(refused(&place, 3).starts_with("error: 2 mistakes\n"));
+    // The wrong name may be any field's that is left out, but not the file's.
+    place.write("space.ron", &SPACE.replace("data.tsv", "dada.tsv").replace("max_tokens: 24", "max_tokens: 99, lable: \"topic\""));
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 2 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, lable: "topic",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:25: `Text` has no field `lable`
+      |
+    6 |         max_tokens: 99, lable: "topic",
+      |                         ^^^^^
+      = help: did you mean `label`?
+
+    cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    "#);
+    // Files that are not there are told beside mistakes of the space.
+    place.write(
+        "space.ron",
+        &SPACE.replace("data.tsv", "dada.tsv").replace("Path(\"model\")", "Path(\"modell\")").replace("epochs: 2", "epoch: 2"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: space.ron:15:9: `Config` has no field `epoch`
+       |
+    15 |         epoch: 2,
+       |         ^^^^^
+       = help: did you mean `epochs`?
+
+    DIR/modell: there is no such folder
+      (`model`, space.ron:2:12)
+
+    cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    ");
+}
+
+#[test]
+fn a_broken_tokenizer_does_not_hide_what_is_wrong_with_the_data() {
+    let place = Workplace::new();
+    place.write("model/tokenizer.json", "{");
+    place.space_with("max_tokens: 24", "max_tokens: 24, label: \"lable\"");
+    let told = refused(&place, 3);
+    assert!(told.contains("there is no column `lable`") && told.contains("tokenizer.json"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_with_one_file_does_not_hide_what_is_wrong_with_another() {
+    let place = Workplace::new();
+    place.write("train.tsv", "text\tlabel\na film\tgood\n\tbad\na game\t\na team\tbad\n");
+    place.write("dev.tsv", "text\tlabel\na film\tugly\n");
+    place.space_with(
+        "files: One(Path(\"data.tsv\"))",
+        "files: Splits(train: Path(\"train.tsv\"), validation: Path(\"dev.tsv\"), test: Path(\"test.tsv\"))",
+    );
+    insta::assert_snapshot!(refused(&place, 4), @r#"
+    error: DIR/train.tsv: the column `text` has no value in 1 row (line 3): put a text there, or set `missing: Drop` or `missing: Fill("...")`
+      (`data.missing`, space.ron:3:11)
+
+    DIR/train.tsv: the column `label` has no value in 1 row (line 4): put the label there, or set `missing: Drop`
+      (`data.missing`, space.ron:3:11)
+
+    cannot read DIR/test.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    "#);
+    place.write("train.tsv", "text\tlabel\na film\tgood\na book\tbad\na game\tgood\na team\tbad\n");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: cannot read DIR/test.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+
+    DIR/dev.tsv: 1 row has a label that no training row has (`ugly` on line 2); the training labels are `bad`, `good`
+      (`data.label`, space.ron:3:11)
+    ");
+}
+
+#[test]
 fn every_missing_column_is_told() {
     let place = Workplace::new();
     place.space_with("max_tokens: 24", "max_tokens: 24, text: \"tekst\", label: \"lable\"");
@@ -152,6 +275,9 @@ fn data_that_cannot_be_used() {
     place.write("data.tsv", "text\tlabel\na film\tgood\n\tbad\nthe bank\t\n");
     insta::assert_snapshot!(refused(&place, 4), @r#"
     error: DIR/data.tsv: the column `text` has no value in 1 row (line 3): put a text there, or set `missing: Drop` or `missing: Fill("...")`
+      (`data.missing`, space.ron:3:11)
+
+    DIR/data.tsv: the column `label` has no value in 1 row (line 4): put the label there, or set `missing: Drop`
       (`data.missing`, space.ron:3:11)
     "#);
     place.write("train.tsv", "text\tlabel\na film\tgood\na game\tbad\na good film\tgood\na cold game\tbad\n");

@@ -9,36 +9,38 @@ use crate::{
 };
 
 impl Lowerer<'_> {
-    /// Reads the fields of a struct or struct variant, whatever stands in front of its parentheses.
+    /// Reads the fields of a struct or struct variant, whatever stands in front of its parentheses. After a mistake, which is noted, a field is
+    /// taken as left out; `None` if it must not be.
     pub(super) fn fields(&mut self, node: &Node, owner: &str, fields: &'static [Field], at: &At) -> Option<Template> {
-        let given = self.match_fields(node, owner, fields);
+        let given = self.match_fields(node, owner, fields, at);
         let mut record = Vec::with_capacity(fields.len());
         for (field, given) in fields.iter().zip(&given) {
             let at = at.child(field.name);
-            let value = match given {
-                Some(node) => self.lower(node, field.kind, &at),
-                None => match self.left_out.get(&at.path) {
-                    Some(value) => Some(value.clone()),
-                    None => field.default.map(|text| default(text, field.kind)),
-                },
-            };
+            let read = given.and_then(|node| self.lower(node, field.kind, &at));
+            if given.is_some() && read.is_none() {
+                self.guessed.insert(at.path.clone());
+            }
+            let value =
+                read.or_else(|| self.left_out.get(&at.path).cloned()).or_else(|| field.default.map(|text| default(text, field.kind)));
             record.push(value.map(|value| (field.name.to_string(), value)));
         }
         record.into_iter().collect::<Option<_>>().map(Template::Record)
     }
 
-    /// The given value of each field of a struct, in the order of `fields`. Notes those unknown, doubled and missing.
-    pub(crate) fn match_fields<'n>(&mut self, node: &'n Node, owner: &str, fields: &'static [Field]) -> Vec<Option<&'n Node>> {
+    /// The given value of each field of the struct at `at`, in the order of `fields`. Notes those unknown, doubled and missing.
+    pub(crate) fn match_fields<'n>(&mut self, node: &'n Node, owner: &str, fields: &'static [Field], at: &At) -> Vec<Option<&'n Node>> {
         let mut matched: Vec<Option<&Node>> = vec![None; fields.len()];
         let given: &[tree::Field] = match &node.shape {
             Shape::Struct(_, given) => given,
             Shape::Tuple(_, items) if !items.is_empty() => {
-                let fields: Vec<&str> = fields.iter().map(|field| field.name).collect();
-                self.report(&node.span, format!("`{owner}` takes named fields"), format!("its fields are {}", listed(fields, "and")));
+                let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+                self.report(&node.span, format!("`{owner}` takes named fields"), format!("its fields are {}", listed(names, "and")));
+                self.guessed.insert(at.path.clone());
                 return matched;
             }
             _ => &[],
         };
+        let mut unknown = false;
         for field in given {
             let Some(index) = fields.iter().position(|known| known.name == field.name) else {
                 let names = || fields.iter().map(|field| field.name);
@@ -47,12 +49,18 @@ impl Lowerer<'_> {
                     None => format!("its fields are {}", listed(names(), "and")),
                 };
                 self.report(&field.span, format!("`{owner}` has no field `{}`", field.name), hint);
+                unknown = true;
                 continue;
             };
             if matched[index].is_some() {
                 self.report(&field.span, format!("`{}` is given twice", field.name), "leave one of them out".to_string());
             }
             matched[index] = Some(&field.value);
+        }
+        if unknown {
+            // It may be any of those that seem to be left out.
+            let left_out = fields.iter().zip(&matched).filter(|(_, given)| given.is_none());
+            self.guessed.extend(left_out.map(|(field, _)| at.child(field.name).path));
         }
         for (field, _) in fields.iter().zip(&matched).filter(|(field, given)| given.is_none() && field.default.is_none()) {
             let end = node.name().map_or(node.span.start + 1, |name| node.span.start + name.len());

@@ -5,12 +5,16 @@ mod fields;
 mod range;
 mod variant;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 pub(crate) use fields::default;
 
 use crate::{
     domain::{Condition, Parameter},
+    places::is_known,
     problem::{Problem, Source, listed, nearest},
     schema::Kind,
     template::Template,
@@ -32,6 +36,8 @@ pub(crate) struct Lowerer<'s> {
     pub(crate) places: BTreeMap<String, Range<usize>>,
     /// Numbers of the config: field, place and value.
     pub(crate) mentions: Vec<(String, Range<usize>, f64)>,
+    /// Paths of values that have their default because what the file gives is a mistake. What follows from them is no mistake.
+    pub(crate) guessed: BTreeSet<String>,
     /// Whether values may be left to the search, here; and if not, what is being read.
     pub(crate) free: Result<(), &'static str>,
     /// What fields of the config are when left out, other than their defaults. By path.
@@ -100,6 +106,7 @@ impl<'s> Lowerer<'s> {
             parameters: Vec::new(),
             places: BTreeMap::new(),
             mentions: Vec::new(),
+            guessed: BTreeSet::new(),
             free: Err("this"),
             left_out: BTreeMap::new(),
             condition: None,
@@ -111,6 +118,11 @@ impl<'s> Lowerer<'s> {
             let problem = self.source.problem(span, message, hint.into());
             self.problems.push(problem);
         }
+    }
+
+    /// Whether none of `paths` is guessed, in whole or in part.
+    pub(crate) fn knows(&self, paths: &[&str]) -> bool {
+        paths.iter().all(|path| is_known(&self.guessed, path))
     }
 
     /// Reads `node` as a value of `kind`; `None` after a mistake, which is noted.

@@ -116,6 +116,11 @@ impl DataError {
         }
     }
 
+    /// One error of one or more.
+    pub(crate) fn of(mut errors: Vec<DataError>) -> DataError {
+        if errors.len() == 1 { errors.remove(0) } else { DataError::Several { errors } }
+    }
+
     pub(crate) fn malformed(file: &Path, place: Place, reason: impl Into<String>) -> DataError {
         DataError::Malformed { file: file.to_owned(), place, reason: reason.into() }
     }

@@ -9,6 +9,7 @@ mod load;
 pub mod order;
 mod parquet;
 pub mod report;
+mod rows;
 pub mod split;
 pub mod table;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub mod tokenize;
 pub use error::DataError;
 pub use load::load;
 pub use report::DataReport;
+pub use rows::Rows;
 pub use tokenize::Tokenizer;
 
 /// A tokenised example.

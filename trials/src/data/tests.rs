@@ -194,7 +194,10 @@ fn missing_values_are_rejected_dropped_or_filled() {
     let folder = Folder::new();
     let file = folder.file("a.csv", format!("{} ,x,good\nthe,x,\n,,bad\n", csv()));
     let data = one(&file);
-    insta::assert_snapshot!(folder.error(&data), @"[data.missing] a.csv: the column `text` has no value in 2 rows (line 14, line 16): put a text there, or set `missing: Drop` or `missing: Fill(\"...\")`");
+    insta::assert_snapshot!(folder.error(&data), @r#"
+    [data.missing] a.csv: the column `text` has no value in 2 rows (line 14, line 16): put a text there, or set `missing: Drop` or `missing: Fill("...")`
+    a.csv: the column `label` has no value in 1 row (line 15): put the label there, or set `missing: Drop`
+    "#);
     let (task, report) = loaded(&TextData { missing: Missing::Drop, ..data.clone() });
     assert_eq!((report.files[0].rows, report.files[0].dropped), (15, 3));
     assert_eq!(task.train.len() + task.validation.len() + task.test.len(), 12);

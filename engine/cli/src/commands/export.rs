@@ -3,7 +3,7 @@
 use engine::{devices::Device, runner::Checkpoint, state::Phase, store::study as state_of};
 
 use super::{ready, study};
-use crate::{args::Export, context::Context, exit::Error};
+use crate::{args::Export, context::Context, exit::Error, progress::text};
 
 pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error> {
     trials::hub::check_destination(&arguments.to).map_err(Error::usage)?;
@@ -20,7 +20,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
     if trial.phase != Phase::Complete {
         return Err(Error::usage(format!(
             "trial {number} has not been trained to its full length: `thawline status {}` tells how far the study is",
-            arguments.study.display()
+            text::quoted(&arguments.study)
         )));
     }
     let checkpoint = state.trials[number as usize].checkpoint.clone();

@@ -3,6 +3,7 @@
 mod best;
 mod check;
 mod export;
+mod failures;
 mod fetch;
 mod init;
 mod interrupt;

@@ -11,7 +11,7 @@ use engine::{
 use serde::Serialize;
 
 use super::{report, study};
-use crate::{context::Context, exit::Error};
+use crate::{context::Context, exit::Error, progress::text};
 
 /// Rows of the leaderboard that the terminal shows.
 const SHOWN: usize = 10;
@@ -112,12 +112,15 @@ fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
 }
 
 fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Context) {
-    let study = study.display();
+    let shown = study.display();
+    let best = text::quoted(&study.join("best.ron"));
+    let study = text::quoted(study);
     let space = &record.space.path;
-    let space = std::env::current_dir().ok().and_then(|here| space.strip_prefix(here).ok()).unwrap_or(space).display();
+    let space = std::env::current_dir().ok().and_then(|here| space.strip_prefix(here).ok()).unwrap_or(space);
+    let space = text::quoted(space);
     context.note("");
-    context.note(format!("report  {study}/report/index.html"));
-    context.note(format!("config  {study}/best.ron"));
+    context.note(format!("report  {shown}/report/index.html"));
+    context.note(format!("config  {shown}/best.ron"));
     context.note("");
     context.note("What next:");
     let mut next = |what: String, why: &str| context.note(format!("  {what:<60}  {why}"));
@@ -125,7 +128,7 @@ fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Co
     if ended == Ended::Interrupted {
         next(go_on.clone(), "go on where it stopped");
     }
-    next(format!("thawline train {study}/best.ron --to MODEL_DIR"), "train the best config again, to its full length");
+    next(format!("thawline train {best} --to MODEL_DIR"), "train the best config again, to its full length");
     let complete = |n: u32| record.state.trials.get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
     if record.state.incumbent().is_some_and(complete) {
         next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");

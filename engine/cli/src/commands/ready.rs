@@ -13,11 +13,13 @@ use engine::{
 };
 use search_spaces::{
     data::{Location, TextData, TextFiles},
-    problem::{Problem, Problems},
+    draft::Draft,
+    problem::Problem,
     space::Space,
 };
 use trials::{
-    data::{self, DataError, Tokenizer},
+    data::{DataReport, Rows, TextTask, Tokenizer},
+    device::Handle,
     hub::HubError,
     models::bert::BertBase,
     prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, data_hash, model_hash, prepare},
@@ -25,7 +27,7 @@ use trials::{
     trainer::final_model,
 };
 
-use super::{setup, study};
+use super::{failures::Failures, setup, study};
 use crate::{assets, context::Context, exit::Error};
 
 /// Model and data of a task, in memory.
@@ -36,99 +38,111 @@ pub(super) struct Ready {
     pub(super) prepared: Prepared,
 }
 
-/// Why model and data are not ready, piece by piece.
-struct Failures {
-    /// Mistakes of the space.
-    problems: Vec<Problem>,
-    /// What is wrong with the files that it names.
-    input: Vec<String>,
-}
-
 /// Fetches what the space names, reads model and data, and checks the space against both. All that is wrong is told at once.
 pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Result<Ready, Error> {
-    let mut failures = Failures { problems: unknown_assets(space), input: Vec::new() };
+    let mut failures = Failures::of(&space.places, Vec::new());
+    unknown_assets(Some(&space.model), Some(&space.data), &mut failures);
     if !failures.is_empty() {
         return Err(failures.into_error());
     }
     let model = setup::locate(&space.model, context)?;
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
-    if !model.is_dir() {
-        let what = if model.exists() { "this is not a folder" } else { "there is no such folder" };
-        failures.input(space, "model", format!("{}: {what}", model.display()));
-        missing_files(space, &data, &mut failures);
-        return Err(failures.into_error());
-    }
-    let base = BertBase::load(&model, &handle).map_err(|error| failures.input(space, "model", error)).ok();
-    if let Some(base) = &base {
-        failures.problems.extend(check_space(space, base));
-    }
-    let tokenizer = Tokenizer::from_folder(&model);
-    if let (Some(base), Ok(tokenizer)) = (&base, &tokenizer)
-        && let Err(error) = check_tokenizer(tokenizer, base, &model)
-    {
-        failures.input(space, "model", error);
-    }
-    let loaded = tokenizer.and_then(|tokenizer| data::load(&data, &tokenizer));
-    if failures.is_empty()
-        && let (Some(base), Ok((task, _))) = (&base, &loaded)
-    {
-        match check_tokens(task, base, &model) {
-            Ok(()) => {}
-            Err(error @ PrepareError::TokenTypes { .. }) => {
-                let hint = "name one column of text, or take a model that was trained on pairs".to_owned();
-                failures.problems.push(space.problem_at("data.text", error.to_string(), Some(hint)));
-            }
-            Err(error) => failures.input(space, "model", error),
-        }
-    }
-    match (base, loaded) {
-        (Some(base), Ok((task, report))) if failures.is_empty() => {
+    let ladder = |examples| space.ladder(examples).err().map(|problem| *problem);
+    let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
+    match (base, task) {
+        (Some(base), Some((task, report))) if failures.is_empty() => {
             let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device };
             Ok(Ready { model, data, prepared })
         }
-        (_, loaded) => {
-            if let Err(error) = loaded {
-                failures.take(space, &error);
-            }
-            Err(failures.into_error())
-        }
+        _ => Err(failures.into_error()),
     }
 }
 
-/// Without a model the data cannot be read, but what is not there can be told.
-fn missing_files(space: &Space, data: &TextData, failures: &mut Failures) {
-    for (_, location) in files(data) {
-        if let Location::Path(file) = location
-            && let Err(source) = file.metadata()
-        {
-            failures.take(space, &DataError::Read { file: file.clone(), source });
-        }
-    }
-}
-
-/// The files of a data set, each with its field.
-fn files(data: &TextData) -> Vec<(&'static str, &Location)> {
-    match &data.files {
-        TextFiles::One(one) => vec![("data.files", one)],
-        TextFiles::Splits { train, validation, test } => {
-            let mut files = vec![("data.files.Splits.train", train)];
-            files.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
-            files.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
-            files
-        }
-    }
-}
-
-/// Names of assets that nobody knows.
-fn unknown_assets(space: &Space) -> Vec<Problem> {
-    let mut named = vec![("model", &space.model)];
-    named.extend(files(&space.data));
-    let unknown = |(path, location): (&str, &Location)| match location {
-        Location::Asset(name) => Some(space.problem_at(path, assets::unknown(name)?.to_string(), None)),
-        Location::Path(_) => None,
+/// The mistakes of a file that has some, with those that only its model and its data can tell. Nothing is fetched for it: what is not on this
+/// machine is left for when the file is right.
+pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
+    let mut failures = Failures::of(&draft.places, draft.problems.clone());
+    unknown_assets(draft.model.as_ref(), draft.data.as_ref(), &mut failures);
+    let here = |location: &Location| match location {
+        Location::Path(path) => Some(path.clone()),
+        Location::Asset(name) => assets::find(name).and_then(|asset| context.assets.cached(asset)),
     };
-    named.into_iter().filter_map(unknown).collect()
+    let model = draft.model.as_ref().and_then(here);
+    let data = draft.data.as_ref().and_then(|data| setup::located(data, &mut |location| here(location).ok_or(())).ok());
+    let ladder = |examples| draft.check_ladder(examples);
+    look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
+    failures.into_error()
+}
+
+/// Reads as much as can be read of a model and data, and notes all that is wrong with them or with what the file asks of them.
+fn look_into(
+    model: Option<&Path>,
+    data: Option<&TextData>,
+    device: &Handle,
+    ladder: &dyn Fn(u64) -> Option<Problem>,
+    failures: &mut Failures<'_>,
+) -> (Option<BertBase>, Option<(TextTask, DataReport)>) {
+    let folder = model.filter(|model| {
+        let what = if model.exists() { "this is not a folder" } else { "there is no such folder" };
+        if !model.is_dir() {
+            failures.input("model", format!("{}: {what}", model.display()));
+        }
+        model.is_dir()
+    });
+    let base = folder.and_then(|folder| BertBase::load(folder, device).map_err(|error| failures.input("model", error)).ok());
+    if let Some(base) = &base {
+        let max_tokens = data.map(|data| data.max_tokens).filter(|_| failures.places.is_known("data.max_tokens"));
+        failures.problems.extend(check_space(failures.places, max_tokens, base));
+    }
+    let tokenizer = folder.and_then(|folder| Tokenizer::from_folder(folder).map_err(|error| failures.take(&error)).ok());
+    let mut fits = true;
+    if let (Some(base), Some(tokenizer), Some(folder)) = (&base, &tokenizer, folder)
+        && let Err(error) = check_tokenizer(tokenizer, base, folder)
+    {
+        failures.input("model", error);
+        fits = false;
+    }
+    let rows = data.and_then(|data| Rows::read(data).map_err(|error| failures.take(&error)).ok());
+    if let Some(rows) = &rows {
+        failures.problems.extend(ladder(rows.examples_per_epoch()));
+    }
+    let (Some(tokenizer), Some(data)) = (tokenizer, data) else { return (base, None) };
+    let encoder = tokenizer.encoder(data.max_tokens).map_err(|error| failures.take(&error));
+    let (Some(rows), Ok(encoder)) = (rows, encoder) else { return (base, None) };
+    let task = rows.tokenise(&tokenizer, &encoder).map_err(|error| failures.take(&error)).ok();
+    if let (Some(base), Some((task, _)), Some(folder), true) = (&base, &task, folder, fits) {
+        match check_tokens(task, base, folder) {
+            Ok(()) => {}
+            Err(error @ PrepareError::TokenTypes { .. }) => {
+                let hint = "name one column of text, or take a model that was trained on pairs".to_owned();
+                failures.problem("data.text", error.to_string(), Some(hint));
+            }
+            Err(error) => failures.input("model", error),
+        }
+    }
+    (base, task)
+}
+
+/// Notes names of assets that nobody knows.
+fn unknown_assets(model: Option<&Location>, data: Option<&TextData>, failures: &mut Failures<'_>) {
+    let mut named: Vec<(&'static str, &Location)> = model.map(|model| ("model", model)).into_iter().collect();
+    match data.map(|data| &data.files) {
+        None => {}
+        Some(TextFiles::One(one)) => named.push(("data.files", one)),
+        Some(TextFiles::Splits { train, validation, test }) => {
+            named.push(("data.files.Splits.train", train));
+            named.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
+            named.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
+        }
+    }
+    for (path, location) in named {
+        if let Location::Asset(name) = location
+            && let Some(unknown) = assets::unknown(name)
+        {
+            failures.problem(path, unknown.to_string(), None);
+        }
+    }
 }
 
 /// Reads model and data of a config file, or of a study that has been checked.
@@ -138,52 +152,6 @@ pub(super) fn read(model: PathBuf, data: TextData, device: Device) -> Result<Rea
         error => Error::input(error),
     })?;
     Ok(Ready { model, data, prepared })
-}
-
-impl Failures {
-    fn is_empty(&self) -> bool {
-        self.problems.is_empty() && self.input.is_empty()
-    }
-
-    /// A mistake of the space, where another value in it would help; else of the files.
-    fn take(&mut self, space: &Space, error: &DataError) {
-        if let DataError::Several { errors } = error {
-            for error in errors {
-                self.take(space, error);
-            }
-            return;
-        }
-        let of_the_space = matches!(
-            error,
-            DataError::MissingColumn { .. }
-                | DataError::DuplicateColumn { .. }
-                | DataError::ColumnTwice { .. }
-                | DataError::ColumnsNotNeeded { .. }
-                | DataError::TooFewTokens { .. }
-                | DataError::Shares { .. }
-                | DataError::EmptySplit { .. }
-        );
-        match error.field() {
-            Some(field) if of_the_space => self.problems.push(space.problem_at(field, error.to_string(), None)),
-            field => self.input(space, field.unwrap_or("data"), error),
-        }
-    }
-
-    /// Something wrong with what `field` names.
-    fn input(&mut self, space: &Space, field: &str, why: impl std::fmt::Display) {
-        let place = space.problem_at(field, "", None);
-        self.input.push(format!("{why}\n  (`{field}`, {}:{}:{})", place.file.display(), place.line, place.column));
-    }
-
-    fn into_error(self) -> Error {
-        let Failures { problems, input } = self;
-        let mut told = input;
-        let error = if problems.is_empty() { Error::input } else { Error::space };
-        if !problems.is_empty() {
-            told.insert(0, setup::told(&Problems::new(problems)));
-        }
-        error(told.join("\n\n"))
-    }
 }
 
 impl Ready {
@@ -212,7 +180,7 @@ impl Ready {
     /// What a study of `space` is.
     pub(super) fn spec(&self, space: &Space) -> Result<StudySpec, Error> {
         let examples_per_epoch = self.examples_per_epoch();
-        let ladder = space.ladder(examples_per_epoch).map_err(|problem| Error::space(setup::told(&Problems::new(vec![*problem]))))?;
+        let ladder = space.ladder(examples_per_epoch).map_err(Error::space)?;
         Ok(StudySpec {
             space: space.clone(),
             space_hash: space.hash(),

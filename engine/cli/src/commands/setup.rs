@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use engine::devices::{self, DeviceSlots};
 use search_spaces::{
     data::{Location, TextData, TextFiles},
+    draft::Draft,
     problem::{Problems, ReadError},
     settings::Settings,
     space::Space,
 };
 
-use super::fetch;
+use super::{fetch, ready};
 use crate::{context::Context, exit::Error, progress::text};
 
 /// What the command line says over the file's settings.
@@ -22,9 +23,11 @@ pub(super) struct Overrides {
     pub(super) devices: Option<String>,
 }
 
-/// Reads a space with the command line's settings in place of the file's.
-pub(super) fn read_space(path: &Path, overrides: &Overrides) -> Result<Space, Error> {
-    let mut space = Space::read(path).map_err(read_error)?;
+/// Reads a space with the command line's settings in place of the file's. The mistakes of a file that has some are told together with those
+/// that its model and its data tell.
+pub(super) fn read_space(path: &Path, overrides: &Overrides, context: &Context) -> Result<Space, Error> {
+    let draft = Draft::read(path).map_err(read_error)?;
+    let mut space = draft.space().map_err(|draft| ready::mistakes(&draft, context))?;
     let settings = &mut space.settings;
     settings.trials = overrides.trials.unwrap_or(settings.trials);
     settings.budget_seconds = overrides.budget_seconds.or(settings.budget_seconds);
@@ -113,7 +116,12 @@ pub(super) fn locate(location: &Location, context: &mut Context) -> Result<PathB
 
 /// The data with every location a path.
 pub(super) fn locate_data(data: &TextData, context: &mut Context) -> Result<TextData, Error> {
-    let mut at = |location: &Location| locate(location, context).map(Location::Path);
+    located(data, &mut |location| locate(location, context))
+}
+
+/// The data with every location where `at` says it is.
+pub(super) fn located<E>(data: &TextData, at: &mut dyn FnMut(&Location) -> Result<PathBuf, E>) -> Result<TextData, E> {
+    let mut at = |location: &Location| at(location).map(Location::Path);
     let files = match &data.files {
         TextFiles::One(one) => TextFiles::One(at(one)?),
         TextFiles::Splits { train, validation, test } => TextFiles::Splits {

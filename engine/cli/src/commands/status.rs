@@ -9,7 +9,8 @@ use crate::{args::Status, context::Context, exit::Error, progress::text};
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Summary {
-    /// `running`: at least one worker is registered; `finished`: nothing is left to do.
+    /// `running`: at least one worker is registered; `finished`: nothing is left to do; `budget_spent`: more budget lets it go on; `stopped`:
+    /// the same command goes on.
     state: &'static str,
     trials_planned: u32,
     trials_started: usize,
@@ -17,6 +18,9 @@ struct Summary {
     trials_paused: usize,
     trials_failed: usize,
     segments_running: usize,
+    /// Optimizer steps in all, and those of them that were trained again because a worker or a checkpoint was lost.
+    steps_trained: u64,
+    steps_repeated: u64,
     rungs: Vec<u64>,
     /// Trials that have reached each rung.
     reached: Vec<usize>,
@@ -52,10 +56,13 @@ fn summarise(state: &StudyState, now: i64) -> Summary {
         search.incumbent().and_then(|n| Some((n, search.trials[n as usize].values.len(), *search.trials[n as usize].values.last()?)));
     let mut progress = Progress::default();
     progress.update(state, now);
-    let finished = study::is_finished(state);
+    let finished = state.is_finished();
+    // With the starts closed it is more budget that lets it go on.
+    let budget_spent = state.budget_spent(now) || (finished && state.closed_from.is_some());
     Summary {
         state: match (state.workers.is_empty(), finished) {
             (false, _) => "running",
+            (true, _) if budget_spent => "budget_spent",
             (true, true) => "finished",
             (true, false) => "stopped",
         },
@@ -65,6 +72,8 @@ fn summarise(state: &StudyState, now: i64) -> Summary {
         trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
         trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
         segments_running: state.trials.iter().filter(|trial| trial.claim.is_some()).count(),
+        steps_trained: state.trials.iter().map(|trial| trial.steps_trained).sum(),
+        steps_repeated: state.steps_repeated(),
         rungs: search.ladder.rungs.clone(),
         reached: (0..search.ladder.rungs.len())
             .map(|rung| search.trials.iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
@@ -85,7 +94,7 @@ fn summarise(state: &StudyState, now: i64) -> Summary {
 
 fn words(summary: &Summary) -> String {
     let mut rows = vec![
-        vec!["state".to_owned(), summary.state.to_owned()],
+        vec!["state".to_owned(), summary.state.replace('_', " ")],
         vec![
             "trials".to_owned(),
             format!(
@@ -111,6 +120,11 @@ fn words(summary: &Summary) -> String {
             _ => "no value yet".to_owned(),
         },
     ]);
+    let repeated = match summary.steps_repeated {
+        0 => "none of them twice".to_owned(),
+        steps => format!("{steps} of them again, after a worker or a checkpoint was lost"),
+    };
+    rows.push(vec!["steps".to_owned(), format!("{} trained, {repeated}", summary.steps_trained)]);
     let budget = summary.budget_seconds.map_or_else(String::new, |budget| format!(" of {}", text::seconds(budget as f64)));
     let left = summary.seconds_left.map_or_else(String::new, |seconds| format!(", about {} to go", text::seconds(seconds)));
     rows.push(vec!["active time".to_owned(), format!("{}{budget}{left}", text::seconds(summary.active_seconds))]);

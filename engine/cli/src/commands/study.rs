@@ -4,10 +4,7 @@ use std::path::Path;
 
 use engine::{
     record::StudyRecord,
-    schedulers::build,
-    state::Phase,
     store::{SqliteStore, Store as _, StoreError, StudyFolder},
-    study::StudyState,
 };
 
 use search_spaces::settings::Settings;
@@ -38,12 +35,6 @@ pub(super) fn settings_if_there(folder: &StudyFolder) -> Result<Option<Settings>
     }
     let mut store = SqliteStore::open(folder).map_err(store_error)?;
     Ok(store.state().map_err(store_error)?.map(|state| state.settings().clone()))
-}
-
-/// Whether every trial has gone as far as the scheduler wants it to.
-pub(super) fn is_finished(state: &StudyState) -> bool {
-    let idle = state.pending.is_none() && !state.search.trials.iter().any(|trial| matches!(trial.phase, Phase::Active { .. }));
-    idle && build(state.settings().scheduler).decide(&state.search, 1).is_empty()
 }
 
 /// Everything in a study.

@@ -27,7 +27,7 @@ use engine::{
 pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error> {
     let overrides =
         Overrides { trials: arguments.trials, budget_seconds: arguments.budget, seed: arguments.seed, devices: arguments.devices.clone() };
-    let mut space = setup::read_space(&arguments.space, &overrides)?;
+    let mut space = setup::read_space(&arguments.space, &overrides, context)?;
     let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
     if let Some(before) = study::settings_if_there(&folder)? {
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 /// How the study has already ended, if it has.
 fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let state = state_of(&mut session.store).map_err(study::store_error)?;
-    Ok(if study::is_finished(state) {
+    Ok(if state.is_finished() {
         // With the starts closed it is more budget that lets it go on.
         Some(if state.closed_from.is_some() { Ended::BudgetSpent } else { Ended::Finished })
     } else {

@@ -34,7 +34,7 @@ struct Task<'a> {
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
     let overrides = Overrides { devices: arguments.devices.clone(), ..Overrides::default() };
-    let space = setup::read_space(&arguments.space, &overrides)?;
+    let space = setup::read_space(&arguments.space, &overrides, context)?;
     let devices = setup::devices(&space)?;
     let ready = ready::check(&space, devices[0].device, context)?;
     let spec = ready.spec(&space)?;

@@ -16,7 +16,7 @@ use trials::{
 
 use self::template::{Facts, quoted};
 use super::fetch;
-use crate::{args::Init, assets, context::Context, exit::Error};
+use crate::{args::Init, assets, context::Context, exit::Error, progress::text};
 
 /// At most so many inputs are tokenised to see how long they are.
 const MEASURED: usize = 2000;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &Init, context: &mut Context) -> Result<(), Error> 
     let classes = facts.classes.len();
     let pair = facts.pair.as_ref().map(|pair| format!(" and `{pair}`")).unwrap_or_default();
     context.note(format!("{} rows, {classes} classes; text in `{}`{pair}, label in `{}`", facts.rows, facts.text, facts.label));
-    context.note(format!("wrote {0}; next: thawline check {0}", to.display()));
+    context.note(format!("wrote {}; next: thawline check {}", to.display(), text::quoted(to)));
     context.say(to.display())
 }
 
