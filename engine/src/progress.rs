@@ -19,6 +19,8 @@ pub struct Progress {
     /// A guess, from what the segments so far took and the scheduler's rule asks for, within the budget; `None` before the first has
     /// completed.
     pub seconds_left: Option<f64>,
+    /// What went wrong and was mended since it was last shown: lines for the user.
+    pub mended: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,6 +69,7 @@ impl Progress {
                 }
             }
             WorkerMessage::Idle { slot } => self.slot(slot).segment = None,
+            WorkerMessage::Mended { line } => self.mended.push(line.clone()),
             WorkerMessage::Ended(_) | WorkerMessage::Failed { .. } => {}
         }
     }

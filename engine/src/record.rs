@@ -22,6 +22,8 @@ pub struct StudyRecord {
     pub space: Space,
     pub space_hash: String,
     pub state: SearchState,
+    /// Every trial has gone as far as the scheduler wants it to: those that wait at a rung have been ended there.
+    pub finished: bool,
     /// By trial number, beside `state.trials`.
     pub trials: Vec<TrialRecord>,
     /// In the order they were claimed.
@@ -123,6 +125,7 @@ impl StudyRecord {
                 threads: threads.get(&number).copied(),
             }
         });
+        let finished = state.is_finished();
         Ok(StudyRecord {
             name: folder.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
             created_at: state.created_at,
@@ -132,6 +135,7 @@ impl StudyRecord {
             evaluations,
             examples_per_epoch: state.spec.examples_per_epoch,
             space: state.spec.space,
+            finished,
             state: state.search,
         })
     }

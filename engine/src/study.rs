@@ -7,7 +7,7 @@ use search_spaces::settings::Settings;
 use crate::{
     events::{Event, Logged, TrialAdded, WorkerInfo},
     runner::{Checkpoint, Completed},
-    schedulers::Action,
+    schedulers::{self, Action},
     spec::StudySpec,
     state::{Phase, SearchState, TrialState},
 };
@@ -156,6 +156,12 @@ impl StudyState {
     /// Active milliseconds at time `now`: those in which at least one worker was there.
     pub fn active_millis(&self, now: i64) -> i64 {
         self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
+    }
+
+    /// Whether every trial has gone as far as the scheduler wants it to. More trials or a larger budget may let the study go on.
+    pub fn is_finished(&self) -> bool {
+        let idle = self.pending.is_none() && !self.search.trials.iter().any(|trial| matches!(trial.phase, Phase::Active { .. }));
+        idle && schedulers::build(self.settings().scheduler).decide(&self.search, 1).is_empty()
     }
 
     pub fn budget_spent(&self, now: i64) -> bool {

@@ -177,6 +177,8 @@ impl Watch<'_> {
         if deaths >= ENOUGH {
             return Err(SupervisorError::KeepsDying { device, deaths, status: status.to_string() });
         }
+        let goes_on = if held > 0 { ", and what it was training goes on from the last checkpoints" } else { "" };
+        self.progress.mended.push(format!("the worker for {device} died ({status}); it is started again{goes_on}"));
         let again = start(worker.slots, self.parts.command)?;
         self.workers[index] = WorkerProcess { idle_deaths: deaths, ..again };
         Ok(())
@@ -194,6 +196,7 @@ impl Watch<'_> {
             }
         }
         show(&self.progress);
+        self.progress.mended.clear();
     }
 }
 
@@ -203,7 +206,7 @@ impl WorkerProcess {
             WorkerMessage::Started { worker, .. } => self.name = Some(worker.clone()),
             WorkerMessage::Ended(how) => self.ended = Some(*how),
             WorkerMessage::Failed { message, code } => self.failed = Some((message.clone(), *code)),
-            WorkerMessage::Claimed { .. } | WorkerMessage::Step { .. } | WorkerMessage::Idle { .. } => {}
+            WorkerMessage::Claimed { .. } | WorkerMessage::Step { .. } | WorkerMessage::Idle { .. } | WorkerMessage::Mended { .. } => {}
         }
     }
 }
@@ -323,7 +326,10 @@ mod tests {
             started = line(&WorkerMessage::Started { worker, slots: vec!["cpu/0".to_owned()] }),
             ended = line(&WorkerMessage::Ended(Ended::Finished)),
         );
-        assert_eq!(run(&mut study, &script, &Cancel::default(), &mut |_| {}).unwrap(), Ended::Finished);
+        let mut mended = Vec::new();
+        let ended = run(&mut study, &script, &Cancel::default(), &mut |progress| mended.extend(progress.mended.clone())).unwrap();
+        assert_eq!(ended, Ended::Finished);
+        insta::assert_snapshot!(mended.join("\n"), @"the worker for cpu died (signal: 9 (SIGKILL)); it is started again, and what it was training goes on from the last checkpoints");
         let state = crate::store::study(&mut study.store).unwrap();
         assert_eq!(state.search.trials[0].phase, Phase::Active { rung: 0 });
         assert_eq!((state.trials[0].crashes, state.trials[0].claim.is_none(), state.workers.len()), (1, true, 0));

@@ -68,6 +68,10 @@ pub enum WorkerMessage {
     Idle {
         slot: String,
     },
+    /// Something went wrong and was mended: a line for the user.
+    Mended {
+        line: String,
+    },
     Ended(Ended),
     /// It cannot go on, and another start would not help. `code` is the process's exit code.
     Failed {
@@ -277,6 +281,8 @@ impl Loop<'_> {
                 vec![lost(why)]
             }
             Err(TrialError::CheckpointLost(why)) => {
+                let line = format!("trial {trial}: {why}; it is trained again from its start");
+                (self.tell)(&WorkerMessage::Mended { line });
                 vec![Event::CheckpointLost { trial, fence, cause: why.clone() }, lost(format!("{why}; it is trained again from its start"))]
             }
             Err(cause) => failed(cause.to_string()),

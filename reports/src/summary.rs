@@ -14,6 +14,9 @@ pub struct Summary {
     pub counts: Counts,
     pub best: Option<Best>,
     pub default: Option<DefaultRecipe>,
+    pub finished: bool,
+    /// Optimizer steps trained in all.
+    pub steps: u64,
     pub saved: Saved,
     /// Wall-clock seconds without breaks of over a minute in which nothing ran.
     pub active_seconds: f64,
@@ -29,7 +32,7 @@ pub struct Counts {
     pub full_length: usize,
     /// Early stopping ended them; their value is final.
     pub stopped_themselves: usize,
-    /// Wait at a rung: the search ended them early, unless it still goes on.
+    /// Wait at a rung: a finished search has ended them there.
     pub paused: usize,
     pub running: usize,
     pub failed: usize,
@@ -67,8 +70,8 @@ pub struct DefaultRecipe {
     pub failed: bool,
 }
 
-/// What early termination saved, in optimizer steps. Counts trials that have ended by themselves or wait at a rung; running and failed ones would say
-/// nothing about it.
+/// What early termination saved, in optimizer steps. Counts trials that have ended by themselves or were ended at a rung; failed ones would say
+/// nothing about it. Empty while the search goes on or may go on: whether a trial that waits at a rung ends there is not known before.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Saved {
     pub steps_trained: u64,
@@ -96,7 +99,9 @@ impl Summary {
             counts: counts(&tables.trials),
             best: best(tables),
             default: tables.trials.first().map(default_recipe),
-            saved: saved(&tables.trials),
+            finished: record.finished,
+            steps: tables.trials.iter().map(|trial| trial.steps).sum(),
+            saved: if record.finished { saved(&tables.trials) } else { Saved::default() },
             active_seconds: tables.active_seconds,
             slots: slots.len(),
         }
@@ -171,7 +176,7 @@ fn saved(trials: &[TrialRow]) -> Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::sample_record;
+    use crate::testing::{running_record, sample_record};
 
     fn summary(record: &StudyRecord) -> Summary {
         Summary::new(record, &Tables::new(record))
@@ -192,13 +197,25 @@ mod tests {
     }
 
     #[test]
-    fn saved_steps_leave_out_failed_and_running_trials() {
+    fn saved_steps_leave_out_failed_trials() {
         let record = sample_record(12, 3, 1);
         let found = summary(&record).saved;
         let counts = |trial: u32| matches!(record.state.trials[trial as usize].phase, Phase::Complete | Phase::Paused { .. });
         let trained: u64 = record.segments.iter().filter(|s| counts(s.trial)).map(|s| s.steps_trained).sum();
         assert_eq!(found.steps_trained, trained);
         assert!(found.share().unwrap() > 0.2, "{found:?}");
+    }
+
+    #[test]
+    fn what_is_saved_is_not_known_before_the_search_has_ended() {
+        let found = summary(&running_record(12, 3, 1));
+        assert_eq!((found.counts.running, found.saved.share()), (1, None));
+        // Interrupted: nothing runs, and the trials that wait at a rung may still go on.
+        let mut record = sample_record(12, 3, 1);
+        record.finished = false;
+        let found = summary(&record);
+        assert!(found.counts.paused > 0 && found.steps > 0);
+        assert_eq!(found.saved.share(), None);
     }
 
     #[test]

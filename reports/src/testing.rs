@@ -23,15 +23,24 @@ const SLOTS: usize = 2;
 const START: i64 = 1_795_411_140_000;
 const BLOCKS: [&str; 8] = ["embeddings", "layer.0", "layer.1", "layer.2", "layer.3", "layer.4", "layer.5", "head"];
 
-/// A study of `trials` trials over `rungs` rungs (at least 1). Trial 0 is the default recipe at full length. From five trials on one fails, one stops
-/// itself early, one still runs, and the study was continued once after a break.
+/// A finished study of `trials` trials over `rungs` rungs (at least 1). Trial 0 is the default recipe at full length. From five trials on one fails, one stops
+/// itself early, and the study was continued once after a break.
 pub fn sample_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
+    record(trials, rungs, seed, true)
+}
+
+/// The same before its end: what ran last still runs.
+pub fn running_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
+    record(trials, rungs, seed, false)
+}
+
+fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
     let horizon = EXAMPLES_PER_EPOCH * u64::from(EPOCHS);
     let ladder = Ladder::new(horizon.div_ceil(3u64.pow(rungs.max(1) - 1)), 3, horizon);
     let space = space(trials, seed);
     let mut simulation = Simulation { seed, stopped: trials < 5, ..Simulation::default() };
     let drawn: Vec<Drawn> = (0..trials).map(|number| Drawn::new(&space, seed, number, trials)).collect();
-    simulation.run(&drawn, &ladder, trials);
+    simulation.run(&drawn, &ladder, trials, finished);
     let state_trials: Vec<TrialState> = simulation
         .trials
         .iter()
@@ -62,6 +71,7 @@ pub fn sample_record(trials: u32, rungs: u32, seed: u64) -> StudyRecord {
         segments: simulation.segments,
         evaluations: simulation.evaluations,
         examples_per_epoch: EXAMPLES_PER_EPOCH,
+        finished,
         state: SearchState { objective: space.objective, ladder, planned: trials, trials: state_trials, seq: 0 },
         space,
     }
@@ -131,7 +141,7 @@ struct Running {
 }
 
 impl Simulation {
-    fn run(&mut self, drawn: &[Drawn], ladder: &Ladder, trials: u32) {
+    fn run(&mut self, drawn: &[Drawn], ladder: &Ladder, trials: u32, finished: bool) {
         loop {
             let (slot, now) = self.slots.iter().copied().enumerate().min_by_key(|(slot, free)| (*free, *slot)).unwrap_or((0, 0));
             let done = |trial: &Running| trial.busy_until <= now;
@@ -162,8 +172,10 @@ impl Simulation {
             };
             self.train(slot, now, number, rung, &drawn[number], ladder);
         }
-        if trials >= 5 {
+        if !finished {
             self.leave_one_running();
+        }
+        if trials >= 5 {
             self.take_a_break();
         }
         self.evaluations.sort_by_key(|entry| entry.at);

@@ -80,6 +80,9 @@ impl Error {
 
     /// For a failed write to `path`.
     pub fn write(path: &Path, error: &io::Error) -> Error {
+        // A temporary file's error names that file, which means nothing to the user.
+        let inner = error.get_ref().and_then(|wrapped| wrapped.source()).and_then(|source| source.downcast_ref::<io::Error>());
+        let error = inner.unwrap_or(error);
         let hint = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "\n  the disk is full: make room, then run the same command again",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "\n  choose a folder that you may write to",

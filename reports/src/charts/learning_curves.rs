@@ -40,8 +40,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
     let complete = of(|trial| trial.phase == Phase::Complete);
     let ended = of(|trial| matches!(trial.phase, Phase::Paused { .. }));
     let failed = of(|trial| matches!(trial.phase, Phase::Failed { .. }));
+    let at_a_rung = if tables.finished { "ended at a rung" } else { "waiting at a rung" };
     let subtitle =
-        format!("{}: {complete} complete, {ended} ended at a rung, {failed} failed", format::counted(tables.trials.len() as u64, "trial"));
+        format!("{}: {complete} complete, {ended} {at_a_rung}, {failed} failed", format::counted(tables.trials.len() as u64, "trial"));
     let panel = Panel {
         left: 84.0,
         top: 124.0,
@@ -69,7 +70,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         let default = scene.best != Some(0);
         let entries = [
             (complete > 0, Mark::Dot { colour: scene.rung_colour(scene.rungs - 1), alpha: 1.0 }, "complete"),
-            (ended > 0, Mark::Ring { colour: scene.rung_colour(scene.rungs / 2) }, "ended at a rung"),
+            (ended > 0, Mark::Ring { colour: scene.rung_colour(scene.rungs / 2) }, at_a_rung),
             (running > 0, Mark::Play, "running"),
             (failed > 0, Mark::Cross, "failed"),
             (scene.best.is_some(), Mark::Line { colour: palette::BEST, width: 3.0 }, "best trial"),
@@ -80,8 +81,8 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         let entries: Vec<(Mark, String)> = shown.map(|(_, mark, words)| (mark, words.to_owned())).collect();
         canvas.legend((LEGEND, 130.0), "A curve ends", &entries);
     })?;
-    let caption = "Dashed verticals are the rungs, where trials wait and only the best of them go on. A curve that ends in a ring was ended there; the darker its \
-         blue, the further it came. Failed trials have a cross in the lane below, at the last evaluation they reached.";
+    let caption = "Dashed verticals are the rungs, where trials wait and only the best of them go on. A curve that ends in a ring came to that one; the darker its \
+         blue, the further. Failed trials have a cross in the lane below, at the last evaluation they reached.";
     Ok(Chart {
         name: "learning-curves",
         title: "Learning curves",

@@ -142,7 +142,7 @@ mod tests {
     use search_spaces::settings::{Direction, Metric};
 
     use super::*;
-    use crate::testing::sample_record;
+    use crate::testing::{running_record, sample_record};
 
     fn charts(record: &StudyRecord) -> Vec<Chart> {
         all(&Tables::new(record), record.state.objective).unwrap()
@@ -194,7 +194,7 @@ mod tests {
         other_lengths.state.trials[4].config.epochs = 7;
         let mut no_parameters = sample_record(3, 1, 1);
         no_parameters.space.parameters.clear();
-        for record in [all_failed, without_segments, loss, endless, other_lengths] {
+        for record in [all_failed, without_segments, loss, endless, other_lengths, running_record(12, 3, 1)] {
             assert!(charts(&record).iter().all(|chart| colours(chart).len() > 20));
         }
         assert_eq!(charts(&no_parameters).len(), 3);

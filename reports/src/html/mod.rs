@@ -251,6 +251,14 @@ mod tests {
     }
 
     #[test]
+    fn the_share_saved_is_a_tile_once_it_is_known() {
+        let mut record = sample_record(12, 3, 1);
+        assert!(rendered(&record, None).contains("of full-length training saved"));
+        record.finished = false;
+        assert!(!rendered(&record, None).contains("of full-length training saved"));
+    }
+
+    #[test]
     fn the_page_loads_nothing() {
         let page = rendered(&sample_record(12, 3, 1), None);
         for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset"] {

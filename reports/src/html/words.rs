@@ -90,7 +90,7 @@ fn trials(summary: &Summary) -> String {
     for (count, words) in [
         (counts.full_length, "reached the full length"),
         (counts.stopped_themselves, "stopped by early stopping"),
-        (counts.paused, "ended early at a rung"),
+        (counts.paused, if summary.finished { "ended early at a rung" } else { "waiting at a rung" }),
         (counts.running, "still running"),
         (counts.failed, "failed"),
     ] {
@@ -108,7 +108,12 @@ fn trials(summary: &Summary) -> String {
 
 fn cost(summary: &Summary) -> String {
     let slots = format::counted(summary.slots as u64, "slot");
-    let time = format!("It took {} of active time on {slots}, with seed {}.", format::duration(summary.active_seconds), summary.seed);
+    let took = if summary.finished { "It took" } else { "It has taken" };
+    let time = format!("{took} {} of active time on {slots}, with seed {}.", format::duration(summary.active_seconds), summary.seed);
+    if !summary.finished {
+        let steps = format::counted(summary.steps, "optimizer step");
+        return format!("The search has not ended, so what early termination saves is not known yet; {steps} so far. {time}");
+    }
     match summary.saved.share() {
         Some(share) if share >= 0.005 => format!(
             "Early termination saved {} of full-length training: {} optimizer steps instead of {}. {time}",
@@ -125,7 +130,10 @@ mod tests {
     use engine::{record::StudyRecord, state::Phase};
 
     use super::*;
-    use crate::{tables::Tables, testing::sample_record};
+    use crate::{
+        tables::Tables,
+        testing::{running_record, sample_record},
+    };
 
     fn words(record: &StudyRecord, validation: Option<u64>) -> String {
         paragraphs(&Summary::new(record, &Tables::new(record)), validation).join("\n")
@@ -133,12 +141,20 @@ mod tests {
 
     #[test]
     fn a_finished_study() {
-        insta::assert_snapshot!(words(&sample_record(40, 3, 1), Some(445)), @r##"
-Trial 28 won with an accuracy of 0.962 on the validation split, against 0.919 of the default recipe: +4.3 points.
-This was measured on 445 validation examples, so one standard error of that accuracy is 0.9 points; differences smaller than about twice that may be chance. The best of many trials is also a little lucky: expect somewhat less on new data.
-40 trials: 10 reached the full length, 1 stopped by early stopping, 23 ended early at a rung, 1 still running, 5 failed.
-Early termination saved 51 % of full-length training: 5,437 optimizer steps instead of 11,067. It took 4 min 22 s of active time on 2 slots, with seed 1.
-"##);
+        insta::assert_snapshot!(words(&sample_record(40, 3, 1), Some(445)), @"
+        Trial 28 won with an accuracy of 0.962 on the validation split, against 0.919 of the default recipe: +4.3 points.
+        This was measured on 445 validation examples, so one standard error of that accuracy is 0.9 points; differences smaller than about twice that may be chance. The best of many trials is also a little lucky: expect somewhat less on new data.
+        40 trials: 11 reached the full length, 1 stopped by early stopping, 23 ended early at a rung, 5 failed.
+        Early termination saved 48 % of full-length training: 6,106 optimizer steps instead of 11,736. It took 4 min 23 s of active time on 2 slots, with seed 1.
+        ");
+    }
+
+    #[test]
+    fn a_study_that_goes_on() {
+        insta::assert_snapshot!(words(&running_record(40, 3, 1), None).lines().skip(2).collect::<Vec<_>>().join("\n"), @"
+        40 trials: 10 reached the full length, 1 stopped by early stopping, 23 waiting at a rung, 1 still running, 5 failed.
+        The search has not ended, so what early termination saves is not known yet; 6,883 optimizer steps so far. It has taken 4 min 22 s of active time on 2 slots, with seed 1.
+        ");
     }
 
     #[test]
@@ -166,7 +182,7 @@ No trial has started yet.
 
     #[test]
     fn a_study_that_has_just_begun() {
-        let mut record = sample_record(40, 3, 1);
+        let mut record = running_record(40, 3, 1);
         for trial in &mut record.state.trials {
             trial.values.truncate(1);
             trial.phase = if trial.values.iter().all(|v| v.is_nan()) { Phase::Failed { rung: 0 } } else { Phase::Paused { rung: 0 } };

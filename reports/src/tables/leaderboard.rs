@@ -33,17 +33,18 @@ pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow]) -> Vec<Leaderboard
         value: row.last_value(),
         rung: row.rungs_reached.checked_sub(1),
         complete: row.phase == Phase::Complete,
-        outcome: outcome(row, top),
+        outcome: outcome(row, top, record.finished),
         steps: row.steps,
         seconds: row.seconds,
     });
     rows.collect()
 }
 
-fn outcome(row: &TrialRow, top: usize) -> String {
+fn outcome(row: &TrialRow, top: usize, finished: bool) -> String {
     match row.phase {
         Phase::Complete if row.stopped_early => "stopped itself".to_owned(),
         Phase::Complete => "full length".to_owned(),
+        Phase::Paused { rung } if !finished => format!("waits at rung {rung} of {top}"),
         Phase::Paused { rung } => format!("ended at rung {rung} of {top}"),
         Phase::Active { rung } => format!("on the way to rung {rung} of {top}"),
         Phase::Failed { rung } => format!("failed before rung {rung} of {top}"),

@@ -44,6 +44,8 @@ pub struct Tables {
     pub segments: Vec<SegmentRow>,
     /// In the order of the space; their cells by trial number.
     pub parameters: Vec<ParameterColumn>,
+    /// The search has nothing left to do: trials that wait at a rung have been ended there.
+    pub finished: bool,
     /// Training examples at each rung, the last the horizon.
     pub ladder: Vec<u64>,
     /// Seconds of activity at which the study was continued after a break.
@@ -63,6 +65,7 @@ impl Tables {
             leaderboard: leaderboard::rows(record, &trials),
             segments: segments::rows(record, &time),
             parameters: parameters::columns(&record.space, &record.state.trials),
+            finished: record.finished,
             ladder: record.state.ladder.rungs.clone(),
             breaks: time.breaks(),
             active_seconds: time.total(),

@@ -42,6 +42,7 @@ impl SweepProgress {
     }
 
     pub(crate) fn show(&mut self, progress: &Progress, context: &mut Context) {
+        progress.mended.iter().for_each(|line| self.note(context, line));
         if let Some(bars) = &self.bars {
             bars.show(progress, &self.words);
             return;
@@ -164,6 +165,7 @@ mod tests {
             incumbent: Some((4, 0.943_21)),
             active_seconds: 130.0,
             seconds_left: Some(195.0),
+            mended: Vec::new(),
         };
         insta::assert_snapshot!(words.line(&progress), @"8 of 16 trials started, 1 complete, 4 paused, 1 failed; best so far: accuracy 0.9432, trial 4; 2 min 10 s so far, about 3 min 15 s left; cpu/0: trial 6 to rung 1 of 2; cpu/1: idle");
         insta::assert_snapshot!(words.line(&Progress { planned: 16, ..Progress::default() }), @"0 of 16 trials started, 0 complete, 0 paused; best so far: none yet; 0 s so far, time left not known yet;");

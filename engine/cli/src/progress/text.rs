@@ -1,4 +1,6 @@
-//! Quantities for people.
+//! Quantities and paths for people.
+
+use std::{borrow::Cow, path::Path};
 
 /// `45 s`, `3 min 10 s`, `2 h 5 min`.
 pub(crate) fn seconds(seconds: f64) -> String {
@@ -17,6 +19,12 @@ pub(crate) fn bytes(bytes: f64) -> String {
     if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", (bytes / 1e6).ceil()) }
 }
 
+/// A path as a shell reads it.
+pub(crate) fn quoted(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    shlex::try_quote(&path).map_or_else(|_| path.to_string(), Cow::into_owned)
+}
+
 /// Columns of equal width, two blanks apart; the first row is the header.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -32,6 +40,16 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_can_be_pasted_into_a_shell() {
+        let all: Vec<String> = ["studies/bbc", "my studies/b'c", "größe"].map(|path| quoted(Path::new(path))).into();
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        studies/bbc
+        "my studies/b'c"
+        'größe'
+        "#);
+    }
 
     #[test]
     fn durations_read_well() {

@@ -1,0 +1,201 @@
+//! Workers that die, checkpoints that get lost, disks that are full.
+
+use super::*;
+
+/// Fails at its commit number `left`; what that commit was to write may be lost or written.
+struct Crashing {
+    inner: MemoryStore,
+    left: u32,
+    written: bool,
+}
+
+impl Store for Crashing {
+    fn create(&mut self, at: i64, spec: StudySpec) -> Result<(), StoreError> {
+        self.inner.create(at, spec)
+    }
+
+    fn state(&mut self) -> Result<Option<&StudyState>, StoreError> {
+        self.inner.state()
+    }
+
+    fn commit(&mut self, at: i64, change: &mut Change<'_>) -> Result<(), StoreError> {
+        if self.left == 0 {
+            if self.written {
+                self.inner.commit(at, change)?;
+            }
+            return Err(StoreError::DiskFull { path: "studies/a".into() });
+        }
+        self.left -= 1;
+        self.inner.commit(at, change)
+    }
+
+    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError> {
+        self.inner.events(after)
+    }
+}
+
+#[test]
+fn a_sweep_that_dies_at_any_commit_continues_to_the_same_end() {
+    let faults = || CurveRunner { checkpoint_every: 10, ..CurveRunner::with([(4, Fault::Fails)]) };
+    for scheduler in [SchedulerKind::SuccessiveHalving, SchedulerKind::Asha] {
+        let spec = spec(8);
+        let sweep = Sweep::new(faults(), scheduler, 1);
+        let undisturbed = MemoryStore::default();
+        sweep.run(&undisturbed, &spec);
+        let expected = trials(&state(&undisturbed).search.trials);
+        let mut crashes = 0;
+        for written in [false, true] {
+            for left in 0.. {
+                let sweep = Sweep::new(faults(), scheduler, 1);
+                let store = MemoryStore::default();
+                begin(&mut store.clone(), &spec).unwrap();
+                if sweep.work(Crashing { inner: store.clone(), left, written }).is_ok() {
+                    break;
+                }
+                crashes += 1;
+                assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+                let state = state(&store);
+                assert_eq!(trials(&state.search.trials), expected, "{scheduler:?}, after {left} commits, the last written: {written}");
+                assert!(state.trials.iter().all(|t| t.claim.is_none()) && state.workers.is_empty());
+            }
+        }
+        assert!(crashes > 100, "{crashes}");
+    }
+}
+
+#[test]
+fn a_sweep_that_is_interrupted_continues_where_it_stopped() {
+    let runner = CurveRunner { step_takes: Duration::from_millis(1), ..CurveRunner::default() };
+    let sweep = Sweep::new(runner, SchedulerKind::SuccessiveHalving, 2);
+    let store = MemoryStore::default();
+    begin(&mut store.clone(), &spec(12)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while sweep.runner.trained.lock().unwrap().len() < 30 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            sweep.cancel.set();
+        });
+        assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Interrupted);
+    });
+    assert!(state(&store).trials.iter().all(|t| t.claim.is_none()));
+    let sweep = Sweep { cancel: Cancel::default(), ..sweep };
+    assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished);
+    let state = state(&store);
+    assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
+    assert_eq!(total_steps(&state), sweep.runner.trained.lock().unwrap().len() as u64);
+    let undisturbed = MemoryStore::default();
+    Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
+    assert_eq!(trials(&state.search.trials), trials(&self::state(&undisturbed).search.trials));
+}
+
+#[test]
+fn a_trial_whose_checkpoint_is_lost_is_trained_again_to_the_same_values() {
+    let undisturbed = MemoryStore::default();
+    Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
+    let expected = state(&undisturbed);
+    for damage in ["gone", "damaged"] {
+        let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
+        let store = MemoryStore::default();
+        begin(&mut store.clone(), &spec(12)).unwrap();
+        // Dies when trials have reached the first rung.
+        sweep.work(Crashing { inner: store.clone(), left: 60, written: true }).unwrap_err();
+        let files = sweep.checkpoints_on_disk();
+        assert!(files.len() > 5, "{files:?}");
+        for file in &files {
+            let path = sweep.dir.path().join("checkpoints").join(file);
+            if damage == "gone" { std::fs::remove_file(path).unwrap() } else { std::fs::write(path, "x").unwrap() }
+        }
+        assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished, "{damage}");
+        let state = state(&store);
+        assert_eq!(trials(&state.search.trials), trials(&expected.search.trials), "{damage}");
+        let events = store.clone().events(0).unwrap();
+        let lost =
+            events.windows(2).filter(|pair| matches!(pair[0].event, Event::CheckpointLost { .. })).map(|pair| match &pair[1].event {
+                Event::SegmentLost { cause, crashed: false, .. } => cause.as_str(),
+                other => panic!("{other:?}"),
+            });
+        let lost: Vec<&str> = lost.collect();
+        assert!(
+            !lost.is_empty() && lost.iter().all(|cause| *cause == "the checkpoint of step 4 is lost; it is trained again from its start"),
+            "{lost:?}"
+        );
+        assert!(state.steps_repeated() >= 4 * lost.len() as u64 && sweep.runner.repeated() as u64 >= state.steps_repeated());
+        assert_eq!(replay(&events).unwrap(), []);
+    }
+}
+
+#[test]
+fn a_full_disk_ends_the_worker_and_fails_no_trial() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::DiskFull)]), SchedulerKind::Asha, 2);
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    assert_eq!(sweep.work(store.clone()).unwrap_err().to_string(), "the disk is full");
+    assert!(state(&store).search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+    // Its supervisor releases what else it had; here the next run does.
+    let again = Sweep { runner: Arc::new(CurveRunner::default()), ..sweep };
+    assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
+    let state = state(&store);
+    assert_eq!(state.search.trials.len(), 6);
+    assert!(state.search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+}
+
+#[test]
+fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_not() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::Asha, 2);
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    // A worker of two slots whose trial 1 kills it.
+    let crash = |store: &mut MemoryStore, claims: &[(u32, u64)]| {
+        let claims = claims.to_vec();
+        store
+            .commit(0, &mut |state| {
+                let worker = format!("cpu#{}", state.workers_started + 1);
+                let info = crate::events::WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 2, threads: 1, pid: 1, boot: 1 };
+                let mut events = vec![Event::WorkerStarted(info)];
+                for (trial, fence) in &claims {
+                    if state.search.trials.len() <= *trial as usize {
+                        let (upto_seq, action) = (state.search.seq, schedulers::Action::Start { learn_from: 0 });
+                        events.push(Event::Decided { upto_seq, action, worker: worker.clone() });
+                        events.push(Event::TrialAdded(Box::new(crate::events::TrialAdded {
+                            number: *trial,
+                            kind: crate::state::TrialKind::Search,
+                            config: crate::testing::config(1e-3),
+                            assignment: None,
+                            recipe: None,
+                            learn_from: 0,
+                            snapshot_seq: upto_seq,
+                        })));
+                    }
+                    events.push(Event::SegmentClaimed {
+                        trial: *trial,
+                        rung: 0,
+                        fence: *fence,
+                        worker: worker.clone(),
+                        slot: "cpu/0".to_owned(),
+                    });
+                }
+                events
+            })
+            .unwrap();
+        store
+            .commit(0, &mut |state| state.release(&state.workers.keys().cloned().collect::<Vec<_>>(), "killed by signal 9", true))
+            .unwrap();
+    };
+    crash(&mut store, &[(0, 1), (1, 1)]);
+    assert_eq!(state(&store).trials.iter().map(|t| t.crashes).collect::<Vec<_>>(), [1, 1]);
+    // Both are suspects now, so the next worker runs one at a time; trial 1 dies alone.
+    crash(&mut store, &[(1, 2)]);
+    let then = state(&store);
+    assert_eq!(then.search.trials[1].phase, Phase::Failed { rung: 0 });
+    assert_eq!(then.trials[1].cause.as_deref(), Some("took its worker down 2 times, the last time thus: killed by signal 9"));
+    assert_eq!(then.search.trials[0].phase, Phase::Active { rung: 0 });
+    assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
+    let events = store.events(0).unwrap();
+    assert_ne!(state(&store).search.trials[0].phase, Phase::Active { rung: 0 });
+    // The suspect ran alone: nothing was claimed between its claim and its end.
+    let claimed = events.iter().position(|l| matches!(l.event, Event::SegmentClaimed { trial: 0, fence: 2, .. })).unwrap();
+    let next =
+        events[claimed + 1..].iter().find(|l| matches!(l.event, Event::SegmentClaimed { .. } | Event::SegmentCompleted { .. })).unwrap();
+    assert!(matches!(next.event, Event::SegmentCompleted { trial: 0, .. }), "{next:?}");
+}
