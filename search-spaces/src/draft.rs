@@ -30,7 +30,7 @@ pub struct Draft {
     pub(crate) template: Option<Template>,
     pub(crate) recipes: Vec<Recipe>,
     pub places: Places,
-    /// None: the file is right as far as it alone can tell.
+    /// Empty: the file is right as far as it alone can tell.
     pub problems: Vec<Problem>,
 }
 
