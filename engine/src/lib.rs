@@ -5,7 +5,7 @@
 pub mod clock;
 pub mod devices;
 mod dispatcher;
-mod estimate;
+pub mod estimate;
 pub mod events;
 mod executor;
 mod numbers;

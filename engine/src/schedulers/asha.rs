@@ -42,7 +42,7 @@ impl Scheduler for Asha {
         let competitors = competitors(state);
         let promotions = (0..state.ladder.top()).rev().flat_map(|rung| {
             let ranked = ranking(state, competitors, rung);
-            let places = ranked.len() / eta(state);
+            let places = ranked.len() / eta(&state.ladder);
             ranked.into_iter().take(places).filter(move |trial| may_go_on(state, trial, rung)).map(move |trial| promote(trial, rung))
         });
         let starts = (state.trials.len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });

@@ -1,5 +1,7 @@
 //! What the schedulers share: who ranks where at a rung, the baseline, and the last resort at the end.
 
+use search_spaces::ladder::Ladder;
+
 use crate::{
     schedulers::Action,
     state::{Phase, SearchState, TrialKind, TrialState},
@@ -23,8 +25,8 @@ pub(super) fn planned(state: &SearchState) -> usize {
 }
 
 /// Of those at a rung one in so many goes on.
-pub(crate) fn eta(state: &SearchState) -> usize {
-    state.ladder.eta.max(2) as usize
+pub(crate) fn eta(ladder: &Ladder) -> usize {
+    ladder.eta.max(2) as usize
 }
 
 /// The trial's value at a rung it has reached, lower is better; infinite when it failed there or its value is not finite.

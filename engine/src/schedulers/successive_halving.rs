@@ -1,5 +1,7 @@
 //! Synchronous successive halving.
 
+use search_spaces::ladder::Ladder;
+
 use crate::{
     schedulers::{
         Action, Scheduler,
@@ -38,7 +40,7 @@ impl Scheduler for SuccessiveHalving {
         while first < planned(state) {
             // Before trial 0 is there nobody knows whether it is a baseline; a call then starts no more than the cohort has either way.
             let beside = baseline(state).filter(|_| first == 0);
-            let end = first.saturating_add(cohort_size(state) + usize::from(beside.is_some())).min(planned(state));
+            let end = first.saturating_add(cohort_size(&state.ladder) + usize::from(beside.is_some())).min(planned(state));
             let mut actions = cohort(state, first, end);
             if !actions.is_empty() || any_active(started(state, first, end)) {
                 actions.truncate(free);
@@ -51,8 +53,8 @@ impl Scheduler for SuccessiveHalving {
 }
 
 /// Trials in a full cohort, without the baseline.
-pub(crate) fn cohort_size(state: &SearchState) -> usize {
-    let bracket = eta(state).saturating_pow(state.ladder.top() as u32);
+pub(crate) fn cohort_size(ladder: &Ladder) -> usize {
+    let bracket = eta(ladder).saturating_pow(ladder.top() as u32);
     bracket.saturating_mul(SMALLEST_COHORT.div_ceil(bracket))
 }
 
@@ -72,7 +74,7 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
             if ranked.len() < entrants.len() {
                 break;
             }
-            ranked.truncate((ranked.len() / eta(state)).max(1));
+            ranked.truncate((ranked.len() / eta(&state.ladder)).max(1));
             ranked.retain(|trial| cost(state, trial, rung).is_finite());
             actions.extend(ranked.iter().filter(|trial| may_go_on(state, trial, rung)).map(|trial| promote(trial, rung)));
             entrants = ranked;

@@ -82,7 +82,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<TrialRow> {
                 final_value: if trial.phase == Phase::Complete { trial.values.last().copied() } else { None },
                 steps: 0,
                 epochs: trial.config.epochs,
-                steps_full: u64::from(trial.config.epochs) * record.examples_per_epoch.div_ceil(u64::from(trial.config.batch_size.max(1))),
+                steps_full: trial.config.total_steps(record.examples_per_epoch),
                 seconds: 0.0,
                 trainable_parameters: None,
                 best_step: details.best_step,

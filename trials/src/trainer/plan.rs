@@ -23,7 +23,7 @@ impl Plan {
         let examples = examples as u64;
         let batch_size = u64::from(config.batch_size.max(1));
         let steps_per_epoch = examples.div_ceil(batch_size).max(1);
-        let total_steps = steps_per_epoch * u64::from(config.epochs.max(1));
+        let total_steps = config.total_steps(examples);
         let rungs: Vec<u64> = (0..ladder.rungs.len()).map(|rung| ladder.step(rung, total_steps)).collect();
 
         let every = (eval_every * steps_per_epoch as f64).max(1.0);

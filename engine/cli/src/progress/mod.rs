@@ -1,6 +1,5 @@
 //! Progress on standard error: bars where it is a terminal, plain lines now and then where it is a file.
 
-pub(crate) mod estimate;
 mod fetch;
 mod sweep;
 pub(crate) mod text;

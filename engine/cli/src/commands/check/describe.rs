@@ -1,12 +1,13 @@
 //! A space in words.
 
+use engine::estimate;
 use search_spaces::{
     domain::{Assignment, Domain, Parameter, Value},
     ladder::Ladder,
     settings::{SchedulerKind, Settings},
 };
 
-use crate::progress::{estimate, text};
+use crate::progress::text;
 
 /// Every searched value with its domain, and when it exists.
 pub(super) fn parameters(parameters: &[Parameter]) -> String {
@@ -28,10 +29,10 @@ pub(super) fn parameters(parameters: &[Parameter]) -> String {
     text::table(&rows)
 }
 
-/// The rungs, and how many configs are expected to train up to each.
+/// The rungs, and how many trials are expected to train up to each.
 pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u64) -> String {
-    let expected = estimate::expected_at_rungs(settings.trials, ladder, settings.scheduler);
-    let mut rows = vec![vec!["rung".to_owned(), "examples".to_owned(), "passes".to_owned(), "configs that train up to it".to_owned()]];
+    let expected = estimate::trials_at_rungs(settings.trials as usize, ladder, settings.scheduler);
+    let mut rows = vec![vec!["rung".to_owned(), "examples".to_owned(), "passes".to_owned(), "trials that train up to it".to_owned()]];
     for (rung, (examples, configs)) in ladder.rungs.iter().zip(&expected).enumerate() {
         let about = if rung == 0 || settings.scheduler == SchedulerKind::None { "" } else { "about " };
         rows.push(vec![
@@ -41,7 +42,12 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
             format!("{about}{configs}"),
         ]);
     }
-    text::table(&rows)
+    let default = if ladder.top() > 0 && settings.scheduler != SchedulerKind::None {
+        "\n  the default recipe is trained in full, whatever its values"
+    } else {
+        ""
+    };
+    text::table(&rows) + default
 }
 
 /// One drawn point on a line: the last part of each path, and the value.

@@ -1,25 +1,28 @@
 //! What a study would cost, from a few steps of its cheapest and its dearest config.
 
+use std::{cmp::Reverse, sync::Arc};
+
 use engine::{
     clock::Stopwatch,
     devices::DeviceSlots,
+    estimate,
     runner::{Cancel, Completed, Outcome, Segment, SlotInfo, TrialEvent, TrialRunner as _},
 };
 use search_spaces::{
-    config::{Config, Unfreeze},
+    config::{Config, Optimizer, Unfreeze},
     ladder::Ladder,
 };
-use trials::models::BaseModel as _;
+use trials::{
+    data::{Example, TextTask},
+    models::BaseModel as _,
+    prepare::Prepared,
+};
 
 use super::{
     super::ready::{runner_settings, slots},
     Task, draws,
 };
-use crate::{
-    context::Context,
-    exit::Error,
-    progress::{estimate, text},
-};
+use crate::{context::Context, exit::Error, progress::text};
 
 /// Optimizer steps of each probe: enough to leave the first, slow ones out.
 const STEPS: u64 = 6;
@@ -39,11 +42,14 @@ pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context
     let mut configs: Vec<Config> = draws(task, CANDIDATES)?.into_iter().map(|(_, config)| config).collect();
     configs.extend(task.spec.space.recipes.iter().map(|recipe| recipe.config.clone()));
     let blocks = task.ready.prepared.base.blocks().len();
-    configs.sort_by(|a, b| work(a, blocks).total_cmp(&work(b, blocks)));
+    configs.sort_by(|a, b| work(a, blocks).total_cmp(&work(b, blocks)).then((a.batch_size, moments(a)).cmp(&(b.batch_size, moments(b)))));
     let (Some(cheapest), Some(dearest)) = (configs.first(), configs.last()) else { return Ok(()) };
     context.note("probing: a few steps of the cheapest and of the dearest config, on one slot");
-    let cheap = probe("cheapest", cheapest, task, &devices[0])?;
-    let dear = probe("dearest", dearest, task, &devices[0])?;
+    let shared = peak_memory();
+    let cheap = probe("cheapest", cheapest, &task.ready.prepared, task, &devices[0])?;
+    let dear = probe("dearest", dearest, &task.ready.prepared, task, &devices[0])?;
+    // Memory is a matter of the longest batches, which a few steps seldom meet.
+    probe("dearest", dearest, &longest(&task.ready.prepared, dearest.batch_size as usize), task, &devices[0])?;
     let mut rows = vec![["config", "trainable parameters", "a pass", "an evaluation", "a checkpoint"].map(str::to_owned).to_vec()];
     let per_epoch = task.spec.examples_per_epoch as f64;
     for probe in [&cheap, &dear] {
@@ -56,7 +62,7 @@ pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context
         ]);
     }
     context.say(format!("\nProbe (one slot)\n{}", text::table(&rows)))?;
-    context.say(format!("\nTo expect\n{}", expectation(task, &cheap, &dear, slots)))
+    context.say(format!("\nTo expect\n{}", expectation(task, &cheap, &dear, shared, slots)))
 }
 
 /// How much a training example costs relative to a forward pass, and how many there are: an order, not seconds.
@@ -77,10 +83,32 @@ fn work(config: &Config, blocks: usize) -> f64 {
     f64::from(config.epochs) * (1.0 + 2.0 * thawed)
 }
 
+/// Values that the optimizer keeps for each parameter.
+fn moments(config: &Config) -> u32 {
+    match &config.optimizer {
+        Optimizer::Sgd { momentum, .. } => u32::from(*momentum > 0.0),
+        Optimizer::Adam { .. } | Optimizer::AdamW { .. } => 2,
+        Optimizer::RmsProp { momentum, centered, .. } => 1 + u32::from(*momentum > 0.0) + u32::from(*centered),
+    }
+}
+
+/// Two batches of the longest examples of each split.
+fn longest(prepared: &Prepared, batch_size: usize) -> Prepared {
+    let longest = |examples: &[Example]| {
+        let mut examples = examples.to_vec();
+        examples.sort_by_key(|example| Reverse(example.ids.len()));
+        examples.truncate(2 * batch_size);
+        examples
+    };
+    let task = &prepared.task;
+    let task = TextTask { train: longest(&task.train), validation: longest(&task.validation), test: Vec::new(), ..(**task).clone() };
+    Prepared { task: Arc::new(task), ..prepared.clone() }
+}
+
 /// Trains a few steps, as a trial of its own in a folder of its own.
-fn probe(name: &'static str, config: &Config, task: Task<'_>, device: &DeviceSlots) -> Result<Probe, Error> {
+fn probe(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_>, device: &DeviceSlots) -> Result<Probe, Error> {
     let folder = tempfile::tempdir().map_err(|e| Error::environment(format!("cannot make a temporary folder: {e}")))?;
-    let total = estimate::total_steps(config, task.spec.examples_per_epoch);
+    let total = config.total_steps(prepared.task.train.len() as u64);
     let steps = STEPS.min(total);
     let horizon = task.spec.ladder.horizon();
     // A rung after exactly that many steps.
@@ -98,7 +126,7 @@ fn probe(name: &'static str, config: &Config, task: Task<'_>, device: &DeviceSlo
     let slot = SlotInfo { name: format!("{}/0", device.device), device: device.device, threads: device.threads };
     let (sender, receiver) = crossbeam_channel::unbounded();
     let watch = Stopwatch::start();
-    let runner = task.ready.prepared.runner(runner_settings(&task.spec.space));
+    let runner = prepared.runner(runner_settings(&task.spec.space));
     let (outcome, times) = std::thread::scope(|scope| {
         let times = scope.spawn(move || {
             let mut times = Vec::new();
@@ -138,23 +166,22 @@ fn measured(name: &'static str, config: &Config, completed: &Completed, times: &
     }
 }
 
-fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, slots: usize) -> String {
+fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>, slots: usize) -> String {
     let spec = task.spec;
     let settings = &spec.space.settings;
-    let at_rungs = estimate::expected_at_rungs(settings.trials, &spec.ladder, settings.scheduler);
+    let at_rungs = estimate::trials_at_rungs(settings.trials as usize, &spec.ladder, settings.scheduler);
     let examples = estimate::examples(&at_rungs, &spec.ladder) as f64;
-    let evaluations = examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + at_rungs.iter().sum::<u64>() as f64;
+    let evaluations = examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + at_rungs.iter().sum::<usize>() as f64;
     let seconds = |probe: &Probe| (examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds) / slots as f64;
     let full = f64::from(settings.trials) * spec.ladder.horizon() as f64;
-    let kept = (f64::from(settings.trials)).min(at_rungs.iter().sum::<u64>() as f64);
     let within = settings
         .budget_seconds
         .map_or_else(String::new, |budget| format!(", and no longer than {} by its budget", text::seconds(budget as f64)));
     let rows = vec![
         vec!["trials".to_owned(), format!("{}, {} of full-length training in all", settings.trials, share(examples / full))],
         vec!["time".to_owned(), format!("{} to {} on {slots} slots{within}", text::seconds(seconds(cheap)), text::seconds(seconds(dear)))],
-        vec!["memory".to_owned(), memory(dear, slots)],
-        vec!["disk".to_owned(), format!("up to {}", text::bytes(dear.checkpoint_bytes as f64 * kept))],
+        vec!["memory".to_owned(), memory(dear, shared, slots)],
+        vec!["disk".to_owned(), format!("up to {}", text::bytes(dear.checkpoint_bytes as f64 * f64::from(settings.trials)))],
     ];
     text::table(&rows)
 }
@@ -163,13 +190,17 @@ fn share(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// What this process has needed for one trial, and each further slot's own copy of what trains.
-fn memory(dear: &Probe, slots: usize) -> String {
-    // Weights, gradients and two moments of each trainable parameter, in f32.
-    let own = dear.trainable_parameters as f64 * 16.0;
-    match peak_memory() {
-        Some(peak) => format!("about {}", text::bytes(peak as f64 + own * (slots as f64 - 1.0))),
-        None => format!("at least {} for what trains", text::bytes(own * slots as f64)),
+/// What this process had needed before the probes, `shared` by all slots, and for each slot what a probe needed beyond that, with a copy of its best weights, which a
+/// few steps do not make.
+fn memory(dear: &Probe, shared: Option<u64>, slots: usize) -> String {
+    let weights = dear.trainable_parameters as f64 * 4.0;
+    match (shared, peak_memory()) {
+        (Some(shared), Some(peak)) => {
+            let own = peak.saturating_sub(shared) as f64 + weights;
+            format!("up to {}", text::bytes(shared as f64 + own * slots as f64))
+        }
+        // Weights, gradients, two moments and the best weights, in f32.
+        _ => format!("at least {} for what trains", text::bytes(weights * 5.0 * slots as f64)),
     }
 }
 
