@@ -75,10 +75,14 @@ fn uncertainty(summary: &Summary, validation: Option<u64>) -> Option<String> {
     };
     let measured = format!("This was measured on {}", format::counted(examples, "validation example"));
     let error = match standard_error(summary.objective.metric, best.value, examples) {
-        Some(error) => format!(
-            "{measured}, so one standard error of that accuracy is {:.1} points; differences smaller than about twice that may be chance.",
-            error * 100.0
-        ),
+        Some(error) => {
+            let gained = summary.gain().filter(|_| best.trial != 0).is_some_and(|gain| gain < 2.0 * error);
+            let chance = if gained { ", and the gain over the default recipe is one of them" } else { "" };
+            format!(
+                "{measured}, so one standard error of that accuracy is {:.1} points; differences smaller than about twice that may be chance{chance}.",
+                error * 100.0
+            )
+        }
         None => format!("{measured}."),
     };
     Some(if summary.counts.trials > 1 { format!("{error} {luck}") } else { error })
@@ -147,6 +151,14 @@ mod tests {
         40 trials: 11 reached the full length, 1 stopped by early stopping, 23 ended early at a rung, 5 failed.
         Early termination saved 48 % of full-length training: 6,106 optimizer steps instead of 11,736. It took 4 min 23 s of active time on 2 slots, with seed 1.
         ");
+    }
+
+    #[test]
+    fn a_gain_that_may_be_chance_is_called_so() {
+        let record = sample_record(40, 3, 1);
+        let said = |examples| words(&record, Some(examples)).contains("the gain over the default recipe is one of them");
+        // 4.3 points: two standard errors of 0.962 are 5.4 points on 50 examples, 3.8 on 100.
+        assert_eq!((said(50), said(100)), (true, false));
     }
 
     #[test]
