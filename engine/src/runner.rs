@@ -69,7 +69,7 @@ pub struct Segment {
     pub seed: u64,
     /// Folder for this study's checkpoints, which exists; the runner writes `trial-N-step-S.ckpt` files there and never deletes one.
     pub checkpoints: PathBuf,
-    /// Folder for this study's predictions; written when the top rung completes.
+    /// Folder for this study's predictions; written whenever a segment completes, those of a rung over those of the one before.
     pub artefacts: PathBuf,
 }
 
@@ -143,7 +143,7 @@ pub struct Completed {
     pub trainable_parameters: u64,
     /// To go on from (below the top), or the final weights (at the top, and of a trial that stopped itself).
     pub checkpoint: Option<Checkpoint>,
-    /// Validation predictions, when the trial is over.
+    /// Validation predictions with the weights that have `value`.
     pub predictions: Option<PathBuf>,
 }
 

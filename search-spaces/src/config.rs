@@ -15,8 +15,8 @@ pub struct Config {
     /// Which parameters decoupled weight decay and L2 apply to.
     pub decay_on: DecayOn,
     pub schedule: Schedule,
-    /// Share of all steps over which the learning rate rises linearly from 0 before `schedule` is at full height,
-    /// in `[0, 1)`.
+    /// Share of all steps over which the learning rate rises linearly from 0 to where `schedule` begins, which has the steps that are left; in
+    /// `[0, 1)`.
     pub warmup: f64,
     pub unfreeze: Unfreeze,
     pub dropout: Dropout,
@@ -57,7 +57,7 @@ pub enum DecayOn {
 }
 
 /// The learning rate's course over the whole horizon, as a multiple of the optimizer's `learning_rate`.
-/// `end`, `start` and `floor` are multiples of it too.
+/// `end` and `floor` are multiples of it too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Schedule {
     Constant,

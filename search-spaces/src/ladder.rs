@@ -44,7 +44,7 @@ impl Ladder {
             let message = format!(
                 "the first rung, {r_min} examples, lies beyond the horizon: {epochs} epochs of {examples_per_epoch} examples are {horizon}"
             );
-            return Err((message, "give a smaller r_min, such as Share(0.11), or more epochs".to_string()));
+            return Err((message, "give a smaller r_min, such as Share(0.12), or more epochs".to_string()));
         }
         Ok(Ladder::new(r_min, settings.eta, horizon))
     }
@@ -58,11 +58,37 @@ impl Ladder {
         self.rungs.len() - 1
     }
 
-    /// The optimizer step of `rung` for a config of `total_steps` in all: its share of them, rounded up, at least 1.
-    /// At the top it is exactly `total_steps`.
+    /// The optimizer step of `rung` for a config of `total_steps` in all: the nearest to its share of them, at least 1. At the top it is exactly
+    /// `total_steps`. (Evaluations are rounded the same way, so that a rung at the end of a pass is one with the evaluation there.)
     pub fn step(&self, rung: usize, total_steps: u64) -> u64 {
         let share = u128::from(self.rungs[rung]) * u128::from(total_steps);
-        let step = share.div_ceil(u128::from(self.horizon()));
+        let horizon = u128::from(self.horizon());
+        let step = (share + horizon / 2) / horizon;
         u64::try_from(step).expect("at most total_steps").max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_rung_at_the_end_of_a_pass_is_the_step_there() {
+        // A ninth of three passes over 6,920 examples is no whole number; three times that is still the end of the first pass.
+        let ladder = Ladder::new(2307, 3, 20_760);
+        assert_eq!((0..3).map(|rung| ladder.step(rung, 3 * 433)).collect::<Vec<_>>(), [144, 433, 1299]);
+        assert_eq!(ladder.step(0, 1), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn rungs_grow_and_end_at_the_last_step(r_min in 1..1000_u64, eta in 2..5_u32, horizon in 1..u64::MAX / 2, steps in 1..1_000_000_u64) {
+            let ladder = Ladder::new(r_min, eta, horizon);
+            let at: Vec<u64> = (0..ladder.rungs.len()).map(|rung| ladder.step(rung, steps)).collect();
+            prop_assert!(at.is_sorted() && at[0] >= 1);
+            prop_assert_eq!(at[ladder.top()], steps);
+        }
     }
 }

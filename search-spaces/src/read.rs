@@ -1,6 +1,10 @@
 //! Reading a sweep's file.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
@@ -14,7 +18,7 @@ use crate::{
     places::Places,
     problem::{Problems, ReadError, Source},
     recipes,
-    schema::{Field, sweep::SWEEP},
+    schema::{Field, Kind, sweep::SWEEP},
     settings::Objective,
     space::Space,
     tree::{self, MAX_BYTES, Node, Shape},
@@ -29,6 +33,37 @@ impl Space {
     /// Reads `text` as if it stood in the file `path`, to whose folder relative paths refer.
     pub fn parse(path: &Path, text: &str) -> Result<Space, Problems> {
         Draft::parse(path, text)?.space().map_err(|draft| Problems::new(draft.problems))
+    }
+}
+
+impl Space {
+    /// Puts `text` in place of a setting: RON as it could stand in the file at `path`, which is `objective`, or `settings.` and a name. `from`
+    /// stands for the file in messages.
+    pub fn set(&mut self, path: &'static str, text: &str, from: &str) -> Result<(), Problems> {
+        let source = Source { file: PathBuf::from(from), text: text.to_string() };
+        let node = tree::parse(text).map_err(|error| Problems(vec![source.problem(&(error.at..error.at), error.message, None)]))?;
+        let (section, name) = path.split_once('.').unwrap_or((path, ""));
+        let kind = SWEEP.fields.iter().find(|field| field.name == section).and_then(|field| match field.kind {
+            Kind::Struct(settings) => settings.fields.iter().find(|field| field.name == name).map(|field| field.kind),
+            kind => Some(kind),
+        });
+        let mut lowerer = Lowerer::new(&source);
+        lowerer.free = Err("a setting");
+        lowerer.places.insert(section.to_string(), node.span.clone());
+        let template = kind.and_then(|kind| lowerer.lower(&node, kind, &At::new(path)));
+        let json = template.and_then(|template| template.resolve(&[], &Assignment::default()).ok());
+        if section == "objective" {
+            let given = usable(&mut lowerer, section, json.map(objective));
+            if let Some(objective) = given.and_then(|objective| check_objective(&mut lowerer, objective)) {
+                self.objective = objective;
+            }
+        } else if let (Some(json), Ok(mut all)) = (json, serde_json::to_value(&self.settings)) {
+            all[name] = json;
+            if let Some(settings) = usable(&mut lowerer, section, Some(typed(all))) {
+                self.settings = settings;
+            }
+        }
+        if lowerer.problems.is_empty() { Ok(()) } else { Err(Problems::new(lowerer.problems)) }
     }
 }
 

@@ -88,8 +88,10 @@ impl Space {
     /// its start.
     pub fn cut_in_warmup(config: &Config, ladder: &Ladder) -> Vec<usize> {
         let rise = match config.schedule {
-            Schedule::OneCycle { peak_at, .. } => peak_at.max(config.warmup),
-            Schedule::SlantedTriangular { cut, .. } => cut.max(config.warmup),
+            // Their own rise comes after the warm-up, in what is left.
+            Schedule::OneCycle { peak_at: rise, .. } | Schedule::SlantedTriangular { cut: rise, .. } => {
+                config.warmup + (1.0 - config.warmup) * rise
+            }
             _ => config.warmup,
         };
         let horizon = ladder.horizon() as f64;

@@ -27,6 +27,14 @@ fn every_example_is_right() {
     }
 }
 
+#[test]
+fn the_example_of_the_front_page_is_right() {
+    const FRONT_PAGE: &str = include_str!("../../README.md");
+    let example = FRONT_PAGE.split("```ron\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let space = Space::parse(Path::new("README.md"), example).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(space.parameters.len() > 10);
+}
+
 /// The page shows the defaults: writing them out changes nothing.
 #[test]
 fn the_defaults_are_those_of_the_page() {

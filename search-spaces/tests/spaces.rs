@@ -270,7 +270,12 @@ fn ladders_come_from_the_longest_horizon() {
     assert_eq!(Space::cut_in_warmup(&config, &ladder), Vec::<usize>::new());
     config.warmup = 0.2;
     assert_eq!(Space::cut_in_warmup(&config, &ladder), [0]);
-    config.schedule = Schedule::OneCycle { peak_at: 0.4, start_divisor: 25.0, end_divisor: 1e4 };
+    // The cycle begins after the warm-up: its peak is at 0.2 + 0.8 * 0.2.
+    config.schedule = Schedule::OneCycle { peak_at: 0.2, start_divisor: 25.0, end_divisor: 1e4 };
+    assert_eq!(Space::cut_in_warmup(&config, &ladder), [0, 1]);
+    config.warmup = 0.1;
+    assert_eq!(Space::cut_in_warmup(&config, &ladder), [0]);
+    config.schedule = Schedule::SlantedTriangular { cut: 0.3, ratio: 32.0 };
     assert_eq!(Space::cut_in_warmup(&config, &ladder), [0, 1]);
 }
 

@@ -74,9 +74,34 @@ pub struct Check {
     /// Train a few steps of the cheapest and the dearest config, and say what a study would cost
     #[arg(long)]
     pub probe: bool,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+/// Settings in place of the file's.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Overrides {
     /// Devices and how many trials run at a time on each: cpu:2,cuda:0
     #[arg(long)]
     pub devices: Option<String>,
+    /// Configs to try in all, recipes included; a study that goes on can only get more
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub trials: Option<u32>,
+    /// Active time to spend in all: 8h, 90m, 1h30m; a study that goes on can only get more
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub budget: Option<u64>,
+    /// Seed of every random draw; a study that goes on keeps its own
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// What to search for, as in a space: 'Maximize(MacroF1)', 'Minimize(Loss)'
+    #[arg(long)]
+    pub objective: Option<String>,
+    /// Of the trials at a rung one in so many goes on
+    #[arg(long)]
+    pub eta: Option<String>,
+    /// The first rung, as in a space: 'Share(0.12)', 'Epochs(0.5)', 'Examples(300)'
+    #[arg(long)]
+    pub r_min: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -86,18 +111,8 @@ pub struct Sweep {
     /// The study's folder; made if it is not there, continued if it is
     #[arg(long)]
     pub study: PathBuf,
-    /// Devices and how many trials run at a time on each: cpu:2,cuda:0
-    #[arg(long)]
-    pub devices: Option<String>,
-    /// Configs to try in all, recipes included; a study that goes on can only get more
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
-    pub trials: Option<u32>,
-    /// Active time to spend in all: 8h, 90m, 1h30m; a study that goes on can only get more
-    #[arg(long, value_parser = duration)]
-    pub budget: Option<u64>,
-    /// Seed of every random draw; a study that goes on keeps its own
-    #[arg(long)]
-    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Print the outcome as JSON
     #[arg(long)]
     pub json: bool,

@@ -27,7 +27,7 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     for file in ["study.sqlite", "best.ron", "report/index.html", "tables/trials.csv", "tables/trials.parquet", "tables/curves.csv"] {
         assert!(study.join(file).is_file(), "{file} is missing; there are {:?}", names(&study));
     }
-    assert!(names(&study.join("report")).iter().any(|name| name.strip_suffix(".png").is_some()));
+    assert_eq!(names(&study.join("report")), ["best-so-far.png", "index.html", "learning-curves.png", "parameters.png", "timeline.png"]);
     let done = status(&place);
     assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &4.into(), &0.into()));
 
@@ -40,6 +40,10 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     place.run(&["sweep", "space.ron", "--study", "study", "--trials", "6"]).succeeded();
     let extended = status(&place);
     assert_eq!((&extended["trials_started"], &extended["state"]), (&6.into(), &"finished".into()));
+
+    // Every trial that has been to a rung has left what it said of the validation split, those that wait there too.
+    let predictions = names(&study.join("artefacts")).into_iter().filter(|name| name.strip_suffix("-predictions.csv").is_some());
+    assert_eq!(predictions.count(), 6);
 
     // Another space does not belong into it.
     place.space_with("epochs: 2", "epochs: 3");
@@ -104,6 +108,62 @@ fn wait_for_a_value(place: &Workplace) {
         sleep(Duration::from_millis(20));
     }
     panic!("no trial has reached a rung");
+}
+
+#[test]
+fn settings_of_the_command_line_take_the_place_of_the_file_s() {
+    let place = Workplace::new();
+    // Lengths that differ, and steps whose sums are not exact.
+    place.write(
+        "space.ron",
+        &common::SPACE.replace("epochs: 2", "epochs: Int(1, 2), warmup: Stepped(0.0, 0.3, 0.1)").replace("trials: 4", "trials: 9"),
+    );
+    let sweep = |options: &[&str]| place.run(&[&["sweep", "space.ron", "--study", "study"], options].concat());
+    let wrong = sweep(&["--objective", "Maximize(Loss)", "--eta", "1", "--r-min", "Shore(0.5)"]);
+    assert_eq!(wrong.code, 2);
+    insta::assert_snapshot!(wrong.err, @"
+    error: 3 mistakes
+
+    --objective:1:1: a loss is better when it is lower
+      |
+    1 | Maximize(Loss)
+      | ^^^^^^^^^^^^^^
+      = help: write `Minimize(Loss)`
+
+    --eta:1:1: `eta` must be from 2 to 1000, not 1
+      |
+    1 | 1
+      | ^
+
+    --r-min:1:1: `Shore` is not an amount of training
+      |
+    1 | Shore(0.5)
+      | ^^^^^
+      = help: did you mean `Share`?
+    ");
+    assert!(!place.path("study").exists());
+    let run = sweep(&["--objective", "Minimize(Loss)", "--eta", "3", "--r-min", "Share(0.5)"]).succeeded();
+    assert!(run.err.contains("--study study --objective 'Minimize(Loss)' --eta 3 --r-min 'Share(0.5)' --trials 18"), "{}", run.err);
+    let done = status(&place);
+    assert_eq!((&done["metric"], &done["rungs"]), (&"loss".into(), &serde_json::json!([120, 240])));
+    assert_eq!((&done["trials_started"], &done["trials_failed"]), (&9.into(), &0.into()));
+    let trials = fs::read_to_string(place.path("study/tables/trials.csv")).unwrap();
+    assert_eq!(trials.lines().next().unwrap().split(',').filter(|name| *name == "epochs").count(), 1, "{trials}");
+    assert!(place.path("study/report/learning-curves.png").is_file());
+}
+
+#[test]
+fn a_probe_says_what_to_expect() {
+    let place = Workplace::new();
+    let check = place.run(&["check", "space.ron", "--probe", "--samples", "2"]).succeeded();
+    let expected = check.out.split("To expect\n").nth(1).unwrap();
+    // Four trials of two passes: all to 60 examples, two and the default to 120 and so on; what it takes depends on the machine.
+    insta::assert_snapshot!(expected.lines().next().unwrap(), @"  trials  4, 62 % of full-length training in all");
+    let seconds = |text: &str| text.split_whitespace().next().unwrap().parse::<u64>().unwrap();
+    let time = expected.lines().find_map(|line| line.trim().strip_prefix("time")).unwrap();
+    let (least, most) = time.split_once(" to ").unwrap();
+    assert!(seconds(least) <= seconds(most) && time.ends_with("on 2 slots"), "{time}");
+    assert!(expected.contains("memory  up to"), "{expected}");
 }
 
 #[cfg(unix)]

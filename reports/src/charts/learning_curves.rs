@@ -82,7 +82,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         canvas.legend((LEGEND, 130.0), "A curve ends", &entries);
     })?;
     let caption = "Dashed verticals are the rungs, where trials wait and only the best of them go on. A curve that ends in a ring came to that one; the darker its \
-         blue, the further. Failed trials have a cross in the lane below, at the last evaluation they reached.";
+         blue, the further. The best trial and the default recipe have their marks where they have the value they are ranked by. Failed trials have a cross in the lane below, at the last evaluation they reached.";
     Ok(Chart {
         name: "learning-curves",
         title: "Learning curves",
@@ -145,6 +145,13 @@ fn finite(panel: &Panel, curve: &Curve) -> Vec<(f64, f64)> {
     curve.iter().filter(|(_, value)| value.is_finite()).map(|(x, value)| panel.at(*x, *value)).collect()
 }
 
+/// Where a trial has the value it is ranked by: with `keep: Best` that may be before its end.
+fn kept<'a>(scene: &Scene<'_>, trial: &TrialRow, curve: &'a Curve) -> Option<&'a (f64, f64)> {
+    let mut rows = scene.tables.curves.iter().filter(|row| row.trial == trial.number);
+    let index = rows.position(|row| Some(row.step) == trial.best_step)?;
+    curve.get(index).filter(|(_, value)| value.is_finite())
+}
+
 fn end_mark(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, trial: &TrialRow, curve: &Curve) {
     let size: f64 = if scene.tables.trials.len() > 200 { 2.6 } else { 4.2 };
     let last = curve.iter().rfind(|(_, value)| value.is_finite());
@@ -154,8 +161,8 @@ fn end_mark(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, trial: &T
         canvas.mark((panel.across(x), panel.failed()), Mark::Cross, size.max(3.4));
         return;
     }
-    let Some(&(x, value)) = last else { return };
     let special = trial.number == 0 || Some(trial.number) == scene.best;
+    let Some(&(x, value)) = kept(scene, trial, curve).filter(|_| special).or(last) else { return };
     let size = if special { 4.2 } else { size };
     let mark = match trial.phase {
         _ if Some(trial.number) == scene.best => Mark::Star,

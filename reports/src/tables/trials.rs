@@ -122,6 +122,8 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("cause", rows, |row| row.cause.clone()),
     ]);
     let numbers: Vec<u32> = rows.iter().map(|row| row.number).collect();
-    columns.extend::<Vec<Column>>(parameter_columns(&tables.parameters, &numbers));
+    // Every trial has its epochs above, whether they are searched or not.
+    let others: Vec<_> = tables.parameters.iter().filter(|parameter| parameter.path != "epochs").cloned().collect();
+    columns.extend::<Vec<Column>>(parameter_columns(&others, &numbers));
     DataFrame::new(rows.len(), columns)
 }

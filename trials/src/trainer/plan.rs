@@ -79,9 +79,9 @@ mod tests {
     fn evaluations_are_shares_of_a_pass_rungs_and_the_end() {
         let plan = plan(30, &[7, 20, 60], 0.5);
         assert_eq!((plan.steps_per_epoch, plan.total_steps), (8, 16));
-        let expected = [(2, Some(0)), (4, None), (6, Some(1)), (8, None), (12, None), (16, Some(2))];
+        let expected = [(2, Some(0)), (4, None), (5, Some(1)), (8, None), (12, None), (16, Some(2))];
         assert_eq!(plan.evaluations.clone().into_iter().collect::<Vec<_>>(), expected);
-        assert_eq!([0, 1, 2].map(|rung| plan.rung(rung)), [2, 6, 16]);
+        assert_eq!([0, 1, 2].map(|rung| plan.rung(rung)), [2, 5, 16]);
     }
 
     #[test]

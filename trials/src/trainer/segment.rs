@@ -8,14 +8,14 @@ use engine::{
     runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent},
 };
 
-use super::{Finished, Job, Trainer, fault};
-use crate::predictions;
+use super::{Job, Trainer, fault};
+use crate::{metrics::Logits, predictions};
 
 /// Where a segment writes.
 #[derive(Debug, Clone, Copy)]
 pub struct Places<'a> {
     pub checkpoints: &'a Path,
-    /// Predictions of a trial that is over.
+    /// Predictions.
     pub artefacts: &'a Path,
     /// A checkpoint at least this often.
     pub checkpoint_every_seconds: f64,
@@ -61,7 +61,8 @@ pub fn run(
     let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
     let completed = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
-        let predictions = write_predictions(job, &finished, places.artefacts)?;
+        let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
+        let predictions = write_predictions(job, &logits, places.artefacts)?;
         Completed {
             value: finished.value,
             step: finished.step,
@@ -76,6 +77,7 @@ pub fn run(
         let last = trainer.last().ok_or_else(|| fault("the rung was reached without an evaluation"))?;
         let checkpoint = if trainer.step() == first { from.cloned() } else { None };
         let checkpoint = checkpoint.map_or_else(|| trainer.save(places.checkpoints), Ok)?;
+        let predictions = write_predictions(job, &trainer.validation_logits()?, places.artefacts)?;
         Completed {
             value: last.value,
             step: last.step,
@@ -84,7 +86,7 @@ pub fn run(
             seconds: watch.seconds(),
             trainable_parameters: trainer.trained_parameters(),
             checkpoint: Some(checkpoint),
-            predictions: None,
+            predictions: Some(predictions),
         }
     };
     let new = completed.checkpoint.clone().filter(|checkpoint| Some(checkpoint) != from);
@@ -94,10 +96,9 @@ pub fn run(
     }
 }
 
-fn write_predictions(job: Job, finished: &Finished, artefacts: &Path) -> Result<PathBuf, TrialError> {
-    let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
+fn write_predictions(job: Job, logits: &Logits, artefacts: &Path) -> Result<PathBuf, TrialError> {
     let path = artefacts.join(format!("trial-{}-predictions.csv", job.trial));
-    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, &logits)
+    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, logits)
         .map_err(|error| TrialError::Machine(error.to_string()))?;
     Ok(path)
 }

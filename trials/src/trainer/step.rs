@@ -19,6 +19,7 @@ use super::{
 use crate::{
     data::{Example, batch::Batch, order},
     freezing::{Unfreezing, layer_factor, unfreezing},
+    metrics::Logits,
     models::{Model, Pass},
     ops,
     optimizers::{Optimizer, Update, learning_rate},
@@ -39,6 +40,8 @@ pub struct Trainer<'a> {
     pub(super) lowest: Option<usize>,
     /// Thawed weights at the best evaluation, by name, when those are to be kept.
     pub(super) best: BTreeMap<String, Tensor>,
+    /// Of the latest evaluation, if it was made here.
+    pub(super) logits: Option<Logits>,
     /// Resumed from final weights, of a trial that had trained this many parameters.
     pub(super) finished: Option<u64>,
     lengths: Vec<usize>,
@@ -67,6 +70,7 @@ impl<'a> Trainer<'a> {
             progress: Progress::default(),
             lowest: None,
             best: BTreeMap::new(),
+            logits: None,
             finished: None,
             lengths: job.task.train.iter().map(|example| example.ids.len()).collect(),
             epoch: None,
@@ -215,8 +219,17 @@ impl<'a> Trainer<'a> {
         };
         self.progress.loss_sum = 0.0;
         self.progress.loss_examples = 0;
+        self.logits = Some(logits);
         self.observe(Score { step, value: metrics.get(self.job.objective.metric), lowest }).map_err(fault)?;
         Ok(Some(evaluation))
+    }
+
+    /// What the model says of the validation split now. The latest evaluation is not made again, unless it was made before a pause.
+    pub(super) fn validation_logits(&mut self) -> Result<Logits, TrialError> {
+        match self.logits.take().filter(|_| self.progress.last.is_some_and(|last| last.step == self.progress.step)) {
+            Some(logits) => Ok(logits),
+            None => evaluate(self.model.as_ref(), self.job.base, self.job.task, &self.job.task.validation).map_err(fault),
+        }
     }
 
     fn observe(&mut self, score: Score) -> candle_core::Result<()> {

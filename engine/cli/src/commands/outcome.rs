@@ -1,6 +1,6 @@
 //! What is written and said when a sweep has ended: tables, charts, page, best config, leaderboard.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use engine::{
     record::StudyRecord,
@@ -11,7 +11,7 @@ use engine::{
 use serde::Serialize;
 
 use super::{report, study};
-use crate::{context::Context, exit::Error, progress::text};
+use crate::{args::Sweep, context::Context, exit::Error, progress::text};
 
 /// Rows of the leaderboard that the terminal shows.
 const SHOWN: usize = 10;
@@ -43,8 +43,7 @@ pub(super) fn conclude(
     folder: &StudyFolder,
     store: &mut dyn Store,
     ended: Ended,
-    shown: &Path,
-    json: bool,
+    arguments: &Sweep,
     context: &mut Context,
 ) -> Result<(), Error> {
     let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
@@ -52,7 +51,7 @@ pub(super) fn conclude(
     let best = record.state.incumbent();
     let failed: Vec<usize> =
         (0..record.state.trials.len()).filter(|n| matches!(record.state.trials[*n].phase, Phase::Failed { .. })).collect();
-    if json {
+    if arguments.json {
         context.say_json(&Outcome {
             ended: word(ended),
             study: folder.root().to_owned(),
@@ -74,7 +73,7 @@ pub(super) fn conclude(
         }
         return Err(none_succeeded(&record, &failed));
     }
-    next_steps(shown, &record, ended, context);
+    next_steps(arguments, &record, ended, context);
     if ended == Ended::Interrupted {
         return Err(Error::interrupted("interrupted; the study is safe, and the same command goes on"));
     }
@@ -111,7 +110,8 @@ fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
     Error::no_trial(format!("none of {} trials succeeded; the causes are above", record.state.trials.len()))
 }
 
-fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Context) {
+fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &mut Context) {
+    let study = &arguments.study;
     let shown = study.display();
     let best = text::quoted(&study.join("best.ron"));
     let study = text::quoted(study);
@@ -124,7 +124,7 @@ fn next_steps(study: &Path, record: &StudyRecord, ended: Ended, context: &mut Co
     context.note("");
     context.note("What next:");
     let mut next = |what: String, why: &str| context.note(format!("  {what:<60}  {why}"));
-    let go_on = format!("thawline sweep {space} --study {study}");
+    let go_on = format!("thawline sweep {space} --study {study}{}", arguments.overrides.repeated());
     if ended == Ended::Interrupted {
         next(go_on.clone(), "go on where it stopped");
     }

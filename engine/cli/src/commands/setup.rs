@@ -6,37 +6,50 @@ use engine::devices::{self, DeviceSlots};
 use search_spaces::{
     data::{Location, TextData, TextFiles},
     draft::Draft,
-    problem::{Problems, ReadError},
+    problem::{Problem, Problems, ReadError},
     settings::Settings,
     space::Space,
 };
 
 use super::{fetch, ready};
-use crate::{context::Context, exit::Error, progress::text};
-
-/// What the command line says over the file's settings.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Overrides {
-    pub(super) trials: Option<u32>,
-    pub(super) budget_seconds: Option<u64>,
-    pub(super) seed: Option<u64>,
-    pub(super) devices: Option<String>,
-}
+use crate::{args::Overrides, context::Context, exit::Error, progress::text};
 
 /// Reads a space with the command line's settings in place of the file's. The mistakes of a file that has some are told together with those
 /// that its model and its data tell.
 pub(super) fn read_space(path: &Path, overrides: &Overrides, context: &Context) -> Result<Space, Error> {
     let draft = Draft::read(path).map_err(read_error)?;
     let mut space = draft.space().map_err(|draft| ready::mistakes(&draft, context))?;
+    let problems: Vec<Problem> =
+        overrides.as_ron().filter_map(|(path, option, text)| space.set(path, text, option).err()).flat_map(|problems| problems.0).collect();
+    if !problems.is_empty() {
+        return Err(Error::usage(told(&Problems::new(problems))));
+    }
     let settings = &mut space.settings;
     settings.trials = overrides.trials.unwrap_or(settings.trials);
-    settings.budget_seconds = overrides.budget_seconds.or(settings.budget_seconds);
+    settings.budget_seconds = overrides.budget.or(settings.budget_seconds);
     settings.seed = overrides.seed.unwrap_or(settings.seed);
     settings.devices = overrides.devices.clone().or_else(|| settings.devices.clone());
     Ok(space)
 }
 
 impl Overrides {
+    /// What is written as in a space: where it belongs, the option, and the text.
+    fn as_ron(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
+        let given = [
+            ("objective", "--objective", &self.objective),
+            ("settings.eta", "--eta", &self.eta),
+            ("settings.r_min", "--r-min", &self.r_min),
+        ];
+        given.into_iter().filter_map(|(path, option, text)| Some((path, option, text.as_deref()?)))
+    }
+
+    /// The options that a study can only go on with, as a shell reads them.
+    pub(super) fn repeated(&self) -> String {
+        self.as_ron()
+            .flat_map(|(_, option, text)| [" ".to_owned(), option.to_owned(), " ".to_owned(), text::quoted(Path::new(text))])
+            .collect()
+    }
+
     /// What the command line does not say, a study that goes on has already: without `--seed` its own seed, without `--budget` no less than
     /// its budget, without `--devices` (here or in the file) those it last had. So what it was started with need not be given again.
     /// Trials and budget never shrink: [`engine::session::begin`] sees to that.
@@ -54,7 +67,7 @@ impl Overrides {
                 now.trials
             ));
         }
-        if let (Some(asked), Some(budget)) = (self.budget_seconds, now.budget_seconds)
+        if let (Some(asked), Some(budget)) = (self.budget, now.budget_seconds)
             && asked < budget
         {
             let (asked, budget) = (text::seconds(asked as f64), text::seconds(budget as f64));
@@ -163,13 +176,13 @@ mod tests {
 
     #[test]
     fn what_is_overruled_is_told() {
-        let less = Overrides { trials: Some(10), budget_seconds: Some(600), seed: None, devices: None };
+        let less = Overrides { trials: Some(10), budget: Some(600), ..Overrides::default() };
         insta::assert_snapshot!(less.overruled(7, &settings()).join("\n"), @r"
         --trials 10 changes nothing: the study has been asked for 20 in all, and totals only grow
         a --budget of 10 min changes nothing: the study has 2 h in all, and totals only grow
         the study goes on with its own seed, 5; the file's is 7
         ");
-        let same = Overrides { trials: Some(20), budget_seconds: Some(7200), seed: None, devices: None };
+        let same = Overrides { trials: Some(20), budget: Some(7200), ..Overrides::default() };
         assert_eq!(same.overruled(5, &settings()), Vec::<String>::new());
     }
 }

@@ -5,9 +5,7 @@ use std::process::Command;
 use super::{
     interrupt, outcome,
     ready::{self, slots},
-    report,
-    setup::{self, Overrides},
-    study,
+    report, setup, study,
 };
 use crate::{
     args::Sweep,
@@ -25,9 +23,8 @@ use engine::{
 };
 
 pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error> {
-    let overrides =
-        Overrides { trials: arguments.trials, budget_seconds: arguments.budget, seed: arguments.seed, devices: arguments.devices.clone() };
-    let mut space = setup::read_space(&arguments.space, &overrides, context)?;
+    let overrides = &arguments.overrides;
+    let mut space = setup::read_space(&arguments.space, overrides, context)?;
     let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
     if let Some(before) = study::settings_if_there(&folder)? {
@@ -54,7 +51,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
         None => search(&mut session, &devices, context)?,
     };
     let Session { store, folder, .. } = &mut session;
-    outcome::conclude(folder, store, ended, &arguments.study, arguments.json, context)
+    outcome::conclude(folder, store, ended, arguments, context)
 }
 
 /// How the study has already ended, if it has.

@@ -47,7 +47,17 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         ""
     };
-    text::table(&rows) + default
+    let (horizon, last) = (ladder.horizon() as f64, ladder.top().checked_sub(1).map_or(0.0, |rung| ladder.rungs[rung] as f64));
+    // A promotion that late saves next to nothing.
+    let late = if last > 0.8 * horizon {
+        format!(
+            "\n  the last cut comes at {:.0} % of the full length: a larger r_min, such as Share(0.12) with eta 3, saves more",
+            last / horizon * 100.0
+        )
+    } else {
+        String::new()
+    };
+    text::table(&rows) + default + &late
 }
 
 /// One drawn point on a line: the last part of each path, and the value.

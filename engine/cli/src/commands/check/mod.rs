@@ -18,7 +18,7 @@ use trials::models::BaseModel as _;
 
 use super::{
     ready::{self, Ready},
-    setup::{self, Overrides},
+    setup,
 };
 use crate::{args::Check, context::Context, exit::Error, progress::text};
 
@@ -33,8 +33,7 @@ struct Task<'a> {
 }
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
-    let overrides = Overrides { devices: arguments.devices.clone(), ..Overrides::default() };
-    let space = setup::read_space(&arguments.space, &overrides, context)?;
+    let space = setup::read_space(&arguments.space, &arguments.overrides, context)?;
     let devices = setup::devices(&space)?;
     let ready = ready::check(&space, devices[0].device, context)?;
     let spec = ready.spec(&space)?;
@@ -96,8 +95,12 @@ fn samples(count: usize, task: Task<'_>, context: &mut Context) -> Result<(), Er
         return Ok(());
     }
     context.say(format!("\nDrawn at random ({count}; the sampler learns as it goes)"))?;
-    for (assignment, _) in draws(task, u32::try_from(count).unwrap_or(u32::MAX))? {
-        context.say(format!("  {}", describe::assignment(&space.parameters, &assignment)))?;
+    for (assignment, config) in draws(task, u32::try_from(count).unwrap_or(u32::MAX))? {
+        let cut = match Space::cut_in_warmup(&config, &task.spec.ladder).last() {
+            Some(rung) => format!("  (inside its warm-up at rung {rung})"),
+            None => String::new(),
+        };
+        context.say(format!("  {}{cut}", describe::assignment(&space.parameters, &assignment)))?;
     }
     Ok(())
 }
@@ -125,11 +128,16 @@ fn warmup(task: Task<'_>) -> Result<String, Error> {
         }
     }
     let drawn = draws(task, if space.parameters.is_empty() { 1 } else { DRAWS })?;
-    let inside = drawn.iter().filter(|(_, config)| !Space::cut_in_warmup(config, ladder).is_empty()).count();
-    if inside > 0 {
-        let share = inside as f64 / drawn.len() as f64 * 100.0;
-        lines.push(format!("  {share:.0} % of {} drawn configs are judged inside their warm-up at the first rung:", drawn.len()));
-        lines.push("    they may be stopped for a slow start; a larger r_min or a shorter warmup avoids it".to_owned());
+    let cut: Vec<Vec<usize>> = drawn.iter().map(|(_, config)| Space::cut_in_warmup(config, ladder)).collect();
+    for rung in 0..ladder.top() {
+        let inside = cut.iter().filter(|rungs| rungs.contains(&rung)).count();
+        if inside > 0 {
+            let share = inside as f64 / drawn.len() as f64 * 100.0;
+            lines.push(format!("  {share:.0} % of {} drawn configs are judged inside their warm-up at rung {rung}", drawn.len()));
+        }
+    }
+    if cut.iter().any(|rungs| !rungs.is_empty()) {
+        lines.push("    they may be stopped for a slow start; a larger r_min or a shorter rise of the learning rate avoids it".to_owned());
     }
     if lines.is_empty() {
         lines.push("  no config is judged at a rung before its learning rate has reached its height".to_owned());

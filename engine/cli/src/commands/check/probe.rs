@@ -173,13 +173,23 @@ fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>,
     let examples = estimate::examples(&at_rungs, &spec.ladder) as f64;
     let evaluations = examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + at_rungs.iter().sum::<usize>() as f64;
     let seconds = |probe: &Probe| (examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds) / slots as f64;
+    // Few parameters to train are not always less work: small batches and more steps cost more than a pass backward.
+    let (least, most) = (seconds(cheap).min(seconds(dear)), seconds(cheap).max(seconds(dear)));
     let full = f64::from(settings.trials) * spec.ladder.horizon() as f64;
     let within = settings
         .budget_seconds
         .map_or_else(String::new, |budget| format!(", and no longer than {} by its budget", text::seconds(budget as f64)));
     let rows = vec![
         vec!["trials".to_owned(), format!("{}, {} of full-length training in all", settings.trials, share(examples / full))],
-        vec!["time".to_owned(), format!("{} to {} on {slots} slots{within}", text::seconds(seconds(cheap)), text::seconds(seconds(dear)))],
+        vec![
+            "time".to_owned(),
+            format!(
+                "{} to {} on {}{within}",
+                text::seconds(least),
+                text::seconds(most),
+                if slots == 1 { "1 slot".to_owned() } else { format!("{slots} slots") }
+            ),
+        ],
         vec!["memory".to_owned(), memory(dear, shared, slots)],
         vec!["disk".to_owned(), format!("up to {}", text::bytes(dear.checkpoint_bytes as f64 * f64::from(settings.trials)))],
     ];
