@@ -42,6 +42,7 @@ fn study(space: &Space, trials: u32) -> SearchState {
             number,
             kind: TrialKind::Search,
             config: space.config(&assignment).expect("a drawn assignment is a config"),
+            inside: true,
             assignment: Some(assignment),
             values: vec![value; rungs],
             phase: Phase::Paused { rung: rungs - 1 },

@@ -23,6 +23,8 @@ pub struct TrialState {
     pub config: Config,
     /// Where it lies in the space; `None` for a recipe outside it.
     pub assignment: Option<Assignment>,
+    /// Whether `config` is the one at `assignment`: a recipe may lie outside the space, where its assignment is only the nearest point.
+    pub inside: bool,
     /// The objective's value at each rung reached, from rung 0. A failed trial has NaN at the rung it failed before; one that stopped itself
     /// early has its value at all rungs from there on.
     #[serde(with = "crate::numbers")]

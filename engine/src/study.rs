@@ -9,7 +9,7 @@ use crate::{
     runner::{Checkpoint, Completed},
     schedulers::{self, Action},
     spec::StudySpec,
-    state::{Phase, SearchState, TrialState},
+    state::{Phase, SearchState, TrialKind, TrialState},
 };
 
 /// Everything the engine knows about a study at one event number.
@@ -345,11 +345,13 @@ impl StudyState {
             Some(pending) if pending.number == trial.number => self.pending = None,
             _ => return out_of_order(format!("trial {} has been added already, or was never started", trial.number)),
         }
+        let at = |assignment| self.spec.space.config(assignment).is_ok_and(|config| config == trial.config);
         self.search.trials.push(TrialState {
             number: trial.number,
             kind: trial.kind,
             config: trial.config.clone(),
             assignment: trial.assignment.clone(),
+            inside: trial.kind == TrialKind::Search || trial.assignment.as_ref().is_some_and(at),
             values: Vec::new(),
             phase: Phase::Active { rung: 0 },
             stopped_at: None,

@@ -51,6 +51,7 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
             kind: if number == 0 { TrialKind::Recipe } else { TrialKind::Search },
             config: drawn.config.clone(),
             assignment: drawn.assignment.clone(),
+            inside: true,
             values: trial.values.clone(),
             phase: trial.phase,
             stopped_at: trial.stopped_at,

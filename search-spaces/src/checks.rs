@@ -3,13 +3,14 @@
 use crate::{
     data::{TextColumns, TextData, TextFiles},
     lower::Lowerer,
+    places::is_known,
     problem::nearest,
     settings::{Direction, Metric, Objective, Resource, SchedulerKind, Settings},
 };
 
 /// Notes a mistake at `path`.
 pub(crate) fn at(lowerer: &mut Lowerer<'_>, path: &str, message: String, hint: impl Into<Option<String>>) {
-    let mut path = path;
+    let (field, mut path) = (path, path);
     let span = loop {
         match (lowerer.places.get(path), path.rfind('.')) {
             (Some(span), _) => break span.clone(),
@@ -18,17 +19,22 @@ pub(crate) fn at(lowerer: &mut Lowerer<'_>, path: &str, message: String, hint: i
         }
     };
     lowerer.report(&span, message, hint.into());
+    // The model or the data would tell the same again.
+    lowerer.guessed.insert(field.to_string());
 }
 
 /// Rules of the data section that tie fields together.
 pub(crate) fn check_data(lowerer: &mut Lowerer<'_>, data: &TextData) {
+    // What this finds wrong is looked at by all rules.
+    let guessed = lowerer.guessed.clone();
+    let knows = |paths: &[&str]| paths.iter().all(|path| is_known(&guessed, path));
     let split = &data.split;
-    if lowerer.knows(&["data.split"]) && split.validation + split.test >= 1.0 {
+    if knows(&["data.split"]) && split.validation + split.test >= 1.0 {
         let message = format!("nothing is left for training: {} for validation and {} for test", split.validation, split.test);
         at(lowerer, "data.split", message, "let the shares add up to less than 1".to_string());
     }
     let validation_given = matches!(&data.files, TextFiles::Splits { validation: Some(_), .. });
-    if lowerer.knows(&["data.split.validation", "data.files"]) && split.validation == 0.0 && !validation_given {
+    if knows(&["data.split.validation", "data.files"]) && split.validation == 0.0 && !validation_given {
         let hint = "give `validation` a share above 0, or a file: Splits(train: ..., validation: ...)".to_string();
         at(lowerer, "data.split.validation", "without a validation split there is nothing to compare configs by".to_string(), hint);
     }
@@ -38,16 +44,17 @@ pub(crate) fn check_data(lowerer: &mut Lowerer<'_>, data: &TextData) {
     };
     if let [first, second] = texts[..]
         && first == second
+        && knows(&["data.text"])
     {
         at(lowerer, "data.text", format!("both texts of the pair are the column {first:?}"), None);
     }
-    if lowerer.knows(&["data.text", "data.label"]) && texts.contains(&&data.label) {
+    if knows(&["data.text", "data.label"]) && texts.contains(&&data.label) {
         at(lowerer, "data.label", format!("the label is the column {:?}, which is also the text", data.label), None);
     }
-    if let Some(columns) = &data.columns {
+    if let Some(columns) = data.columns.as_ref().filter(|_| knows(&["data.columns"])) {
         let wanted = texts.iter().map(|text| ("data.text", *text)).chain([("data.label", &data.label)]);
         for (path, name) in wanted.filter(|(_, name)| !columns.contains(name)) {
-            if lowerer.knows(&[path]) {
+            if knows(&[path]) {
                 let hint = nearest(name, columns.iter().map(String::as_str)).map(|similar| format!("did you mean {similar:?}?"));
                 at(lowerer, path, format!("`columns` has no column {name:?}"), hint);
             }

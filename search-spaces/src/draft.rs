@@ -25,7 +25,7 @@ pub struct Draft {
     pub model: Option<Location>,
     pub data: Option<TextData>,
     pub(crate) objective: Option<Objective>,
-    pub(crate) settings: Option<Settings>,
+    pub settings: Option<Settings>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) template: Option<Template>,
     pub(crate) recipes: Vec<Recipe>,

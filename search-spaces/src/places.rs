@@ -66,6 +66,11 @@ impl Places {
         }
     }
 
+    /// Whether the value at `path` is what the file says or leaves out, at least in part, and not a default in place of a mistake.
+    pub fn is_given(&self, path: &str) -> bool {
+        !self.guessed.iter().any(|guess| holds(guess, path))
+    }
+
     /// Whether the value at `path`, and all in it, is what the file says or leaves out, and not a default in place of a mistake.
     pub fn is_known(&self, path: &str) -> bool {
         is_known(&self.guessed, path)
@@ -90,9 +95,13 @@ impl Places {
     }
 }
 
+/// Whether the path `inner` is `outer` or lies in it.
+fn holds(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
 /// Whether no path of `guessed` is `path`, lies in it or holds it.
 pub(crate) fn is_known(guessed: &BTreeSet<String>, path: &str) -> bool {
-    let holds = |outer: &str, inner: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
     !guessed.iter().any(|guess| holds(guess, path) || holds(path, guess))
 }
 

@@ -6,6 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// A file full of mistakes is not worth more lines than these: the rest is not noted.
+pub const MOST_PROBLEMS: usize = 200;
+
 /// Characters of a source line that a message shows.
 const SHOWN_WIDTH: usize = 120;
 

@@ -84,6 +84,8 @@ pub(crate) fn read_source(path: &Path) -> Result<Source, ReadError> {
             return Err(problem(&source, at, "this is not text in UTF-8"));
         }
     };
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_string);
     Ok(Source { file: path.to_path_buf(), text })
 }
 

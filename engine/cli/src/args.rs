@@ -85,7 +85,7 @@ pub struct Overrides {
     #[arg(long)]
     pub devices: Option<String>,
     /// Configs to try in all, recipes included; a study that goes on can only get more
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub trials: Option<u32>,
     /// Active time to spend in all: 8h, 90m, 1h30m; a study that goes on can only get more
     #[arg(long, value_name = "DURATION", value_parser = duration)]

@@ -26,7 +26,7 @@ impl fmt::Debug for Context {
 impl Context {
     /// A line of results. A reader that has gone (`thawline best | head`) is no error of ours, and nothing is left to tell it.
     pub fn say(&mut self, line: impl fmt::Display) -> Result<(), Error> {
-        match writeln!(self.out, "{line}") {
+        match writeln!(self.out, "{}", harmless(line)) {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
                 Err(Error::environment(format!("cannot write to standard output: {error}")))
             }
@@ -36,7 +36,7 @@ impl Context {
 
     /// A line for whoever watches. Losing it must not stop the work.
     pub fn note(&mut self, line: impl fmt::Display) {
-        let _ = writeln!(self.log, "{line}");
+        let _ = writeln!(self.log, "{}", harmless(line));
     }
 
     /// Pretty JSON on standard output.
@@ -44,4 +44,10 @@ impl Context {
         let text = serde_json::to_string_pretty(value).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
         self.say(text)
     }
+}
+
+/// Without the control characters that would make a terminal do something: users' files may hold any.
+pub fn harmless(text: impl fmt::Display) -> String {
+    let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+    text.to_string().chars().map(shown).collect()
 }

@@ -7,7 +7,12 @@ use std::{
 };
 
 use clap::Parser as _;
-use thawline::{args::Arguments, assets::Assets, commands, context::Context};
+use thawline::{
+    args::Arguments,
+    assets::Assets,
+    commands,
+    context::{Context, harmless},
+};
 
 /// Training frees and takes the same large buffers at every step; with [`SETTINGS`] this allocator keeps them instead of handing them back to
 /// the system.
@@ -40,7 +45,7 @@ fn main() -> std::process::ExitCode {
         Err(error) => {
             if !error.message.is_empty() {
                 // Standard error may be closed; the exit code still tells.
-                let _ = writeln!(io::stderr(), "error: {error}");
+                let _ = writeln!(io::stderr(), "error: {}", harmless(&error));
             }
             std::process::ExitCode::from(error.code as u8)
         }

@@ -176,6 +176,97 @@ fn mistakes_of_the_space_do_not_hide_those_of_the_model_and_the_data() {
 }
 
 #[test]
+fn no_mistake_is_told_twice() {
+    let place = Workplace::new();
+    let told_once = |old: &str, new: &str| {
+        place.space_with(old, new);
+        let told = refused(&place, 3);
+        assert!(told.starts_with("error: space.ron:"), "{new}: {told}");
+        assert_eq!(told.matches("space.ron:").count(), 1, "{new}: {told}");
+    };
+    let tokens = "max_tokens: 24";
+    told_once(tokens, "max_tokens: 24, text: Pair(\"text\", \"text\")");
+    told_once(tokens, "max_tokens: 24, label: \"text\"");
+    told_once(tokens, "max_tokens: 24, columns: [\"a\", \"b\"], text: \"a\"");
+    told_once("split: (validation: 0.25, test: 0.25)", "split: (validation: 0.6, test: 0.5)");
+    told_once("split: (validation: 0.25, test: 0.25)", "split: (validation: 0.0)");
+    told_once("r_min: Share(0.25)", "r_min: Epochs(50)");
+    told_once("AdamW(learning_rate", "AdamW(learning_rat");
+    told_once("data: (", "dta: (");
+    told_once("devices: \"cpu:2\"", "devices: \"gpu:9\"");
+}
+
+#[test]
+fn a_wrong_name_hides_nothing_but_what_it_stands_for() {
+    let place = Workplace::new();
+    place.space_with(
+        "files: One(Path(\"data.tsv\"))",
+        "txt: \"body\", label: \"lable\", files: Splits(train: Path(\"data.tsv\"), validation: Path(\"no.tsv\"), tst: Path(\"data.tsv\"))",
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 3 mistakes
+
+    space.ron:4:9: `Text` has no field `txt`
+      |
+    4 |         txt: "body", label: "lable", files: Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.
+      |         ^^^
+      = help: did you mean `text`?
+
+    space.ron:4:29: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    4 |         txt: "body", label: "lable", files: Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.
+      |                             ^^^^^^^
+
+    space.ron:4:105: `Splits` has no field `tst`
+      |
+    4 | Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.tsv")),
+      |                                                             ^^^
+      = help: did you mean `test`?
+
+    cannot read DIR/no.tsv: No such file or directory (os error 2)
+      (`data.files.Splits.validation`, space.ron:4:89)
+    "#);
+}
+
+#[test]
+fn files_of_all_editors_are_read() {
+    let place = Workplace::new();
+    place.write("space.ron", &format!("\u{feff}{}", SPACE.replace('\n', "\r\n")));
+    place.run(&["check", "space.ron"]).succeeded();
+    // Lines are counted as an editor does.
+    place.space_with("data.tsv", "data.csv");
+    for end in ["\n", "\r\n"] {
+        place.write("data.csv", &["text,label", "", "a film,good", ",bad", ""].join(end));
+        let told = refused(&place, 4);
+        assert!(told.contains("(line 4)"), "{told}");
+    }
+    // What users' files hold does nothing to a terminal.
+    place.space_with("max_tokens: 24", "max_tokens: 24, label: \"\\u{1b}[31m\"");
+    assert!(!refused(&place, 3).contains('\u{1b}'));
+}
+
+#[test]
+fn weights_that_are_of_no_use_are_refused() {
+    let place = Workplace::new();
+    let config = fs::read_to_string(place.path("model/config.json")).unwrap();
+    place.write("model/config.json", &config.replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1"));
+    assert!(config.contains("\"num_hidden_layers\":2"), "{config}");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/model/model.safetensors: tensor `encoder.layer.1.attention.output.LayerNorm.bias` belongs to a layer that config.json does not have: weights and config.json do not belong together
+      (`model`, space.ron:2:12)
+    ");
+}
+
+#[test]
+fn a_study_that_a_full_disk_kept_from_starting_starts() {
+    let place = Workplace::new();
+    place.space_with("trials: 4", "trials: 1");
+    fs::create_dir(place.path("study")).unwrap();
+    place.write("study/study.sqlite", "");
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+}
+
+#[test]
 fn a_broken_tokenizer_does_not_hide_what_is_wrong_with_the_data() {
     let place = Workplace::new();
     place.write("model/tokenizer.json", "{");
@@ -201,12 +292,12 @@ fn what_is_wrong_with_one_file_does_not_hide_what_is_wrong_with_another() {
       (`data.missing`, space.ron:3:11)
 
     cannot read DIR/test.tsv: No such file or directory (os error 2)
-      (`data.files`, space.ron:4:16)
+      (`data.files.Splits.test`, space.ron:4:84)
     "#);
     place.write("train.tsv", "text\tlabel\na film\tgood\na book\tbad\na game\tgood\na team\tbad\n");
     insta::assert_snapshot!(refused(&place, 4), @"
     error: cannot read DIR/test.tsv: No such file or directory (os error 2)
-      (`data.files`, space.ron:4:16)
+      (`data.files.Splits.test`, space.ron:4:84)
 
     DIR/dev.tsv: 1 row has a label that no training row has (`ugly` on line 2); the training labels are `bad`, `good`
       (`data.label`, space.ron:3:11)
@@ -337,7 +428,12 @@ fn devices_that_are_not_there() {
         insta::assert_snapshot!(message, @"error: devices `cuda:7`, character 1: this program was built without cuda: build it with `--features cuda`, or use `cpu`");
     }
     place.space_with("cpu:2", "gpu");
-    insta::assert_snapshot!(refused(&place, 2), @"error: devices `gpu`, character 1: `gpu` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:12:18: devices `gpu`, character 1: `gpu` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between
+       |
+    12 |         devices: "gpu",
+       |                  ^^^^^
+    "#);
 }
 
 #[test]

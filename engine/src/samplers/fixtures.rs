@@ -47,6 +47,7 @@ pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option
         kind,
         config: config(),
         assignment,
+        inside: true,
         values: Vec::new(),
         phase: Phase::Active { rung: 0 },
         stopped_at: None,

@@ -15,9 +15,9 @@ const MANY_TRIES: usize = 10_000;
 /// Points that are still looked at one by one.
 const ENUMERABLE: u64 = 20_000;
 
-/// Whether a trial has this very assignment.
+/// Whether a trial has the config at this assignment.
 pub(super) fn is_taken(state: &SearchState, assignment: &Assignment) -> bool {
-    state.trials.iter().any(|trial| trial.assignment.as_ref() == Some(assignment))
+    state.trials.iter().any(|trial| trial.inside && trial.assignment.as_ref() == Some(assignment))
 }
 
 /// A draw from the space that no trial has; `None` when every point has been tried.

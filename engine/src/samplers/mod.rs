@@ -32,7 +32,7 @@ use crate::state::SearchState;
 /// wait depends on the number of slots. A recipe is learned from where it lies in the space; without an assignment it is ignored.
 ///
 /// # Duplicates
-/// Never proposes an assignment that a trial of `state` has. `None` says that the space is exhausted (which only a finite space can be).
+/// Never proposes the assignment of a trial of `state` that lies inside the space. `None` says that the space is exhausted (which only a finite space can be).
 pub trait Sampler: Send + Sync {
     fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment>;
 }

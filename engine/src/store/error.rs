@@ -41,7 +41,11 @@ pub enum StoreError {
     Corrupt { path: PathBuf, seq: u64, why: String },
     #[error("{path}: failed to {action}: {source}{}", way_out(source.kind()), path = path.display())]
     Io { path: PathBuf, action: &'static str, source: std::io::Error },
-    #[error("{path}: failed to {action}: {source}", path = path.display())]
+    #[error(
+        "{path}: failed to {action}: {source}{}",
+        if source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) { ": the disk may be full; make room, then run the same command again" } else { "" },
+        path = path.display()
+    )]
     Sqlite { path: PathBuf, action: &'static str, source: rusqlite::Error },
     #[error(transparent)]
     Refused(#[from] Refused),
@@ -65,6 +69,7 @@ impl StoreError {
             | StoreError::DiskFull { .. }
             | StoreError::NotWritable { .. } => true,
             StoreError::Io { source, .. } => !way_out(source.kind()).is_empty(),
+            StoreError::Sqlite { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure),
             _ => false,
         }
     }

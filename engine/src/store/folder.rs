@@ -4,9 +4,13 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::StoreError;
+
+const SWEEP_LOCK: &str = "sweep.lock";
+const WORKERS_LOCK: &str = "workers.lock";
 
 /// `study.sqlite`, `checkpoints/`, `artefacts/` and what reports add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +48,15 @@ impl StudyFolder {
         self.0.join(path)
     }
 
+    /// Whether a sweep, or a worker started by hand, is at work here: one that was killed left its name in the study, but no lock.
+    pub fn is_worked_on(&self) -> bool {
+        let held = |name: &str| {
+            let lock = File::open(self.0.join(name)).map(|file| file.try_lock());
+            matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+        };
+        held(SWEEP_LOCK) || held(WORKERS_LOCK)
+    }
+
     /// Makes the folders that trials write to.
     pub fn create(&self) -> Result<(), StoreError> {
         [self.checkpoints(), self.artefacts()].into_iter().try_for_each(|path| {
@@ -59,7 +72,7 @@ pub struct StudyLock(#[expect(dead_code, reason = "held for its lock, which goes
 
 impl StudyLock {
     pub fn acquire(folder: &StudyFolder) -> Result<StudyLock, StoreError> {
-        let path = folder.root().join("sweep.lock");
+        let path = folder.root().join(SWEEP_LOCK);
         let wrap = |action, source| StoreError::Io { path: path.clone(), action, source };
         let mut file = OpenOptions::new()
             .read(true)
@@ -68,7 +81,7 @@ impl StudyLock {
             .truncate(false)
             .open(&path)
             .map_err(|e| wrap("open the lock file", e))?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
@@ -82,6 +95,18 @@ impl StudyLock {
         written.map_err(|e| wrap("write the lock file", e))?;
         Ok(StudyLock(file))
     }
+}
+
+/// Tries for a moment: who only looks whether a lock is held has it meanwhile.
+fn patiently(file: &File) -> Result<(), TryLockError> {
+    const TRIES: u32 = 5;
+    for _ in 1..TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(20)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }
 
 /// Says that a worker which no sweep supervises is alive. Who opens a study takes all workers that it knows of for dead, and so must find
@@ -100,7 +125,7 @@ impl WorkerLock {
     /// Held while a study is opened; refused while such a worker is alive.
     pub fn alone(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
         let (path, file) = WorkerLock::file(folder)?;
-        match file.try_lock() {
+        match patiently(&file) {
             Ok(()) => Ok(WorkerLock(file)),
             Err(TryLockError::WouldBlock) => Err(StoreError::WorkerAlive { path: folder.root().to_owned() }),
             Err(TryLockError::Error(source)) => Err(StoreError::Io { path, action: "lock the lock file", source }),
@@ -108,7 +133,7 @@ impl WorkerLock {
     }
 
     fn file(folder: &StudyFolder) -> Result<(PathBuf, File), StoreError> {
-        let path = folder.root().join("workers.lock");
+        let path = folder.root().join(WORKERS_LOCK);
         match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
             Ok(file) => Ok((path, file)),
             Err(source) => Err(StoreError::Io { path, action: "open the lock file", source }),
@@ -165,7 +190,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = StudyFolder::new(dir.path());
         std::fs::write(dir.path().join("sweep.lock"), "12345\n").unwrap();
+        assert!(!folder.is_worked_on());
         let lock = StudyLock::acquire(&folder).unwrap();
+        assert!(folder.is_worked_on());
         let error = StudyLock::acquire(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
         let expected = format!("STUDY: in use by another sweep (process {}): wait for it to end, or stop it", std::process::id());
         assert_eq!(error, expected);
@@ -178,10 +205,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = StudyFolder::new(dir.path());
         let workers = [WorkerLock::share(&folder).unwrap(), WorkerLock::share(&folder).unwrap()];
+        assert!(folder.is_worked_on());
         let error = WorkerLock::alone(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
         let expected = "STUDY: a worker that was started by hand is at work on it: let it end, or stop it, before a sweep opens the study";
         assert_eq!(error, expected);
         drop(workers);
+        assert!(!folder.is_worked_on());
         let alone = WorkerLock::alone(&folder).unwrap();
         drop(alone);
         WorkerLock::share(&folder).unwrap();

@@ -17,9 +17,13 @@ pub(super) enum Axis {
     Names(Vec<String>),
 }
 
+/// Beyond this, sums and products of bounds would be infinite.
+const WIDEST: f64 = 1e300;
+
 impl Axis {
     /// Never empty: equal bounds are widened.
     pub(super) fn linear(low: f64, high: f64) -> Axis {
+        let (low, high) = (low.clamp(-WIDEST, WIDEST), high.clamp(-WIDEST, WIDEST));
         if high > low {
             return Axis::Linear { low, high };
         }
@@ -28,6 +32,7 @@ impl Axis {
     }
 
     pub(super) fn log(low: f64, high: f64) -> Axis {
+        let (low, high) = (low.clamp(-WIDEST, WIDEST), high.clamp(-WIDEST, WIDEST));
         match (low > 0.0, high > low) {
             (true, true) => Axis::Log { low, high },
             (true, false) => Axis::Log { low: low / 2.0, high: low * 2.0 },
@@ -103,6 +108,8 @@ mod tests {
         assert_eq!(labels(&Axis::log(1e-5, 1e-3), 4), "1e-5 1e-4 0.001");
         assert_eq!(labels(&Axis::log(2.0, 40.0), 5), "2 5 10 20");
         assert_eq!(labels(&Axis::log(1e-30, 1.0), 4), "1e-24 1e-16 1e-8 1");
+        assert_eq!(labels(&Axis::log(1e-30, f64::INFINITY), 4), "1 1e76 1e152 1e228");
+        assert_eq!(labels(&Axis::linear(f64::NEG_INFINITY, f64::MAX), 3), "-1e300 0 1e300");
     }
 
     #[test]

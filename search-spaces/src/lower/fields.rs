@@ -40,16 +40,19 @@ impl Lowerer<'_> {
             }
             _ => &[],
         };
-        let mut unknown = false;
+        let mut meant: Vec<&str> = Vec::new();
+        let mut unlike_any = false;
         for field in given {
             let Some(index) = fields.iter().position(|known| known.name == field.name) else {
                 let names = || fields.iter().map(|field| field.name);
-                let hint = match nearest(&field.name, names()) {
+                let similar = nearest(&field.name, names());
+                let hint = match similar {
                     Some(similar) => format!("did you mean `{similar}`?"),
                     None => format!("its fields are {}", listed(names(), "and")),
                 };
+                meant.extend(similar);
+                unlike_any |= similar.is_none();
                 self.report(&field.span, format!("`{owner}` has no field `{}`", field.name), hint);
-                unknown = true;
                 continue;
             };
             if matched[index].is_some() {
@@ -57,12 +60,11 @@ impl Lowerer<'_> {
             }
             matched[index] = Some(&field.value);
         }
-        if unknown {
-            // It may be any of those that seem to be left out.
-            let left_out = fields.iter().zip(&matched).filter(|(_, given)| given.is_none());
-            self.guessed.extend(left_out.map(|(field, _)| at.child(field.name).path));
-        }
-        for (field, _) in fields.iter().zip(&matched).filter(|(field, given)| given.is_none() && field.default.is_none()) {
+        // A wrong name is the one it is like; one like none may be any that seems to be left out.
+        let left_out = || fields.iter().zip(&matched).filter(|(_, given)| given.is_none()).map(|(field, _)| field);
+        let misspelt = |field: &Field| meant.contains(&field.name);
+        self.guessed.extend(left_out().filter(|field| unlike_any || misspelt(field)).map(|field| at.child(field.name).path));
+        for field in left_out().filter(|field| field.default.is_none() && !misspelt(field)) {
             let end = node.name().map_or(node.span.start + 1, |name| node.span.start + name.len());
             let hint = format!("add `{}: ...`, {}", field.name, expected(field.kind));
             self.report(&(node.span.start..end.min(node.span.end)), format!("`{owner}` lacks the field `{}`", field.name), hint);

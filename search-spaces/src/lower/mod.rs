@@ -15,14 +15,11 @@ pub(crate) use fields::default;
 use crate::{
     domain::{Condition, Parameter},
     places::is_known,
-    problem::{Problem, Source, listed, nearest},
+    problem::{MOST_PROBLEMS, Problem, Source, listed, nearest},
     schema::Kind,
     template::Template,
     tree::{Node, Shape},
 };
-
-/// A file full of mistakes is not worth more lines than these.
-const MAX_PROBLEMS: usize = 200;
 
 /// The domains by name.
 const DOMAINS: [&str; 7] = ["Uniform", "LogUniform", "Stepped", "Int", "LogInt", "Choice", "Weighted"];
@@ -114,7 +111,7 @@ impl<'s> Lowerer<'s> {
     }
 
     pub(crate) fn report(&mut self, span: &Range<usize>, message: impl Into<String>, hint: impl Into<Option<String>>) {
-        if self.problems.len() < MAX_PROBLEMS {
+        if self.problems.len() < MOST_PROBLEMS {
             let problem = self.source.problem(span, message, hint.into());
             self.problems.push(problem);
         }

@@ -47,7 +47,7 @@ pub(super) fn read(file: &Path, text: &Text, dialect: &Dialect, names: Option<&[
     let mut rows = Vec::new();
     while next(file, &mut reader, &mut record)? {
         let position = record.position();
-        let place = Place::Line(position.map_or(0, Position::line));
+        let place = Place::Line(position.map_or(0, |position| line(&text.bytes, position)));
         if dialect.quoting {
             let start = position.map_or(0, Position::byte) as usize;
             let end = reader.position().byte() as usize;
@@ -69,6 +69,13 @@ pub(super) fn read(file: &Path, text: &Text, dialect: &Dialect, names: Option<&[
     }
     let columns = picked.iter().map(|&column| names[column].clone()).collect();
     Ok(converter.table(file, columns, rows))
+}
+
+/// The line that a record starts on. The reader may stand before the line break that ends the record before it, the second half of a CRLF, and
+/// before blank lines.
+fn line(bytes: &[u8], position: &Position) -> u64 {
+    let breaks = bytes.get(position.byte() as usize..).unwrap_or_default().iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + breaks.filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// `false`: there is none.

@@ -116,6 +116,36 @@ impl DataError {
         }
     }
 
+    /// The file it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            DataError::Read { file, .. }
+            | DataError::TooLarge { file, .. }
+            | DataError::UnknownFormat { file, .. }
+            | DataError::Malformed { file, .. }
+            | DataError::Parquet { file, .. }
+            | DataError::ColumnType { file, .. }
+            | DataError::NoRows { file, .. }
+            | DataError::MissingColumn { file, .. }
+            | DataError::DuplicateColumn { file, .. }
+            | DataError::ColumnsNotNeeded { file, .. }
+            | DataError::ColumnCount { file, .. }
+            | DataError::Ragged { file, .. }
+            | DataError::MissingValues { file, .. }
+            | DataError::UnknownLabels { file, .. }
+            | DataError::OneLabel { file, .. }
+            | DataError::AllLabelsDiffer { file, .. }
+            | DataError::Tokenizer { file, .. }
+            | DataError::Tokenize { file, .. } => Some(file),
+            DataError::NotFetched { .. }
+            | DataError::Several { .. }
+            | DataError::ColumnTwice { .. }
+            | DataError::EmptySplit { .. }
+            | DataError::Shares { .. }
+            | DataError::TooFewTokens { .. } => None,
+        }
+    }
+
     /// One error of one or more.
     pub(crate) fn of(mut errors: Vec<DataError>) -> DataError {
         if errors.len() == 1 { errors.remove(0) } else { DataError::Several { errors } }

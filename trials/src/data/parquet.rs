@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use polars::prelude::{Column, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{ArrowDataType, Column, DataType, ParquetReader, PolarsResult, SerReader};
 
 use super::{
     error::{DataError, Place},
@@ -30,10 +30,13 @@ pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>) -> Result<Table
 
     let mut reader = Some(ParquetReader::new(Cursor::new(bytes)));
     let mut names: Vec<String> = Vec::new();
+    let mut kinds: Vec<ArrowDataType> = Vec::new();
     let mut unpacked = 0usize;
     guarded(&mut || {
         if let Some(reader) = &mut reader {
-            names = reader.schema()?.iter_names().map(ToString::to_string).collect();
+            let schema = reader.schema()?;
+            names = schema.iter_names().map(ToString::to_string).collect();
+            kinds = schema.iter_values().map(|field| field.dtype().clone()).collect();
             let groups = &reader.get_metadata()?.row_groups;
             unpacked = groups.iter().fold(0, |sum, group| sum.saturating_add(group.total_byte_size()));
         }
@@ -43,6 +46,12 @@ pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>) -> Result<Table
         return Err(DataError::TooLarge { file: file.to_owned(), bytes: unpacked as u64, limit: MAX_UNPACKED_BYTES as u64 });
     }
     let picked = pick(&names)?;
+    // Before they are read: polars panics on a type that it was built without.
+    if let Some(&wrong) = picked.iter().find(|column| !is_plain(&kinds[**column])) {
+        let kind = format!("{:?}", kinds[wrong]);
+        let kind = kind.split('(').next().unwrap_or_default().to_owned();
+        return Err(DataError::ColumnType { file: file.to_owned(), column: names[wrong].clone(), kind });
+    }
     let columns: Vec<String> = picked.iter().map(|&column| names[column].clone()).collect();
 
     let mut converter = Converter::new(None);
@@ -70,6 +79,33 @@ pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>) -> Result<Table
         return Err(DataError::ColumnType { file: file.to_owned(), column, kind });
     }
     Ok(converter.table(file, columns, rows))
+}
+
+/// Whether a column of this type may be a text or a label.
+fn is_plain(kind: &ArrowDataType) -> bool {
+    use ArrowDataType as A;
+    match kind {
+        A::Dictionary(_, values, _) => is_plain(values),
+        A::Null
+        | A::Boolean
+        | A::Float32
+        | A::Float64
+        | A::Utf8
+        | A::LargeUtf8
+        | A::Utf8View
+        | A::Binary
+        | A::LargeBinary
+        | A::BinaryView
+        | A::Int8
+        | A::Int16
+        | A::Int32
+        | A::Int64
+        | A::UInt8
+        | A::UInt16
+        | A::UInt32
+        | A::UInt64 => true,
+        _ => false,
+    }
 }
 
 /// `None`: the column's type cannot be a text or a label.

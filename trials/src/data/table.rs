@@ -126,17 +126,20 @@ pub(super) fn value(text: impl Into<String>) -> Option<String> {
 
 fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
     let read = |source| DataError::Read { file: file.to_owned(), source };
-    let handle = File::open(file).map_err(read)?;
-    let metadata = handle.metadata().map_err(read)?;
+    // Before it is opened, which would wait for a pipe's other end.
+    let metadata = file.metadata().map_err(read)?;
     if metadata.is_dir() {
         return Err(read(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder; the path of a file is needed")));
+    }
+    if !metadata.is_file() {
+        return Err(read(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file, and is needed more than once")));
     }
     if metadata.len() > MAX_FILE_BYTES {
         return Err(DataError::TooLarge { file: file.to_owned(), bytes: metadata.len(), limit: MAX_FILE_BYTES });
     }
     let mut bytes = Vec::new();
-    // A pipe has no length to check beforehand.
-    handle.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
+    // It may grow meanwhile.
+    File::open(file).map_err(read)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
     Ok(bytes)
 }
 

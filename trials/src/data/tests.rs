@@ -219,7 +219,7 @@ fn what_only_the_data_can_tell_is_said_with_its_place() {
     insta::assert_snapshot!(error(TextData { label: "text".into(), ..one(&good) }), @"[data.label] `text` is used twice: texts and label have to be different columns");
     insta::assert_snapshot!(error(one(&folder.file("b.csv", "text,label,text\na,b,c\n"))), @"[data.text] b.csv: the column `text` stands there twice: rename one");
     insta::assert_snapshot!(error(one(&folder.file("c.csv", "text,label\nthe,a\nthe film, again,b\n"))), @"[data.files] c.csv, line 3: 3 fields where 2 were expected (`text`, `label`): a text that holds a comma or a line break needs double quotes around it");
-    insta::assert_snapshot!(error(one(&folder.file("d.tsv", "text\tlabel\nthe\ta\n\nthe film\n"))), @"[data.files] d.tsv, line 3: 1 field where 2 were expected (`text`, `label`): a text in this format cannot hold a tab or a line break");
+    insta::assert_snapshot!(error(one(&folder.file("d.tsv", "text\tlabel\nthe\ta\n\nthe film\n"))), @"[data.files] d.tsv, line 4: 1 field where 2 were expected (`text`, `label`): a text in this format cannot hold a tab or a line break");
     insta::assert_snapshot!(error(one(&folder.file("e.csv", "label,text\na,the\nb,\"the film\na,the\nb,x\n"))), @"[data.files] e.csv, line 3: a double quote opens a text here and is never closed");
     insta::assert_snapshot!(error(one(&folder.file("f.csv", ""))), @"[data.files] f.csv is empty");
     insta::assert_snapshot!(error(one(&folder.file("g.csv", "text,label\n"))), @"[data.files] g.csv has a header but no rows");
@@ -268,7 +268,7 @@ fn broken_files_give_errors() {
     insta::assert_snapshot!(folder.error(&one(&folder.file("e.jsonl", nested))), @r#"[data.files] e.jsonl, line 1: starts a JSON array; an object a line is needed, such as {"text": "...", "label": 1}"#);
     let lists = Column::new("text".into(), vec![Series::new("".into(), [1i64, 2]); 4]);
     let lists = parquet(vec![lists, Column::new("label".into(), vec![1i64, 2, 1, 2])]);
-    insta::assert_snapshot!(folder.error(&one(&folder.file("f.parquet", lists))), @"[data.files] f.parquet: the column `text` is of type list[i64]; strings or numbers are needed");
+    insta::assert_snapshot!(folder.error(&one(&folder.file("f.parquet", lists))), @"[data.files] f.parquet: the column `text` is of type LargeList; strings or numbers are needed");
 }
 
 #[test]

@@ -39,6 +39,13 @@ pub enum HubError {
     TensorShape { path: PathBuf, tensor: String, expected: Vec<usize>, found: Vec<usize> },
     #[error("{}: tensor `{tensor}` holds {found}, not f32, f16 or bf16: convert it with transformers' save_pretrained", path.display())]
     TensorType { path: PathBuf, tensor: String, found: String },
+    #[error("{}: tensor `{tensor}` holds values that are not finite: the training that made it went wrong, or the file is damaged", path.display())]
+    TensorValues { path: PathBuf, tensor: String },
+    #[error(
+        "{}: tensor `{tensor}` belongs to a layer that config.json does not have: weights and config.json do not belong together",
+        path.display()
+    )]
+    TensorUnexpected { path: PathBuf, tensor: String },
     #[error("the weights of {} cannot be put on the device: {source}", path.display())]
     Device { path: PathBuf, source: candle_core::Error },
 }

@@ -62,6 +62,14 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// Refuses a folder in which a tensor is left whose name begins with `prefix`.
+    pub fn none_left(&self, prefix: &str) -> Result<(), HubError> {
+        match self.tensors.iter().find(|(name, _)| name.starts_with(prefix)) {
+            Some((_, Found { file, name, .. })) => Err(HubError::TensorUnexpected { path: file.clone(), tensor: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes out the tensor `name`, which must have `shape`.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, HubError> {
         let Some(Found { file, name, shape: found, values }) = self.tensors.remove(name) else {
@@ -72,6 +80,9 @@ impl Weights {
         }
         match values {
             Values::Other(found) => Err(HubError::TensorType { path: file, tensor: name, found }),
+            Values::Float(values) if values.iter().any(|value| !value.is_finite()) => {
+                Err(HubError::TensorValues { path: file, tensor: name })
+            }
             Values::Float(values) => {
                 Tensor::from_vec(values, shape, &self.device).map_err(|source| HubError::Device { path: file, source })
             }

@@ -1,8 +1,9 @@
 //! What is wrong with a file, and with the model and the data it names, gathered to be told at once.
 
-use std::fmt::Display;
+use std::{fmt::Display, path::Path};
 
 use search_spaces::{
+    data::{Location, TextFiles},
     places::Places,
     problem::{Problem, Problems},
 };
@@ -18,11 +19,13 @@ pub(super) struct Failures<'a> {
     pub(super) problems: Vec<Problem>,
     /// What is wrong with the files that it names.
     input: Vec<String>,
+    /// Those of the data, once it is known where they are.
+    pub(super) files: Option<&'a TextFiles>,
 }
 
-impl Failures<'_> {
-    pub(super) fn of(places: &Places, problems: Vec<Problem>) -> Failures<'_> {
-        Failures { places, problems, input: Vec::new() }
+impl<'a> Failures<'a> {
+    pub(super) fn of(places: &'a Places, problems: Vec<Problem>) -> Failures<'a> {
+        Failures { places, problems, input: Vec::new(), files: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,10 +55,22 @@ impl Failures<'_> {
                 | DataError::Shares { .. }
                 | DataError::EmptySplit { .. }
         );
-        match error.field() {
+        match error.file().and_then(|file| self.field_of(file)).filter(|_| error.field() == Some("data.files")).or(error.field()) {
             Some(field) if of_the_file => self.problem(field, error.to_string(), None),
             field => self.input(field.unwrap_or("data"), error),
         }
+    }
+
+    /// The field that names `file`, where there are several.
+    fn field_of(&self, file: &Path) -> Option<&'static str> {
+        let Some(TextFiles::Splits { train, validation, test }) = self.files else { return None };
+        let named = [
+            ("data.files.Splits.train", Some(train)),
+            ("data.files.Splits.validation", validation.as_ref()),
+            ("data.files.Splits.test", test.as_ref()),
+        ];
+        let is_file = |location: &Location| matches!(location, Location::Path(path) if path == file);
+        named.into_iter().find(|(_, location)| location.is_some_and(is_file)).map(|(field, _)| field)
     }
 
     /// A mistake in the value of `field`.
@@ -67,7 +82,7 @@ impl Failures<'_> {
 
     /// Something wrong with what `field` names.
     pub(super) fn input(&mut self, field: &str, why: impl Display) {
-        if self.places.is_known(field) {
+        if self.places.is_given(field) {
             let place = self.places.problem_at(field, "", None);
             self.input.push(format!("{why}\n  (`{field}`, {}:{}:{})", place.file.display(), place.line, place.column));
         }

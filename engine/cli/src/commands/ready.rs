@@ -76,13 +76,14 @@ pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
 }
 
 /// Reads as much as can be read of a model and data, and notes all that is wrong with them or with what the file asks of them.
-fn look_into(
+fn look_into<'a>(
     model: Option<&Path>,
-    data: Option<&TextData>,
+    data: Option<&'a TextData>,
     device: &Handle,
     ladder: &dyn Fn(u64) -> Option<Problem>,
-    failures: &mut Failures<'_>,
+    failures: &mut Failures<'a>,
 ) -> (Option<BertBase>, Option<(TextTask, DataReport)>) {
+    failures.files = data.map(|data| &data.files);
     let folder = model.filter(|model| {
         let what = if model.exists() { "this is not a folder" } else { "there is no such folder" };
         if !model.is_dir() {
@@ -92,7 +93,7 @@ fn look_into(
     });
     let base = folder.and_then(|folder| BertBase::load(folder, device).map_err(|error| failures.input("model", error)).ok());
     if let Some(base) = &base {
-        let max_tokens = data.map(|data| data.max_tokens).filter(|_| failures.places.is_known("data.max_tokens"));
+        let max_tokens = data.map(|data| data.max_tokens).filter(|_| failures.places.is_given("data.max_tokens"));
         failures.problems.extend(check_space(failures.places, max_tokens, base));
     }
     let tokenizer = folder.and_then(|folder| Tokenizer::from_folder(folder).map_err(|error| failures.take(&error)).ok());

@@ -6,7 +6,7 @@ use engine::devices::{self, DeviceSlots};
 use search_spaces::{
     data::{Location, TextData, TextFiles},
     draft::Draft,
-    problem::{Problem, Problems, ReadError},
+    problem::{MOST_PROBLEMS, Problem, Problems, ReadError},
     settings::Settings,
     space::Space,
 };
@@ -17,7 +17,11 @@ use crate::{args::Overrides, context::Context, exit::Error, progress::text};
 /// Reads a space with the command line's settings in place of the file's. The mistakes of a file that has some are told together with those
 /// that its model and its data tell.
 pub(super) fn read_space(path: &Path, overrides: &Overrides, context: &Context) -> Result<Space, Error> {
-    let draft = Draft::read(path).map_err(read_error)?;
+    let mut draft = Draft::read(path).map_err(read_error)?;
+    let devices = draft.settings.as_ref().filter(|_| overrides.devices.is_none()).and_then(|settings| settings.devices.clone());
+    if let Some(Err(error)) = devices.map(|list| devices::parse_devices(&list, devices::cores(), &["cuda", "metal"])) {
+        draft.problems.push(draft.places.problem_at("settings.devices", error.to_string(), None));
+    }
     let mut space = draft.space().map_err(|draft| ready::mistakes(&draft, context))?;
     let problems: Vec<Problem> =
         overrides.as_ron().filter_map(|(path, option, text)| space.set(path, text, option).err()).flat_map(|problems| problems.0).collect();
@@ -91,6 +95,8 @@ pub(super) fn read_error(error: ReadError) -> Error {
 pub(super) fn told(problems: &Problems) -> String {
     match problems.0.len() {
         1 => problems.to_string(),
+        // What is read of a file that is all wrong ends somewhere.
+        count if count >= MOST_PROBLEMS => format!("{count} mistakes, and there may be more\n\n{problems}"),
         count => format!("{count} mistakes\n\n{problems}"),
     }
 }

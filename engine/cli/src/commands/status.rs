@@ -9,7 +9,7 @@ use crate::{args::Status, context::Context, exit::Error, progress::text};
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Summary {
-    /// `running`: at least one worker is registered; `finished`: nothing is left to do; `budget_spent`: more budget lets it go on; `stopped`:
+    /// `running`: a sweep or a worker is at work; `finished`: nothing is left to do; `budget_spent`: more budget lets it go on; `stopped`:
     /// the same command goes on.
     state: &'static str,
     trials_planned: u32,
@@ -43,13 +43,13 @@ struct Failure {
 }
 
 pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error> {
-    let (_, mut store) = study::open(&arguments.study)?;
+    let (folder, mut store) = study::open(&arguments.study)?;
     let state = state_of(&mut store).map_err(study::store_error)?;
-    let summary = summarise(state, clock::now_millis());
+    let summary = summarise(state, folder.is_worked_on(), clock::now_millis());
     if arguments.json { context.say_json(&summary) } else { context.say(words(&summary)) }
 }
 
-fn summarise(state: &StudyState, now: i64) -> Summary {
+fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
     let search = &state.search;
     let count = |wanted: fn(Phase) -> bool| search.trials.iter().filter(|trial| wanted(trial.phase)).count();
     let best =
@@ -60,18 +60,18 @@ fn summarise(state: &StudyState, now: i64) -> Summary {
     // With the starts closed it is more budget that lets it go on.
     let budget_spent = state.budget_spent(now) || (finished && state.closed_from.is_some());
     Summary {
-        state: match (state.workers.is_empty(), finished) {
-            (false, _) => "running",
-            (true, _) if budget_spent => "budget_spent",
-            (true, true) => "finished",
-            (true, false) => "stopped",
+        state: match (worked_on, finished) {
+            (true, _) => "running",
+            (false, _) if budget_spent => "budget_spent",
+            (false, true) => "finished",
+            (false, false) => "stopped",
         },
-        trials_planned: search.planned,
+        trials_planned: state.closed_from.unwrap_or(search.planned),
         trials_started: search.trials.len(),
         trials_complete: count(|phase| phase == Phase::Complete),
         trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
         trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
-        segments_running: state.trials.iter().filter(|trial| trial.claim.is_some()).count(),
+        segments_running: state.trials.iter().filter(|trial| worked_on && trial.claim.is_some()).count(),
         steps_trained: state.trials.iter().map(|trial| trial.steps_trained).sum(),
         steps_repeated: state.steps_repeated(),
         rungs: search.ladder.rungs.clone(),

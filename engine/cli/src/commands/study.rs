@@ -30,7 +30,8 @@ pub(super) fn open(path: &Path) -> Result<(StudyFolder, SqliteStore), Error> {
 /// The settings of the study in `folder`, if one has been started there. One that this program cannot read is refused here, before
 /// minutes or hours go into what would come next.
 pub(super) fn settings_if_there(folder: &StudyFolder) -> Result<Option<Settings>, Error> {
-    if !folder.database().exists() {
+    // A disk that was full may have left an empty file.
+    if folder.database().metadata().is_ok_and(|file| file.len() == 0) || !folder.database().exists() {
         return Ok(None);
     }
     let mut store = SqliteStore::open(folder).map_err(store_error)?;

@@ -53,6 +53,7 @@ impl BertBase {
         if has_pooler {
             take(affine("pooler.dense", config.hidden, config.hidden))?;
         }
+        weights.none_left("encoder.layer.")?;
         Ok(BertBase { folder: folder.to_owned(), config, device: device.clone(), tensors })
     }
 

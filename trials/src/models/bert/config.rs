@@ -99,7 +99,7 @@ impl Fields<'_> {
             (None, None) => Err(self.wrong(field, "is missing; fetch the file again")),
             (Some(value), _) => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
                 Some(n) if n >= 1 => Ok(n as usize),
-                _ => Err(self.wrong(field, format!("must be a whole number of at least 1, not {value}"))),
+                _ => Err(self.wrong(field, format!("must be a whole number from 1 to {}, not {value}", u32::MAX))),
             },
         }
     }

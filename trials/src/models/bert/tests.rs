@@ -317,9 +317,9 @@ fn a_wrong_config_is_refused_with_the_field() {
     config.json: field `model_type`: is "roberta", but only BERT is read: choose a model whose config.json says "model_type": "bert"
     config.json: field `architectures`: is "RobertaModel", but only BERT is read: choose a model whose config.json says "model_type": "bert"
     config.json: field `hidden_size`: is missing; fetch the file again
-    config.json: field `hidden_size`: must be a whole number of at least 1, not "16"
-    config.json: field `num_hidden_layers`: must be a whole number of at least 1, not 0
-    config.json: field `vocab_size`: must be a whole number of at least 1, not 1099511627776
+    config.json: field `hidden_size`: must be a whole number from 1 to 4294967295, not "16"
+    config.json: field `num_hidden_layers`: must be a whole number from 1 to 4294967295, not 0
+    config.json: field `vocab_size`: must be a whole number from 1 to 4294967295, not 1099511627776
     config.json: field `num_attention_heads`: 3 attention heads do not divide hidden_size 16
     config.json: field `hidden_act`: is "swish", but gelu, gelu_new, gelu_pytorch_tanh and relu are known
     config.json: field `layer_norm_eps`: must be a number between 0 and 1, not -1

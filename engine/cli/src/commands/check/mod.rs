@@ -90,7 +90,10 @@ fn search(space: &Space) -> String {
 
 fn samples(count: usize, task: Task<'_>, context: &mut Context) -> Result<(), Error> {
     let space = &task.spec.space;
-    context.say(format!("\nTried first\n{}", space.recipes.iter().map(|r| format!("  {}", r.name)).collect::<Vec<_>>().join("\n")))?;
+    context.say(format!(
+        "\nTried first\n{}",
+        space.recipes.iter().take(space.settings.trials as usize).map(|r| format!("  {}", r.name)).collect::<Vec<_>>().join("\n")
+    ))?;
     if count == 0 || space.parameters.is_empty() {
         return Ok(());
     }
