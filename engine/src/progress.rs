@@ -52,7 +52,9 @@ impl Progress {
         self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials[n as usize].values.last()?)));
         self.active_seconds = state.active_millis(now) as f64 / 1000.0;
         let budget = state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - self.active_seconds).max(0.0));
-        let left = estimate::seconds_left(state, state.search.planned as usize, self.slots.len(), now);
+        // Where no worker tells of its slots, the store does.
+        let slots = self.slots.len().max(state.workers.values().map(|worker| worker.slots).sum());
+        let left = estimate::seconds_left(state, state.search.planned as usize, slots, now);
         self.seconds_left = left.map(|left| left.min(budget));
     }
 
@@ -152,6 +154,11 @@ mod tests {
         assert_eq!((progress.paused, progress.incumbent, progress.active_seconds), (1, Some((0, 0.5)), 4.0));
         // Eight more trials of 4 s, two promotions of 8 s, one of 24 s; and the baseline's 8 s and 24 s.
         assert_eq!(progress.seconds_left, Some(104.0));
+        // One who only looks knows the slots from the store.
+        let (mut looking, mut state) = (Progress::default(), study(&mut store).unwrap().clone());
+        state.workers.values_mut().for_each(|worker| worker.slots = 2);
+        looking.update(&state, 4000);
+        assert_eq!(looking.seconds_left, Some(52.0));
         // Most of the budget is gone.
         progress.update(study(&mut store).unwrap(), 990_000);
         assert_eq!(progress.seconds_left, Some(10.0));

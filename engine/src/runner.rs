@@ -67,7 +67,8 @@ pub struct Segment {
     pub config: Config,
     /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
     pub seed: u64,
-    /// Folder for this study's checkpoints, which exists; the runner writes `trial-N-step-S.ckpt` files there and never deletes one.
+    /// Folder for this study's checkpoints, which exists; the runner writes `trial-N-step-S.ckpt` files there, and `trial-N-step-S-final.ckpt` for the weights
+    /// that count when the trial is over, and never deletes one.
     pub checkpoints: PathBuf,
     /// Folder for this study's predictions; written whenever a segment completes, those of a rung over those of the one before.
     pub artefacts: PathBuf,

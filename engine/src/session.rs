@@ -31,7 +31,7 @@ pub enum Opened {
 
 impl Session {
     /// Opens the study in `folder`, or starts it there, and takes its lock; refused while a worker started by hand is alive. Work of workers that
-    /// died is released, files nobody needs are removed. Nothing is changed when it is refused.
+    /// died is released, files nobody needs are removed. When it is refused, nothing that was there is changed.
     pub fn open(folder: StudyFolder, spec: &StudySpec, now: i64) -> Result<Session, StoreError> {
         let mut store = SqliteStore::open_or_create(&folder)?;
         let lock = StudyLock::acquire(&folder)?;

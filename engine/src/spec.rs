@@ -39,7 +39,11 @@ impl StudySpec {
         let other = |known: &str, now: &str| !known.is_empty() && known != now;
         let mut changed = Vec::new();
         if other(&self.data_hash, data_hash) {
-            changed.push(format!("the data: {} no longer gives the same texts, labels and splits", files(&self.data)));
+            changed.push(format!(
+                "the data: {}, with the tokenizer of {}, no longer gives the same tokens, labels and splits",
+                files(&self.data),
+                self.model.display()
+            ));
         }
         if other(&self.model_hash, model_hash) {
             changed.push(format!("the model: {} no longer has the same weights", self.model.display()));

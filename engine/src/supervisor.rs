@@ -11,6 +11,7 @@ use crossbeam_channel::{Receiver, unbounded};
 use crate::{
     clock::Stopwatch,
     devices::DeviceSlots,
+    events::{Event, WorkerInfo},
     progress::Progress,
     runner::Cancel,
     store::{Store, StoreError, study},
@@ -157,12 +158,16 @@ impl Watch<'_> {
             Some((message, _)) => format!("its worker gave up: {message}"),
             None => format!("its worker process died ({status})"),
         };
-        let mut held = 0;
+        let (mut held, mut given_up) = (0, Vec::new());
         self.parts.store.commit((self.parts.clock)(), &mut |state| {
-            let mine = |info: &&crate::events::WorkerInfo| Some(&info.worker) == name.as_ref() || info.pid == pid;
+            let mine = |info: &&WorkerInfo| Some(&info.worker) == name.as_ref() || info.pid == pid;
             let workers: Vec<String> = state.workers.values().filter(mine).map(|info| info.worker.clone()).collect();
             let events = state.release(&workers, &cause, crashed);
             held = events.len().saturating_sub(1);
+            given_up = events
+                .iter()
+                .filter_map(|event| if let Event::SegmentFailed { trial, .. } = event { Some(*trial) } else { None })
+                .collect();
             events
         })?;
         let worker = &self.workers[index];
@@ -177,8 +182,10 @@ impl Watch<'_> {
         if deaths >= ENOUGH {
             return Err(SupervisorError::KeepsDying { device, deaths, status: status.to_string() });
         }
-        let goes_on = if held > 0 { ", and what it was training goes on from the last checkpoints" } else { "" };
-        self.progress.mended.push(format!("the worker for {device} died ({status}); it is started again{goes_on}"));
+        let goes_on = if held > given_up.len() { ", and what it was training goes on from the last checkpoints" } else { "" };
+        let given_up: Vec<String> =
+            given_up.iter().map(|trial| format!("; trial {trial} failed, it has taken its worker down twice")).collect();
+        self.progress.mended.push(format!("the worker for {device} died ({status}); it is started again{goes_on}{}", given_up.concat()));
         let again = start(worker.slots, self.parts.command)?;
         self.workers[index] = WorkerProcess { idle_deaths: deaths, ..again };
         Ok(())
@@ -237,7 +244,6 @@ mod tests {
     use crate::{
         clock,
         devices::Device,
-        events::{Event, WorkerInfo},
         state::Phase,
         store::{SqliteStore, StudyFolder},
         testing::spec,

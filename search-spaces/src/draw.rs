@@ -79,8 +79,7 @@ impl Domain {
             Domain::LogUniform { low, high } => Value::Float((low.ln() + unit * (high / low).ln()).exp().clamp(*low, *high)),
             Domain::Stepped { low, high, step } => {
                 let steps = steps(*low, *high, *step) as f64;
-                // The sum may come out a last bit above a bound that is a multiple of the step.
-                Value::Float((low + (unit * (steps + 1.0)).floor().min(steps) * step).min(*high))
+                Value::Float(on_grid(*low, *high, *step, (unit * (steps + 1.0)).floor().min(steps)))
             }
             Domain::Int { low, high } => {
                 let count = *high as f64 - *low as f64 + 1.0;
@@ -107,7 +106,7 @@ impl Domain {
             Domain::Uniform { low, high } | Domain::LogUniform { low, high } => Some(Value::Float(x.clamp(*low, *high))),
             Domain::Stepped { low, high, step } => {
                 let steps = steps(*low, *high, *step) as f64;
-                Some(Value::Float(low + ((x - low) / step).round().clamp(0.0, steps) * step))
+                Some(Value::Float(on_grid(*low, *high, *step, ((x - low) / step).round().clamp(0.0, steps))))
             }
             Domain::Int { low, high } | Domain::LogInt { low, high } => Some(Value::Int((x.round() as i64).clamp(*low, *high))),
             Domain::Choice { .. } => None,
@@ -118,6 +117,14 @@ impl Domain {
 /// How many whole steps fit between the bounds.
 fn steps(low: f64, high: f64, step: f64) -> u64 {
     ((high - low) / step * (1.0 + GRID_SLACK)).floor() as u64
+}
+
+/// The value after `count` steps, as a person writes it: 0.3, where the sum is 0.30000000000000004 and lies above a bound of 0.3.
+fn on_grid(low: f64, high: f64, step: f64, count: f64) -> f64 {
+    let sum = low + count * step;
+    let written: f64 = format!("{sum:.12e}").parse().unwrap_or(sum);
+    let same = (written - sum).abs() <= GRID_SLACK * step;
+    (if same { written } else { sum }).clamp(low, high)
 }
 
 /// Logarithms of the ends that round to the bounds.
@@ -218,6 +225,13 @@ mod tests {
         }
 
         #[test]
+        fn the_nearest_value_is_contained(domain in domains(), x in -2e6..2e6) {
+            if let Some(value) = domain.nearest(x) {
+                prop_assert!(domain.contains(value), "{value:?} of {domain}");
+            }
+        }
+
+        #[test]
         fn unit_view_round_trips(domain in domains(), unit in 0.0..1.0) {
             let value = domain.from_unit(unit);
             let again = domain.from_unit(domain.to_unit(value));
@@ -226,6 +240,15 @@ mod tests {
             } else {
                 prop_assert_eq!(value, again);
             }
+        }
+    }
+
+    #[test]
+    fn values_of_a_grid_are_as_they_are_written() {
+        let domain = Domain::Stepped { low: 0.0, high: 0.3, step: 0.1 };
+        for x in [0.0, 0.1, 0.2, 0.3] {
+            assert_eq!(domain.nearest(x), Some(Value::Float(x)));
+            assert_eq!(domain.from_unit(domain.to_unit(Value::Float(x))), Value::Float(x));
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Places {
     mentions: Vec<Mention>,
     /// Values that are not what the file says: a default stands there instead of a mistake.
     guessed: BTreeSet<String>,
+    /// Values that stand elsewhere: on the command line.
+    elsewhere: BTreeMap<String, (Source, Range<usize>)>,
 }
 
 impl Places {
@@ -47,12 +49,17 @@ impl Places {
             Mention { field, place: Place { line, column, span }, value }
         };
         let mentions = mentions.into_iter().map(place).collect();
-        Places { source, spans, mentions, guessed }
+        Places { source, spans, mentions, guessed, elsewhere: BTreeMap::new() }
     }
 
-    /// Where the value at `path` stands. What is left out has the place of what it belongs to. `None` without a file.
+    /// Where the value at `path` stands in the file. What is left out has the place of what it belongs to. `None` without a file.
     pub fn place(&self, path: &str) -> Option<Place> {
         self.span(path).map(|span| self.source.place(span))
+    }
+
+    /// The value at `path` now stands in `source`.
+    pub(crate) fn put(&mut self, path: &str, source: Source, span: Range<usize>) {
+        self.elsewhere.insert(path.to_owned(), (source, span));
     }
 
     fn span(&self, path: &str) -> Option<&Range<usize>> {
@@ -78,6 +85,9 @@ impl Places {
 
     /// A mistake at `path`.
     pub fn problem_at(&self, path: &str, message: impl Into<String>, hint: Option<String>) -> Problem {
+        if let Some((source, span)) = self.elsewhere.get(path) {
+            return source.problem(span, message, hint);
+        }
         match self.span(path) {
             Some(span) => self.source.problem(span, message, hint),
             None => Problem::without_place(&self.source.file, message, hint),

@@ -63,7 +63,13 @@ impl Space {
                 self.settings = settings;
             }
         }
-        if lowerer.problems.is_empty() { Ok(()) } else { Err(Problems::new(lowerer.problems)) }
+        if lowerer.problems.is_empty() {
+            // What the model or the data say against it is not said against the file.
+            self.places.put(path, source, node.span);
+            Ok(())
+        } else {
+            Err(Problems::new(lowerer.problems))
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::Path};
 
+use engine::runner::TrialError;
+
 /// What the program's exit code says. These numbers are an interface: scripts branch on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
@@ -76,6 +78,16 @@ impl Error {
 
     pub fn interrupted(message: impl fmt::Display) -> Error {
         Error::new(ExitCode::Interrupted, message)
+    }
+
+    /// For a trial outside of a study that could not go on; `what` says which.
+    pub fn trial(what: impl fmt::Display, error: &TrialError) -> Error {
+        let code = match error {
+            TrialError::Machine(_) => ExitCode::Environment,
+            TrialError::CheckpointLost(_) => ExitCode::Input,
+            TrialError::NonFiniteLoss { .. } | TrialError::Other(_) => ExitCode::NoTrial,
+        };
+        Error::new(code, format!("{what}: {error}"))
     }
 
     /// For a failed write to `path`.

@@ -57,7 +57,7 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     error: DIR/study: this study was started with another space:
       space.epochs: was 2, now 3
       recipe "literature default".epochs: was 2, now 3
-    Name a new folder with --study, or go back to the space it was started with
+    Name a new folder with --study, or go back to the space and the options it was started with
     "#);
     assert_eq!(status(&place)["trials_started"], 6);
 
@@ -159,11 +159,11 @@ fn a_probe_says_what_to_expect() {
     let expected = check.out.split("To expect\n").nth(1).unwrap();
     // Four trials of two passes: all to 60 examples, two and the default to 120 and so on; what it takes depends on the machine.
     insta::assert_snapshot!(expected.lines().next().unwrap(), @"  trials  4, 62 % of full-length training in all");
-    let seconds = |text: &str| text.split_whitespace().next().unwrap().parse::<u64>().unwrap();
     let time = expected.lines().find_map(|line| line.trim().strip_prefix("time")).unwrap();
-    let (least, most) = time.split_once(" to ").unwrap();
-    assert!(seconds(least) <= seconds(most) && time.ends_with("on 2 slots"), "{time}");
-    assert!(expected.contains("memory  up to"), "{expected}");
+    assert!(time.contains(" to ") && time.ends_with("on 2 slots"), "{time}");
+    for line in ["memory  about", "disk    up to"] {
+        assert!(expected.contains(line), "{expected}");
+    }
 }
 
 #[cfg(unix)]
@@ -225,7 +225,13 @@ fn a_study_whose_data_or_model_has_changed_is_left_alone() {
     for command in [&sweep[..], &["export", "study", "--to", "out"]] {
         let refused = place.run(command);
         assert_eq!(refused.code, 4, "{}", refused.err);
-        assert!(refused.err.contains("the data: DIR/data.tsv no longer gives the same texts, labels and splits"), "{}", refused.err);
+        assert!(
+            refused
+                .err
+                .contains("the data: DIR/data.tsv, with the tokenizer of DIR/model, no longer gives the same tokens, labels and splits"),
+            "{}",
+            refused.err
+        );
     }
     place.write("data.tsv", &data);
     tiny_bert(&place.path("model"), &TinyBert { seed: 1, ..TinyBert::default() }).unwrap();

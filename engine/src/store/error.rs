@@ -14,7 +14,7 @@ pub enum StoreError {
     )]
     NewerFormat { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{path}: this study was started with another space:\n{list}\nName a new folder with --study, or go back to the space it was started with",
+        "{path}: this study was started with another space:\n{list}\nName a new folder with --study, or go back to the space and the options it was started with",
         path = path.display(),
         list = differences.iter().map(|d| format!("  {d}")).collect::<Vec<_>>().join("\n")
     )]
@@ -55,7 +55,9 @@ pub enum StoreError {
 fn way_out(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": make room, then run the same command again",
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => ": choose a folder that you may write to",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            ": check whose it is and how the disk is mounted, or choose another folder"
+        }
         _ => "",
     }
 }

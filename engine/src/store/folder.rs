@@ -50,8 +50,9 @@ impl StudyFolder {
 
     /// Whether a sweep, or a worker started by hand, is at work here: one that was killed left its name in the study, but no lock.
     pub fn is_worked_on(&self) -> bool {
+        // Patiently: another who only looks holds it for a moment.
         let held = |name: &str| {
-            let lock = File::open(self.0.join(name)).map(|file| file.try_lock());
+            let lock = File::open(self.0.join(name)).map(|file| patiently(&file));
             matches!(lock, Ok(Err(TryLockError::WouldBlock)))
         };
         held(SWEEP_LOCK) || held(WORKERS_LOCK)

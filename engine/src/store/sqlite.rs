@@ -199,7 +199,6 @@ fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> S
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
-        // The caller has seen that the file is there.
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::NotWritable { path },
         Some(ErrorCode::DatabaseCorrupt) => {
             StoreError::NotAStudy { path, why: "the file is damaged: go back to a copy, or start a new study".to_owned() }

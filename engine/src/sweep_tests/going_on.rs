@@ -37,10 +37,10 @@ fn another_space_is_refused_with_what_differs() {
     begin(&mut store, &spec(6)).unwrap();
     let before = store.events(0).unwrap().len();
     let other = testing::study("LogUniform(1e-5, 1e-2)", 6);
-    insta::assert_snapshot!(begin(&mut store, &other).unwrap_err(), @r"
+    insta::assert_snapshot!(begin(&mut store, &other).unwrap_err(), @"
     studies/a: this study was started with another space:
       space.optimizer.AdamW.learning_rate: was LogUniform(1e-5, 0.1), now LogUniform(1e-5, 0.01)
-    Name a new folder with --study, or go back to the space it was started with
+    Name a new folder with --study, or go back to the space and the options it was started with
     ");
     assert_eq!(store.events(0).unwrap().len(), before);
 }
@@ -51,9 +51,9 @@ fn other_data_or_another_model_is_refused_with_what_changed() {
     begin(&mut store, &spec(6)).unwrap();
     let before = store.events(0).unwrap().len();
     let other = |data: &str, model: &str| StudySpec { data_hash: data.to_owned(), model_hash: model.to_owned(), ..spec(9) };
-    insta::assert_snapshot!(begin(&mut store, &other("e", "n")).unwrap_err(), @r"
+    insta::assert_snapshot!(begin(&mut store, &other("e", "n")).unwrap_err(), @"
     studies/a: what this study trains on has changed since it was started:
-      the data: /spaces/texts.csv no longer gives the same texts, labels and splits
+      the data: /spaces/texts.csv, with the tokenizer of /spaces/model, no longer gives the same tokens, labels and splits
       the model: /spaces/model no longer has the same weights
     Put it back as it was, or start a new study in another folder with --study
     ");

@@ -76,7 +76,7 @@ fn uncertainty(summary: &Summary, validation: Option<u64>) -> Option<String> {
     let measured = format!("This was measured on {}", format::counted(examples, "validation example"));
     let error = match standard_error(summary.objective.metric, best.value, examples) {
         Some(error) => {
-            let gained = summary.gain().filter(|_| best.trial != 0).is_some_and(|gain| gain < 2.0 * error);
+            let gained = summary.gain().filter(|_| best.trial != 0).is_some_and(|gain| (0.0..2.0 * error).contains(&gain));
             let chance = if gained { ", and the gain over the default recipe is one of them" } else { "" };
             format!(
                 "{measured}, so one standard error of that accuracy is {:.1} points; differences smaller than about twice that may be chance{chance}.",

@@ -116,6 +116,20 @@ impl DataError {
         }
     }
 
+    /// Whether another value in the space would help, rather than other data.
+    pub fn is_of_the_space(&self) -> bool {
+        matches!(
+            self,
+            DataError::MissingColumn { .. }
+                | DataError::DuplicateColumn { .. }
+                | DataError::ColumnTwice { .. }
+                | DataError::ColumnsNotNeeded { .. }
+                | DataError::TooFewTokens { .. }
+                | DataError::Shares { .. }
+                | DataError::EmptySplit { .. }
+        )
+    }
+
     /// The file it is about.
     pub fn file(&self) -> Option<&Path> {
         match self {

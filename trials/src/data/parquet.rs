@@ -17,7 +17,8 @@ use super::{
 /// A compressed file may unpack to much more than its size.
 const MAX_UNPACKED_BYTES: usize = 16 << 30;
 
-pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>) -> Result<Table, DataError> {
+/// Where `everything` is wanted, columns that can be neither a text nor a label are left out.
+pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>, everything: bool) -> Result<Table, DataError> {
     let broken = |reason: String| DataError::Parquet { file: file.to_owned(), reason };
     if bytes.is_empty() {
         return Err(DataError::NoRows { file: file.to_owned(), what: "is empty" });
@@ -45,7 +46,8 @@ pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>) -> Result<Table
     if unpacked > MAX_UNPACKED_BYTES {
         return Err(DataError::TooLarge { file: file.to_owned(), bytes: unpacked as u64, limit: MAX_UNPACKED_BYTES as u64 });
     }
-    let picked = pick(&names)?;
+    let mut picked = pick(&names)?;
+    picked.retain(|&column| !everything || is_plain(&kinds[column]));
     // Before they are read: polars panics on a type that it was built without.
     if let Some(&wrong) = picked.iter().find(|column| !is_plain(&kinds[**column])) {
         let kind = format!("{:?}", kinds[wrong]);

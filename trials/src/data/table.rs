@@ -71,7 +71,7 @@ pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>
         }
         "parquet" => {
             no_names("Parquet")?;
-            parquet::read(file, bytes(file)?, &pick)?
+            parquet::read(file, bytes(file)?, &pick, wanted.is_none())?
         }
         _ => return Err(DataError::UnknownFormat { file: file.to_owned(), ending: format!(".{ending}") }),
     };
@@ -111,11 +111,7 @@ fn pick(file: &Path, available: &[String], header: bool, wanted: Option<&[Wanted
             Err(error) => errors.push(error),
         }
     }
-    match errors.len() {
-        0 => Ok(positions),
-        1 => Err(errors.remove(0)),
-        _ => Err(DataError::Several { errors }),
-    }
+    if errors.is_empty() { Ok(positions) } else { Err(DataError::of(errors)) }
 }
 
 /// `None` for a value that holds nothing but white space.

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use polars::prelude::{Column, DataFrame, NamedFrom as _, ParquetWriter, Series};
+use polars::prelude::{Column, DataFrame, DataType, NamedFrom as _, ParquetWriter, Series};
 use search_spaces::data::{Location, Missing, Split, TextColumns, TextData, TextFiles};
 use tempfile::TempDir;
 
@@ -128,6 +128,14 @@ fn labels_may_be_numbers_of_any_type() {
     assert_eq!(task.labels, ["-1", "2", "10"]);
     assert_eq!(loaded(&one(&floats)).0, task);
     assert_eq!(loaded(&one(&json)).0, task);
+    let small = |kind: &DataType| Column::new("label".into(), numbers.clone()).cast(kind).unwrap();
+    for kind in [DataType::Int8, DataType::Int16, DataType::Int32] {
+        assert_eq!(loaded(&one(&folder.file("s.parquet", parquet(vec![text(), small(&kind)])))).0, task, "{kind}");
+    }
+    for kind in [DataType::UInt8, DataType::UInt16] {
+        let labels = Column::new("label".into(), [2i64, 10, 1].repeat(4)).cast(&kind).unwrap();
+        assert_eq!(loaded(&one(&folder.file("u.parquet", parquet(vec![text(), labels])))).0.labels, ["1", "2", "10"], "{kind}");
+    }
     let booleans = folder.file("b.parquet", parquet(vec![text(), Column::new("label".into(), [true, false, false].repeat(4))]));
     assert_eq!(loaded(&one(&booleans)).0.labels, ["false", "true"]);
 }
@@ -267,6 +275,9 @@ fn broken_files_give_errors() {
     let nested = "[".repeat(1 << 20);
     insta::assert_snapshot!(folder.error(&one(&folder.file("e.jsonl", nested))), @r#"[data.files] e.jsonl, line 1: starts a JSON array; an object a line is needed, such as {"text": "...", "label": 1}"#);
     let lists = Column::new("text".into(), vec![Series::new("".into(), [1i64, 2]); 4]);
+    // Of everything that is there, what can be read is.
+    let beside = parquet(vec![lists.clone().with_name("ids".into()), Column::new("label".into(), vec![1i64, 2, 1, 2])]);
+    assert_eq!(table::read(&folder.file("g.parquet", beside), None, None).unwrap().columns, ["label"]);
     let lists = parquet(vec![lists, Column::new("label".into(), vec![1i64, 2, 1, 2])]);
     insta::assert_snapshot!(folder.error(&one(&folder.file("f.parquet", lists))), @"[data.files] f.parquet: the column `text` is of type LargeList; strings or numbers are needed");
 }

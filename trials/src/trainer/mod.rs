@@ -66,7 +66,7 @@ fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-const FULL: &str = "free some space and run the same command again; the study is safe up to its last checkpoint";
+const FULL: &str = "make room, then run the same command again";
 
 /// The trial's own fault. candle's errors may end in a backtrace, which is left out.
 fn fault(error: impl std::fmt::Display) -> TrialError {

@@ -8,7 +8,7 @@ use engine::{
     runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent},
 };
 
-use super::{Job, Trainer, fault};
+use super::{Finished, Job, Trainer, fault};
 use crate::{metrics::Logits, predictions};
 
 /// Where a segment writes.
@@ -59,35 +59,26 @@ pub fn run(
     let steps_trained = trainer.step() - first;
     // Several rungs of a short horizon may share its last step: only the top one ends there, the value at the others is the evaluation.
     let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
-    let completed = if ends {
+    let (value, step, stopped_early, trainable_parameters, checkpoint, logits) = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
         let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
-        let predictions = write_predictions(job, &logits, places.artefacts)?;
-        Completed {
-            value: finished.value,
-            step: finished.step,
-            stopped_early: finished.stopped_early,
-            steps_trained,
-            seconds: watch.seconds(),
-            trainable_parameters: finished.trained_parameters,
-            checkpoint: Some(finished.checkpoint),
-            predictions: Some(predictions),
-        }
+        let Finished { value, step, stopped_early, trained_parameters, checkpoint, .. } = finished;
+        (value, step, stopped_early, trained_parameters, checkpoint, logits)
     } else {
         let last = trainer.last().ok_or_else(|| fault("the rung was reached without an evaluation"))?;
         let checkpoint = if trainer.step() == first { from.cloned() } else { None };
         let checkpoint = checkpoint.map_or_else(|| trainer.save(places.checkpoints), Ok)?;
-        let predictions = write_predictions(job, &trainer.validation_logits()?, places.artefacts)?;
-        Completed {
-            value: last.value,
-            step: last.step,
-            stopped_early: false,
-            steps_trained,
-            seconds: watch.seconds(),
-            trainable_parameters: trainer.trained_parameters(),
-            checkpoint: Some(checkpoint),
-            predictions: Some(predictions),
-        }
+        (last.value, last.step, false, trainer.trained_parameters(), checkpoint, trainer.validation_logits()?)
+    };
+    let completed = Completed {
+        value,
+        step,
+        stopped_early,
+        steps_trained,
+        trainable_parameters,
+        predictions: Some(write_predictions(job, &logits, places.artefacts)?),
+        seconds: watch.seconds(),
+        checkpoint: Some(checkpoint),
     };
     let new = completed.checkpoint.clone().filter(|checkpoint| Some(checkpoint) != from);
     match new.map(|checkpoint| events.send(TrialEvent::Checkpointed(checkpoint))) {

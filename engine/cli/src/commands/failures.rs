@@ -45,18 +45,8 @@ impl<'a> Failures<'a> {
         if of_columns && !self.places.is_known("data.columns") {
             return;
         }
-        let of_the_file = matches!(
-            error,
-            DataError::MissingColumn { .. }
-                | DataError::DuplicateColumn { .. }
-                | DataError::ColumnTwice { .. }
-                | DataError::ColumnsNotNeeded { .. }
-                | DataError::TooFewTokens { .. }
-                | DataError::Shares { .. }
-                | DataError::EmptySplit { .. }
-        );
         match error.file().and_then(|file| self.field_of(file)).filter(|_| error.field() == Some("data.files")).or(error.field()) {
-            Some(field) if of_the_file => self.problem(field, error.to_string(), None),
+            Some(field) if error.is_of_the_space() => self.problem(field, error.to_string(), None),
             field => self.input(field.unwrap_or("data"), error),
         }
     }

@@ -38,41 +38,63 @@ pub(super) struct Ready {
     pub(super) prepared: Prepared,
 }
 
-/// Fetches what the space names, reads model and data, and checks the space against both. All that is wrong is told at once.
-pub(super) fn check(space: &Space, device: Device, context: &mut Context) -> Result<Ready, Error> {
+/// Fetches what the space names, reads model and data, and checks the space against both. All that is wrong is told at once: also that
+/// there are no `devices` to compute on.
+pub(super) fn check(
+    space: &Space,
+    devices: Result<Vec<DeviceSlots>, Error>,
+    context: &mut Context,
+) -> Result<(Ready, Vec<DeviceSlots>), Error> {
     let mut failures = Failures::of(&space.places, Vec::new());
+    let ladder = |examples| space.ladder(examples).err().map(|problem| *problem);
     unknown_assets(Some(&space.model), Some(&space.data), &mut failures);
-    if !failures.is_empty() {
-        return Err(failures.into_error());
-    }
+    let devices = match devices {
+        Ok(devices) if failures.is_empty() => devices,
+        devices => {
+            let (model, data) = on_this_machine(Some(&space.model), Some(&space.data), context);
+            look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
+            return Err(match devices {
+                Err(error) if failures.is_empty() => error,
+                Err(error) => {
+                    let mistakes = failures.into_error();
+                    Error { message: format!("{mistakes}\n\n{error}"), ..mistakes }
+                }
+                Ok(_) => failures.into_error(),
+            });
+        }
+    };
+    let device = devices[0].device;
     let model = setup::locate(&space.model, context)?;
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
-    let ladder = |examples| space.ladder(examples).err().map(|problem| *problem);
     let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
             let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device };
-            Ok(Ready { model, data, prepared })
+            Ok((Ready { model, data, prepared }, devices))
         }
         _ => Err(failures.into_error()),
     }
 }
 
-/// The mistakes of a file that has some, with those that only its model and its data can tell. Nothing is fetched for it: what is not on this
-/// machine is left for when the file is right.
+/// The mistakes of a file that has some, with those that only its model and its data can tell.
 pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     let mut failures = Failures::of(&draft.places, draft.problems.clone());
     unknown_assets(draft.model.as_ref(), draft.data.as_ref(), &mut failures);
+    let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
+    let ladder = |examples| draft.check_ladder(examples);
+    look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
+    failures.into_error()
+}
+
+/// Where model and data are. Nothing is fetched for a file that is wrong: what is not on this machine is left for when it is right.
+fn on_this_machine(model: Option<&Location>, data: Option<&TextData>, context: &Context) -> (Option<PathBuf>, Option<TextData>) {
     let here = |location: &Location| match location {
         Location::Path(path) => Some(path.clone()),
         Location::Asset(name) => assets::find(name).and_then(|asset| context.assets.cached(asset)),
     };
-    let model = draft.model.as_ref().and_then(here);
-    let data = draft.data.as_ref().and_then(|data| setup::located(data, &mut |location| here(location).ok_or(())).ok());
-    let ladder = |examples| draft.check_ladder(examples);
-    look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
-    failures.into_error()
+    let data = data.and_then(|data| setup::located(data, &mut |location| here(location).ok_or(())).ok());
+    (model.and_then(here), data)
 }
 
 /// Reads as much as can be read of a model and data, and notes all that is wrong with them or with what the file asks of them.
@@ -162,7 +184,8 @@ impl Ready {
 
     /// Writes the model of a trial's checkpoint as a Hugging Face folder, which appears whole or not at all.
     pub(super) fn export(&self, checkpoint: &Checkpoint, to: &Path) -> Result<(), Error> {
-        let model = final_model(&*self.prepared.base, checkpoint).map_err(Error::input)?;
+        let model =
+            final_model(&*self.prepared.base, checkpoint).map_err(|error| Error::trial("the trained weights cannot be read", &error))?;
         self.prepared.export(to, &*model).map_err(|error| match error {
             HubError::Write { source, path } => Error::write(&path, &source),
             error => Error::input(error),

@@ -45,7 +45,10 @@ struct Failure {
 pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error> {
     let (folder, mut store) = study::open(&arguments.study)?;
     let state = state_of(&mut store).map_err(study::store_error)?;
-    let summary = summarise(state, folder.is_worked_on(), clock::now_millis());
+    let worked_on = folder.is_worked_on();
+    // Workers that were killed with their sweep stand in the study until it goes on, and their time since does not count.
+    let now = if worked_on { clock::now_millis() } else { 0 };
+    let summary = summarise(state, worked_on, now);
     if arguments.json { context.say_json(&summary) } else { context.say(words(&summary)) }
 }
 
@@ -121,7 +124,7 @@ fn words(summary: &Summary) -> String {
         },
     ]);
     let repeated = match summary.steps_repeated {
-        0 => "none of them twice".to_owned(),
+        0 => "none of them known to be repeated".to_owned(),
         steps => format!("{steps} of them again, after a worker or a checkpoint was lost"),
     };
     rows.push(vec!["steps".to_owned(), format!("{} trained, {repeated}", summary.steps_trained)]);

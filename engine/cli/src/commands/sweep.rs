@@ -28,10 +28,13 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
     if let Some(before) = study::settings_if_there(&folder)? {
+        let asked = space.settings.devices.is_some();
         overrides.go_on(&mut space.settings, &before);
+        if let (false, Some(devices)) = (asked, &space.settings.devices) {
+            context.note(format!("on the devices that this study last had, {devices}; --devices names others"));
+        }
     }
-    let devices = setup::devices(&space)?;
-    let ready = ready::check(&space, devices[0].device, context)?;
+    let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
     context.note(ready.prepared.report.to_string().trim_end());
 

@@ -39,11 +39,15 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     let checkpoint = completed.checkpoint.as_ref().ok_or_else(|| Error::failed("training ended without weights"))?;
     ready.export(checkpoint, &arguments.to)?;
     context.note(format!("wrote the model folder {}", arguments.to.display()));
+    // Before the test split, whose evaluation may be interrupted.
+    let compared = compare(&file, &completed, &arguments.to, context);
     let runner = ready.prepared.runner(RunnerSettings::of(&file));
     let (threads, tested) = (file.threads, checkpoint.clone());
     let tested = unless_stopped(&interrupts, move |_| runner.evaluate_test(&tested, threads), |_| {})?;
-    let Some(tested) = tested else { return Err(Error::interrupted("interrupted: the model folder is written, the test split is left")) };
-    if let Some(test) = tested.map_err(Error::failed)? {
+    let Some(tested) = tested else {
+        return compared.and(Err(Error::interrupted("interrupted: the model folder is written, the test split is left")));
+    };
+    if let Some(test) = tested.map_err(|error| Error::trial("the test split cannot be evaluated", &error))? {
         let value = match file.objective.metric {
             Metric::Accuracy => test.accuracy,
             Metric::MacroF1 => test.macro_f1,
@@ -52,7 +56,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
         };
         context.note(format!("on the test split: {} {value:.4}", file.objective.metric.name()));
     }
-    compare(&file, &completed, &arguments.to, context)
+    compared
 }
 
 /// A config file; or a space that leaves nothing to the search, whose ladder its data will tell.
@@ -122,7 +126,7 @@ fn train(ready: &Ready, file: &ConfigFile, folder: &Path, interrupts: &Interrupt
     match outcome? {
         Some(Ok(Outcome::Completed(completed))) => Ok(completed),
         Some(Ok(Outcome::Cancelled)) | None => Err(Error::interrupted("interrupted: nothing was written")),
-        Some(Err(error)) => Err(Error::no_trial(format!("training failed: {error}"))),
+        Some(Err(error)) => Err(Error::trial("training failed", &error)),
     }
 }
 

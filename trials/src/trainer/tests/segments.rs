@@ -271,7 +271,6 @@ fn what_cannot_run_is_the_trials_fault_and_leaves_nothing_behind() {
     assert_eq!(std::fs::read_dir(study.folder.path()).unwrap().count(), 0);
 }
 
-/// Bits are promised for one thread count only; lost state would show as far more than rounding does.
 #[test]
 fn a_checkpoint_that_is_gone_or_damaged_is_nobodys_fault() {
     let study = Study::new(config(), u64::MAX);
@@ -294,6 +293,7 @@ fn a_checkpoint_that_is_gone_or_damaged_is_nobodys_fault() {
     assert!(matches!(error, TrialError::Machine(_)), "{error:?}");
 }
 
+/// Bits are promised for one thread count only; lost state would show as far more than rounding does.
 #[test]
 fn threads_of_a_slot_may_change_between_segments() {
     let study = Study::new(config(), u64::MAX);

@@ -50,9 +50,12 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     let (horizon, last) = (ladder.horizon() as f64, ladder.top().checked_sub(1).map_or(0.0, |rung| ladder.rungs[rung] as f64));
     // A promotion that late saves next to nothing.
     let late = if last > 0.8 * horizon {
+        // Rounded up: a little less would put another cut just before the end.
+        let share = (100.0 / f64::from(ladder.eta)).ceil() / 100.0;
         format!(
-            "\n  the last cut comes at {:.0} % of the full length: a larger r_min, such as Share(0.12) with eta 3, saves more",
-            last / horizon * 100.0
+            "\n  the last cut comes at {:.0} % of the full length and saves little: with r_min Share({share}) it comes at {:.0} %",
+            last / horizon * 100.0,
+            share * 100.0
         )
     } else {
         String::new()

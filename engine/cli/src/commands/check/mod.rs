@@ -34,8 +34,7 @@ struct Task<'a> {
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
     let space = setup::read_space(&arguments.space, &arguments.overrides, context)?;
-    let devices = setup::devices(&space)?;
-    let ready = ready::check(&space, devices[0].device, context)?;
+    let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
     let task = Task { ready: &ready, spec: &spec };
     context.say(format!("{}: no mistakes", arguments.space.display()))?;

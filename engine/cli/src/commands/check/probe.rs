@@ -37,6 +37,13 @@ struct Probe {
     trainable_parameters: u64,
 }
 
+impl Probe {
+    /// Bytes of a copy of its best weights, which a few steps do not make: in memory, and in a checkpoint when the best are not the last.
+    fn weights(&self) -> f64 {
+        self.trainable_parameters as f64 * 4.0
+    }
+}
+
 pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
     let slots = slots(devices);
     let mut configs: Vec<Config> = draws(task, CANDIDATES)?.into_iter().map(|(_, config)| config).collect();
@@ -145,7 +152,7 @@ fn probe(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
     let completed = match outcome {
         Ok(Outcome::Completed(completed)) => completed,
         Ok(Outcome::Cancelled) => return Err(Error::failed(format!("the probe of the {name} config was cancelled"))),
-        Err(error) => return Err(Error::no_trial(format!("the probe of the {name} config failed: {error}"))),
+        Err(error) => return Err(Error::trial(format!("the probe of the {name} config failed"), &error)),
     };
     Ok(measured(name, config, &completed, &times, watch.seconds()))
 }
@@ -191,7 +198,10 @@ fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>,
             ),
         ],
         vec!["memory".to_owned(), memory(dear, shared, slots)],
-        vec!["disk".to_owned(), format!("up to {}", text::bytes(dear.checkpoint_bytes as f64 * f64::from(settings.trials)))],
+        vec![
+            "disk".to_owned(),
+            format!("up to {}", text::bytes((dear.checkpoint_bytes as f64 + dear.weights()) * f64::from(settings.trials))),
+        ],
     ];
     text::table(&rows)
 }
@@ -200,14 +210,14 @@ fn share(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-/// What this process had needed before the probes, `shared` by all slots, and for each slot what a probe needed beyond that, with a copy of its best weights, which a
-/// few steps do not make.
+/// What this process had needed before the probes, `shared` by all slots, and for each slot what a probe needed beyond that, with its best
+/// weights.
 fn memory(dear: &Probe, shared: Option<u64>, slots: usize) -> String {
-    let weights = dear.trainable_parameters as f64 * 4.0;
+    let weights = dear.weights();
     match (shared, peak_memory()) {
         (Some(shared), Some(peak)) => {
             let own = peak.saturating_sub(shared) as f64 + weights;
-            format!("up to {}", text::bytes(shared as f64 + own * slots as f64))
+            format!("about {}", text::bytes(shared as f64 + own * slots as f64))
         }
         // Weights, gradients, two moments and the best weights, in f32.
         _ => format!("at least {} for what trains", text::bytes(weights * 5.0 * slots as f64)),

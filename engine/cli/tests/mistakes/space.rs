@@ -1,0 +1,288 @@
+//! Mistakes of a space.
+
+use super::*;
+
+#[test]
+fn mistakes_in_a_space_are_all_told_at_once() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE
+            .replace("unfreeze: Choice([Everything", "unfreze: HeadOnly, unfreeze: Choice([Everythin")
+            .replace("LogUniform(1e-4, 1e-2)", "LogUniform(0.0, 1e-2)")
+            .replace("batch_size: Choice([8, 16])", "batch_size: Int(16, 8)")
+            .replace("epochs: 2", "epochs: 2, warmup: 1.5"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: 5 mistakes
+
+    space.ron:15:28: `warmup` must be at least 0 and below 1, not 1.5
+       |
+    15 |         epochs: 2, warmup: 1.5,
+       |                            ^^^
+
+    space.ron:16:21: the range is reversed: 16 is above 8
+       |
+    16 |         batch_size: Int(16, 8),
+       |                     ^^^^^^^^^^
+       = help: write Int(8, 16)
+
+    space.ron:17:52: `learning_rate` must be above 0, not 0.0
+       |
+    17 |         optimizer: AdamW(learning_rate: LogUniform(0.0, 1e-2)),
+       |                                                    ^^^
+
+    space.ron:18:9: `Config` has no field `unfreze`
+       |
+    18 |         unfreze: HeadOnly, unfreeze: Choice([Everythin, LastBlocks(k: 1)]),
+       |         ^^^^^^^
+       = help: did you mean `unfreeze`?
+
+    space.ron:18:46: `Everythin` is not an unfreeze schedule
+       |
+    18 |         unfreze: HeadOnly, unfreeze: Choice([Everythin, LastBlocks(k: 1)]),
+       |                                              ^^^^^^^^^
+       = help: did you mean `Everything`?
+    ");
+}
+
+#[test]
+fn mistakes_that_only_the_model_or_the_data_can_tell_have_places_too() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE.replace("LastBlocks(k: 1)", "LastBlocks(k: 9)").replace("max_tokens: 24", "max_tokens: 99, label: \"lable\""),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 3 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:32: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                                ^^^^^^^
+
+    space.ron:18:53: `k` is 9, but the model has 3 blocks below the head
+       |
+    18 |         unfreeze: Choice([Everything, LastBlocks(k: 9)]),
+       |                                                     ^
+       = help: write 3 or less; its blocks are embeddings, layer.0, layer.1, head
+    "#);
+}
+
+#[test]
+fn mistakes_of_the_space_do_not_hide_those_of_the_model_and_the_data() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE
+            .replace("LastBlocks(k: 1)", "LastBlocks(k: 9)")
+            .replace("max_tokens: 24", "max_tokens: 99, label: \"lable\"")
+            .replace("batch_size: Choice([8, 16])", "batch_size: Int(16, 8)")
+            .replace("eta: 2", "eta: 1"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 5 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:32: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    6 |         max_tokens: 99, label: "lable",
+      |                                ^^^^^^^
+
+    space.ron:11:14: `eta` must be from 2 to 1000, not 1
+       |
+    11 |         eta: 1,
+       |              ^
+
+    space.ron:16:21: the range is reversed: 16 is above 8
+       |
+    16 |         batch_size: Int(16, 8),
+       |                     ^^^^^^^^^^
+       = help: write Int(8, 16)
+
+    space.ron:18:53: `k` is 9, but the model has 3 blocks below the head
+       |
+    18 |         unfreeze: Choice([Everything, LastBlocks(k: 9)]),
+       |                                                     ^
+       = help: write 3 or less; its blocks are embeddings, layer.0, layer.1, head
+    "#);
+    // One mistake is not told as two: with `text` and `max_tokens` unreadable, nothing follows from what would stand there by default.
+    place.space_with("max_tokens: 24", "max_tokens: \"many\", text: 3");
+    assert!(refused(&place, 3).starts_with("error: 2 mistakes\n"));
+    // The wrong name may be any field's that is left out, but not the file's.
+    place.write("space.ron", &SPACE.replace("data.tsv", "dada.tsv").replace("max_tokens: 24", "max_tokens: 99, lable: \"topic\""));
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 2 mistakes
+
+    space.ron:6:21: `max_tokens` is 99, but the model takes 64 tokens at most
+      |
+    6 |         max_tokens: 99, lable: "topic",
+      |                     ^^
+      = help: write 64 or less
+
+    space.ron:6:25: `Text` has no field `lable`
+      |
+    6 |         max_tokens: 99, lable: "topic",
+      |                         ^^^^^
+      = help: did you mean `label`?
+
+    cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    "#);
+    // Files that are not there are told beside mistakes of the space.
+    place.write(
+        "space.ron",
+        &SPACE.replace("data.tsv", "dada.tsv").replace("Path(\"model\")", "Path(\"modell\")").replace("epochs: 2", "epoch: 2"),
+    );
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: space.ron:15:9: `Config` has no field `epoch`
+       |
+    15 |         epoch: 2,
+       |         ^^^^^
+       = help: did you mean `epochs`?
+
+    DIR/modell: there is no such folder
+      (`model`, space.ron:2:12)
+
+    cannot read DIR/dada.tsv: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:16)
+    ");
+}
+
+#[test]
+fn no_mistake_is_told_twice() {
+    let place = Workplace::new();
+    let told_once = |old: &str, new: &str| {
+        place.space_with(old, new);
+        let told = refused(&place, 3);
+        assert!(told.starts_with("error: space.ron:"), "{new}: {told}");
+        assert_eq!(told.matches("space.ron:").count(), 1, "{new}: {told}");
+    };
+    let tokens = "max_tokens: 24";
+    told_once(tokens, "max_tokens: 24, text: Pair(\"text\", \"text\")");
+    told_once(tokens, "max_tokens: 24, label: \"text\"");
+    told_once(tokens, "max_tokens: 24, columns: [\"a\", \"b\"], text: \"a\"");
+    told_once("split: (validation: 0.25, test: 0.25)", "split: (validation: 0.6, test: 0.5)");
+    told_once("split: (validation: 0.25, test: 0.25)", "split: (validation: 0.0)");
+    told_once("r_min: Share(0.25)", "r_min: Epochs(50)");
+    told_once("AdamW(learning_rate", "AdamW(learning_rat");
+    told_once("data: (", "dta: (");
+    told_once("devices: \"cpu:2\"", "devices: \"gpu:9\"");
+}
+
+#[test]
+fn a_wrong_name_hides_nothing_but_what_it_stands_for() {
+    let place = Workplace::new();
+    place.space_with(
+        "files: One(Path(\"data.tsv\"))",
+        "txt: \"body\", label: \"lable\", files: Splits(train: Path(\"data.tsv\"), validation: Path(\"no.tsv\"), tst: Path(\"data.tsv\"))",
+    );
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: 3 mistakes
+
+    space.ron:4:9: `Text` has no field `txt`
+      |
+    4 |         txt: "body", label: "lable", files: Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.
+      |         ^^^
+      = help: did you mean `text`?
+
+    space.ron:4:29: DIR/data.tsv: there is no column `lable` (did you mean `label`?); the columns are `text`, `label`
+      |
+    4 |         txt: "body", label: "lable", files: Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.
+      |                             ^^^^^^^
+
+    space.ron:4:105: `Splits` has no field `tst`
+      |
+    4 | Splits(train: Path("data.tsv"), validation: Path("no.tsv"), tst: Path("data.tsv")),
+      |                                                             ^^^
+      = help: did you mean `test`?
+
+    cannot read DIR/no.tsv: No such file or directory (os error 2)
+      (`data.files.Splits.validation`, space.ron:4:89)
+    "#);
+}
+
+#[test]
+fn files_of_all_editors_are_read() {
+    let place = Workplace::new();
+    place.write("space.ron", &format!("\u{feff}{}", SPACE.replace('\n', "\r\n")));
+    place.run(&["check", "space.ron"]).succeeded();
+    // Lines are counted as an editor does.
+    place.space_with("data.tsv", "data.csv");
+    for end in ["\n", "\r\n"] {
+        place.write("data.csv", &["text,label", "", "a film,good", ",bad", ""].join(end));
+        let told = refused(&place, 4);
+        assert!(told.contains("(line 4)"), "{told}");
+    }
+    // What users' files hold does nothing to a terminal.
+    place.space_with("max_tokens: 24", "max_tokens: 24, label: \"\\u{1b}[31m\"");
+    assert!(!refused(&place, 3).contains('\u{1b}'));
+}
+
+#[test]
+fn devices_that_are_not_there() {
+    let place = Workplace::new();
+    place.space_with("cpu:2", "cuda:7");
+    let message = refused(&place, 7);
+    if !cfg!(feature = "cuda") {
+        insta::assert_snapshot!(message, @"error: devices `cuda:7`, character 1: this program was built without cuda: build it with `--features cuda`, or use `cpu`");
+    }
+    // The file's own mistakes first.
+    place.write("space.ron", &SPACE.replace("cpu:2", "cuda:7").replace("max_tokens: 24", "max_tokens: 24, label: \"lable\""));
+    let message = refused(&place, 3);
+    assert!(message.contains("no column `lable`") && message.contains("devices `cuda:7`"), "{message}");
+    place.space_with("cpu:2", "gpu");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:12:18: devices `gpu`, character 1: `gpu` is not a device: write `cpu`, `cpu:2`, `cuda:0` or `metal`, with commas between
+       |
+    12 |         devices: "gpu",
+       |                  ^^^^^
+    "#);
+}
+
+#[test]
+fn what_init_writes_passes_check() {
+    let place = Workplace::new();
+    let before = names(&place.path(""));
+    place.run(&["init", "data.tsv", "--model", "model", "--to", "new.ron"]).succeeded();
+    let checked = place.run(&["check", "new.ron", "--samples", "2"]).succeeded();
+    assert!(checked.out.contains("no mistakes"), "{}", checked.out);
+    fs::remove_file(place.path("new.ron")).unwrap();
+    assert_eq!(names(&place.path("")), before);
+}
+
+#[test]
+fn an_unknown_asset_hides_no_other_mistake() {
+    let place = Workplace::new();
+    let model = SPACE.lines().find(|line| line.trim().starts_with("model:")).unwrap();
+    place.write(
+        "space.ron",
+        &SPACE.replace(model, "model: Asset(\"minilm\"),").replace("max_tokens: 24", "max_tokens: 24, label: \"lable\""),
+    );
+    let message = refused(&place, 3);
+    assert!(message.contains("2 mistakes") && message.contains("minilm") && message.contains("`lable`"), "{message}");
+}
+
+#[test]
+fn what_the_command_line_got_wrong_is_not_blamed_on_the_file() {
+    let place = Workplace::new();
+    let run = place.run(&["check", "space.ron", "--r-min", "Epochs(50)"]);
+    insta::assert_snapshot!(run.err, @"
+    error: --r-min:1:1: the first rung, 6000 examples, lies beyond the horizon: 2 epochs of 120 examples are 240
+      |
+    1 | Epochs(50)
+      | ^^^^^^^^^^
+      = help: give a smaller r_min, such as Share(0.12), or more epochs
+    ");
+}
