@@ -16,17 +16,18 @@ pub struct Parts {
 /// rarer classes stay in training. So a split may get a few rows more than its share where classes are many.
 pub fn split(classes: &[u32], count: usize, validation: f64, test: f64, rng: &mut impl Rng) -> Parts {
     let mut rows = shuffled_by_class(classes, count, rng);
-    let sizes: Vec<usize> = rows.iter().map(Vec::len).collect();
     let parts = 1 + usize::from(validation > 0.0) + usize::from(test > 0.0);
+    // Rarer classes stay in training, and have no share of the other splits that others would have to make up for.
+    let sizes: Vec<usize> = rows.iter().map(|rows| if rows.len() >= parts { rows.len() } else { 0 }).collect();
+    let all: usize = sizes.iter().sum();
     let take = |share: f64, later: usize, rows: &mut Vec<Vec<usize>>| -> Vec<usize> {
         if share <= 0.0 {
             return Vec::new();
         }
-        let least: Vec<usize> = sizes.iter().map(|&size| usize::from(size >= parts)).collect();
+        let least: Vec<usize> = sizes.iter().map(|&size| usize::from(size > 0)).collect();
         // Leave a row for every split that is still to come.
-        let most: Vec<usize> =
-            sizes.iter().zip(rows.iter()).map(|(&size, rows)| if size >= parts { rows.len() - later } else { 0 }).collect();
-        let total = (share * classes.len() as f64).round() as usize;
+        let most: Vec<usize> = sizes.iter().zip(rows.iter()).map(|(&size, rows)| if size > 0 { rows.len() - later } else { 0 }).collect();
+        let total = (share * all as f64).round() as usize;
         let quotas = quotas(&sizes, total, &least, &most);
         let mut taken: Vec<usize> = rows.iter_mut().zip(quotas).flat_map(|(rows, quota)| rows.split_off(rows.len() - quota)).collect();
         taken.sort_unstable();
