@@ -16,23 +16,33 @@
 mod activation;
 mod attention;
 mod backward;
+mod batch_norm;
+mod convolution;
 mod cross_entropy;
+mod depthwise;
 mod dropout;
 mod embedding;
 mod host;
 mod layer_norm;
 mod linear;
 mod parallel;
+mod pool;
 mod product;
 mod simd;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub use activation::{Activation, activation};
 pub use attention::{Heads, attention};
 pub use backward::backward;
+pub use batch_norm::{Moments, batch_norm, batch_norm_with, running};
+pub use convolution::convolution;
 pub use cross_entropy::cross_entropy;
+pub use depthwise::depthwise;
 pub use dropout::{Dropout, dropout, dropout_add};
 pub use embedding::embedding;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use pool::{max_pool, mean_pool};
+pub use window::Stride;

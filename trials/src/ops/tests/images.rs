@@ -1,0 +1,182 @@
+//! The operations of image models.
+
+use super::*;
+
+/// Numbers that differ from one another, so that no two of a window are its greatest.
+fn distinct(shape: &[usize]) -> Var {
+    let len: usize = shape.iter().product();
+    let values: Vec<f32> = (0..len).map(|i| (i * 7919 % len) as f32 / len as f32 * 8.0 - 4.0).collect();
+    Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
+}
+
+/// Sizes, kernel and stride: odd ones, those of ResNets' and MobileNet's layers, more than one block of windows, and images without an inside.
+const WINDOWS: [([usize; 3], usize, Stride); 9] = [
+    ([1, 1, 1], 1, Stride { step: 1, padding: 0 }),
+    ([2, 5, 7], 1, Stride { step: 1, padding: 0 }),
+    ([2, 5, 7], 1, Stride { step: 2, padding: 0 }),
+    ([3, 16, 13], 3, Stride { step: 1, padding: 1 }),
+    ([3, 16, 13], 3, Stride { step: 2, padding: 1 }),
+    ([2, 1, 2], 3, Stride { step: 2, padding: 1 }),
+    ([1, 9, 11], 7, Stride { step: 2, padding: 3 }),
+    ([2, 6, 5], 2, Stride { step: 3, padding: 0 }),
+    ([1, 29, 31], 3, Stride { step: 1, padding: 1 }),
+];
+
+#[test]
+fn convolution_matches() {
+    for ([batch, height, width], kernel, stride) in WINDOWS {
+        for (features, out) in [(1, 1), (3, 5)] {
+            let v = variables(&[&[batch, height, width, features], &[out, kernel, kernel, features]]);
+            let name = format!("convolution of {batch} x {height} x {width} x {features}, {kernel} wide, {stride:?}");
+            check(&name, &v, |t| convolution(&t[0], &t[1], stride), |t| convolution::composed(&t[0], &t[1], stride));
+        }
+    }
+}
+
+/// The layout, and that this is a cross-correlation: against candle's own, which is channels first.
+#[test]
+fn convolution_is_that_of_candle() {
+    let v = variables(&[&[2, 8, 6, 3], &[4, 3, 3, 3]]);
+    for step in [1, 2] {
+        let y = convolution(&v[0], &v[1], Stride { step, padding: 1 }).unwrap();
+        let first = |t: &Tensor| t.permute((0, 3, 1, 2)).unwrap().contiguous().unwrap();
+        let expected = first(&v[0]).conv2d(&first(&v[1]), 1, step, 1, 1).unwrap().permute((0, 2, 3, 1)).unwrap();
+        assert_eq!(y.dims(), expected.dims());
+        assert_close(&values(&y), &values(&expected), 2e-6, "convolution");
+    }
+}
+
+/// Kernels too large for partial sums.
+#[test]
+fn gradients_of_large_kernels_match() {
+    for (kernel, step) in [(1, 1), (3, 1), (3, 2)] {
+        let stride = Stride { step, padding: kernel / 2 };
+        let features = 300 / kernel;
+        let v = variables(&[&[3, 10, 11, features], &[260, kernel, kernel, features]]);
+        let y = convolution(&v[0], &v[1], stride).unwrap();
+        let gradients = backward(&weigh(&y)).unwrap();
+        let expected = weigh(&convolution::composed(&v[0], &v[1], stride).unwrap()).backward().unwrap();
+        for x in &v {
+            assert_close(&values(gradients.get(x).unwrap()), &values(expected.get(x).unwrap()), 1e-4, "gradient");
+        }
+    }
+}
+
+#[test]
+fn depthwise_matches() {
+    for ([batch, height, width], kernel, stride) in WINDOWS {
+        let v = variables(&[&[batch, height, width, 5], &[kernel, kernel, 5]]);
+        let name = format!("depthwise convolution of {batch} x {height} x {width}, {kernel} wide, {stride:?}");
+        check(&name, &v, |t| depthwise(&t[0], &t[1], stride), |t| depthwise::composed(&t[0], &t[1], stride));
+    }
+}
+
+#[test]
+fn max_pool_matches() {
+    for ([batch, height, width], kernel, stride) in WINDOWS {
+        let v = [distinct(&[batch, height, width, 3])];
+        let name = format!("max-pool of {batch} x {height} x {width}, {kernel} wide, {stride:?}");
+        check(&name, &v, |t| max_pool(&t[0], kernel, stride), |t| pool::composed(&t[0], kernel, stride));
+    }
+}
+
+/// As torch: of equal values the first, which for a ReLU's zeros is not a rare case.
+#[test]
+fn the_first_of_equal_values_has_the_gradient() {
+    let x = Var::zeros((1, 2, 2, 1), DType::F32, &Device::Cpu).unwrap();
+    let y = max_pool(&x, 2, Stride { step: 1, padding: 0 }).unwrap();
+    assert_eq!(values(backward(&y.sum_all().unwrap()).unwrap().get(&x).unwrap()), [1.0, 0.0, 0.0, 0.0]);
+    let x = Tensor::new(&[f32::NAN, 1.0, 2.0, 0.5], &Device::Cpu).unwrap().reshape((1, 2, 2, 1)).unwrap();
+    assert!(values(&max_pool(&x, 2, Stride { step: 1, padding: 0 }).unwrap())[0].is_nan());
+}
+
+#[test]
+fn batch_norm_matches() {
+    for shape in [[1, 1, 2, 1], [2, 3, 4, 5], [3, 9, 11, 7], [2, 40, 41, 3]] {
+        let channels = shape[3];
+        let v = variables(&[&shape, &[channels], &[channels]]);
+        let of_batch = |t: &[Tensor]| Ok(batch_norm(&t[0], &t[1], &t[2], 1e-2)?.0);
+        check("batch norm", &v, of_batch, |t| Ok(batch_norm::composed(&t[0], &t[1], &t[2], 1e-2)?.0));
+        let moments = Moments { mean: numbers(&[channels], 7), variance: numbers(&[channels], 8).sqr().unwrap() };
+        check(
+            "batch norm with given moments",
+            &v,
+            |t| batch_norm_with(&t[0], &moments, &t[1], &t[2], 1e-2),
+            |t| batch_norm::composed_with(&t[0], &moments, &t[1], &t[2], 1e-2),
+        );
+    }
+}
+
+#[test]
+fn moments_are_of_all_pixels_and_exact_far_from_zero() {
+    let x = ((numbers(&[4, 50, 50, 3], 1) * 0.5).unwrap() + 1000.0).unwrap();
+    let (gain, bias) = (Tensor::ones(3, DType::F32, &Device::Cpu).unwrap(), Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap());
+    let (_, found) = batch_norm(&x, &gain, &bias, 1e-5).unwrap();
+    let wide = x.to_dtype(DType::F64).unwrap();
+    let mean = wide.mean((0, 1, 2)).unwrap();
+    let variance = wide.broadcast_sub(&mean).unwrap().sqr().unwrap().mean((0, 1, 2)).unwrap();
+    let narrow = |t: Tensor| values(&t.to_dtype(DType::F32).unwrap());
+    assert_close(&values(&found.mean), &narrow(mean), 1e-7, "mean");
+    assert_close(&values(&found.variance), &narrow(variance), 1e-5, "variance");
+}
+
+/// `torch.nn.BatchNorm2d(1)`: after one batch of [1, 2, 3, 6] the running mean is 0.3 and the running variance 0.9 + 0.1 * 14 / 3.
+#[test]
+fn running_moments_are_those_of_torch() {
+    let x = Tensor::new(&[1f32, 2.0, 3.0, 6.0], &Device::Cpu).unwrap().reshape((1, 2, 2, 1)).unwrap();
+    let (one, zero) = (Tensor::ones(1, DType::F32, &Device::Cpu).unwrap(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
+    let (_, batch) = batch_norm(&x, &one, &zero, 1e-5).unwrap();
+    let found = running(&Moments { mean: zero, variance: one }, &batch, 4, 0.1).unwrap();
+    assert_close(&values(&found.mean), &[0.3], 1e-6, "mean");
+    assert_close(&values(&found.variance), &[0.9 + 0.1 * 14.0 / 3.0], 1e-6, "variance");
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let x = numbers(&[1, 4, 4, 3], 1);
+    let stride = Stride { step: 1, padding: 0 };
+    let message = |result: Result<Tensor>| result.unwrap_err().to_string().lines().next().unwrap_or_default().to_owned();
+    let wide = message(convolution(&x, &numbers(&[2, 5, 5, 3], 2), stride));
+    assert!(wide.contains("windows of 5 x 5") && wide.contains("4 x 4 pixels"), "{wide}");
+    assert!(convolution(&x, &numbers(&[2, 3, 3, 4], 2), stride).is_err());
+    assert!(convolution(&x, &numbers(&[2, 3, 2, 3], 2), stride).is_err());
+    assert!(depthwise(&x, &numbers(&[3, 3, 4], 2), stride).is_err());
+    assert!(max_pool(&x, 2, Stride { step: 0, padding: 0 }).is_err());
+    assert!(max_pool(&x, 2, Stride { step: 1, padding: 2 }).is_err());
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let v = variables(&[
+                &[5, 33, 31, 3],
+                &[16, 3, 3, 3],
+                &[16],
+                &[32, 3, 3, 16],
+                &[3, 3, 32],
+                &[32],
+                &[300, 1, 1, 32],
+                &[8, 3, 3, 300],
+            ]);
+            let (one, two) = (Stride { step: 1, padding: 1 }, Stride { step: 2, padding: 1 });
+            let y = convolution(&v[0], &v[1], one)?;
+            let y = activation(&batch_norm(&y, &v[2], &v[2], 1e-5)?.0, Activation::Relu)?;
+            let y = max_pool(&convolution(&y, &v[3], two)?, 3, one)?;
+            let y = batch_norm(&depthwise(&y, &v[4], one)?, &v[5], &v[5], 1e-5)?.0;
+            let y = convolution(&y, &v[6], Stride { step: 1, padding: 0 })?;
+            let y = mean_pool(&convolution(&y, &v[7], two)?)?;
+            let gradients = backward(&weigh(&y))?;
+            let mut all = values(&y);
+            for x in &v {
+                all.extend(values(gradients.get(x).unwrap()));
+            }
+            Ok::<_, candle_core::Error>(all.into_iter().map(f32::to_bits).collect::<Vec<_>>())
+        })
+        .unwrap()
+    };
+    let one = run(1);
+    assert_eq!(one, run(2));
+    assert_eq!(one, run(3));
+}
