@@ -4,10 +4,10 @@
 
 use std::{env, error::Error, path::Path};
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use engine::streams::{Purpose, stream};
 use trials::{
-    data::batch::Batch,
+    data::batch::{Batch, Inputs},
     hub,
     models::{BaseModel, Pass, bert::BertBase},
 };
@@ -26,11 +26,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (parameter, var) in model.parameters().thawed() {
         var.set(&get(&parameter.name)?)?;
     }
-    let labels = Tensor::zeros(texts, candle_core::DType::U32, &Device::Cpu)?;
-    let batch = Batch { ids: get("ids")?, types: get("types")?, mask: get("mask")?, labels };
+    let (ids, types, mask) = (get("ids")?, get("types")?, get("mask")?);
+    let tokens = ids.dims()[1];
+    let batch = Batch::new(Inputs::Tokens { ids, types, mask }, vec![0; texts], &Device::Cpu)?;
     let found = model.forward(&batch, &Pass::evaluation())?;
     let difference = (found - &logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
-    println!("{texts} texts, {} tokens at most: largest difference of a logit {difference:.2e}", batch.ids.dims()[1]);
+    println!("{texts} texts, {tokens} tokens at most: largest difference of a logit {difference:.2e}");
     println!("logits lie in {:.3} .. {:.3}", logits.min_all()?.to_scalar::<f32>()?, logits.max_all()?.to_scalar::<f32>()?);
     if let Some(to) = export.first() {
         let labels: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();

@@ -1,76 +1,124 @@
-//! Seconds of a training step's forward and backward pass on a BERT folder: batch 16 x 64 tokens, dropout 0.1.
+//! Seconds of a whole training step, through the trainer that a sweep uses: batch, forward, backward, clipping off, optimizer.
 //!
-//! `cargo run --release -p benches --example step -- MODEL_DIR THREADS [LOWEST_THAWED] [STEPS]`
+//! `cargo run --release -p benches --example step -- MODEL BATCH SIZE THREADS [LOWEST] [STEPS]`
 //!
-//! Shows neither the optimizer nor data loading nor evaluation.
+//! `SIZE` is the tokens of a text or the side of an image, `LOWEST` the lowest block that trains (0: all). Texts train with AdamW and dropout
+//! 0.1, images with SGD with momentum. Prints JSON: the median, the least, and the most memory the process had. `compare.py` runs it in turn with
+//! PyTorch.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
-use std::{env, error::Error, path::Path};
+use std::{env, error::Error, path::Path, sync::Arc};
 
 use candle_core::Device;
-use engine::{
-    clock::Stopwatch,
-    streams::{Purpose, stream},
+use engine::clock::Stopwatch;
+use search_spaces::{
+    config::{Augment, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    ladder::Ladder,
+    settings::{Direction, Metric, Objective},
 };
 use trials::{
-    data::{Example, batch::Batch},
-    models::{BaseModel, DropoutRates, Pass, bert::BertBase},
-    ops::{backward, cross_entropy},
+    data::{Example, Examples, Task, Texts, image::Images},
+    models::{BaseModel, Takes},
+    prepare::load_base,
+    trainer::{Job, Trainer},
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let [folder, rest @ ..] = &arguments[..] else { return Err("usage: MODEL_DIR THREADS [LOWEST_THAWED] [STEPS]".into()) };
-    let numbers = rest.iter().map(|a| a.parse()).collect::<Result<Vec<usize>, _>>()?;
-    let number = |index: usize, default| numbers.get(index).copied().unwrap_or(default);
-    let (threads, lowest, steps) = (number(0, 1), number(1, 0), number(2, 7));
+type Failure = Box<dyn Error + Send + Sync>;
 
-    // Work is shared out over the pool it runs in.
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build()?.install(|| time(folder, threads, lowest, steps))
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [model, batch, size, threads, rest @ ..] = &arguments[..] else {
+        return Err("usage: MODEL BATCH SIZE THREADS [LOWEST] [STEPS]".into());
+    };
+    let number = |index: usize, usual: usize| rest.get(index).map_or(Ok(usual), |text| text.parse::<usize>());
+    let (lowest, steps) = (number(0, 0)?, number(1, 8)?);
+    let (batch, size, threads) = (batch.parse()?, size.parse()?, threads.parse()?);
+    // candle walks the graph recursively. Work is shared out over the pool it runs in.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(16 << 20).build()?;
+    pool.install(|| time(Path::new(model), batch, size, lowest, steps))
 }
 
-fn time(folder: &str, threads: usize, lowest: usize, steps: usize) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let base = BertBase::load(Path::new(folder), &Device::Cpu)?;
-    let mut model = base.instantiate(2, &mut stream(0, 0, Purpose::HeadWeights))?;
-    model.parameters_mut().thaw_from(lowest)?;
-    let words = base.config().vocabulary as u32;
-    let examples: Vec<Example> = (0..16u32)
-        .map(|row| {
-            let ids = (0..64).map(|i| (row * 6_007 + i * 101) % words).collect();
-            Example { ids, types: vec![0; 64], label: row % 2, row: u64::from(row) }
-        })
-        .collect();
-    let batch = Batch::new(&examples.iter().collect::<Vec<_>>(), 0, &Device::Cpu)?;
-    let dropout = DropoutRates { hidden: 0.1, attention: 0.1, classifier: 0.1 };
-
-    let (mut forwards, mut backwards) = (Vec::new(), Vec::new());
-    for key in 0..=steps as u64 {
-        let pass = Pass { training: true, lowest_thawed: lowest, dropout, key };
+fn time(model: &Path, batch: usize, size: usize, lowest: usize, steps: usize) -> Result<(), Failure> {
+    let base = load_base(model, &Device::Cpu)?;
+    let (examples, optimizer) = match base.takes() {
+        Takes::Tokens { vocabulary, .. } => {
+            let optimizer = Optimizer::AdamW { learning_rate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
+            (texts(4 * batch, size, vocabulary as u32), optimizer)
+        }
+        Takes::Pixels(format) => {
+            let count = 4 * batch;
+            let pixels = (0..count * size * size * format.channels()).map(|i| (i * 7919 % 251) as u8).collect();
+            let labels = (0..count as u32).map(|row| row % 10).collect();
+            let images = Images { pixels, labels, rows: (0..count as u64).collect(), side: size, format };
+            let optimizer = Optimizer::Sgd { learning_rate: 1e-4, momentum: 0.9, nesterov: false, l2: 1e-4 };
+            (Arc::new(images) as Arc<dyn Examples>, optimizer)
+        }
+    };
+    let task = Task {
+        validation: examples.subset(&[0]),
+        test: examples.subset(&[]),
+        train: examples,
+        labels: (0..10).map(|label| label.to_string()).collect(),
+    };
+    let config = config(batch, optimizer, base.as_ref(), lowest);
+    let ladder = Ladder { eta: 3, rungs: vec![1_000_000] };
+    let mut trainer = Trainer::new(Job {
+        task: &task,
+        base: base.as_ref(),
+        objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
+        config: &config,
+        ladder: &ladder,
+        eval_every: 1.0,
+        seed: 0,
+        trial: 0,
+    })?;
+    // The first steps warm caches and buffers up.
+    let mut seconds = Vec::new();
+    for step in 0..steps + 2 {
         let watch = Stopwatch::start();
-        let logits = model.forward(&batch, &pass)?;
-        let loss = cross_entropy(&logits, &batch.labels, 0.0)?;
-        let forward = watch.seconds();
-        drop(backward(&loss)?);
-        let backward = watch.seconds() - forward;
-        // The first step warms caches and buffers up.
-        if key > 0 {
-            forwards.push(forward);
-            backwards.push(backward);
+        trainer.train_step()?;
+        if step >= 2 {
+            seconds.push(watch.seconds());
         }
     }
-    let median = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    };
-    let least = |times: &[f64]| times.iter().copied().fold(f64::INFINITY, f64::min);
-    let (fastest_forward, fastest_backward) = (least(&forwards), least(&backwards));
-    println!(
-        "{threads} threads, blocks from {lowest}: forward {:.3} s (least {fastest_forward:.3}), backward {:.3} s (least {fastest_backward:.3})",
-        median(&mut forwards),
-        median(&mut backwards),
-    );
+    seconds.sort_by(f64::total_cmp);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB").trim().trim_end_matches(" kB").to_owned();
+    println!("{{\"median\": {:.4}, \"least\": {:.4}, \"peak_kb\": {peak}}}", seconds[seconds.len() / 2], seconds[0]);
     Ok(())
+}
+
+fn texts(count: usize, tokens: usize, vocabulary: u32) -> Arc<dyn Examples> {
+    let example = |row: usize| Example {
+        ids: (0..tokens).map(|i| (row as u32 * 6_007 + i as u32 * 101) % vocabulary).collect(),
+        types: vec![0; tokens],
+        label: row as u32 % 2,
+        row: row as u64,
+    };
+    Arc::new(Texts { examples: (0..count).map(example).collect(), padding: 0 })
+}
+
+fn config(batch: usize, optimizer: Optimizer, base: &dyn BaseModel, lowest: usize) -> Config {
+    let rate = if matches!(base.takes(), Takes::Tokens { .. }) { 0.1 } else { 0.0 };
+    let below = base.blocks().len() - 1;
+    Config {
+        epochs: 1000,
+        batch_size: batch as u32,
+        optimizer,
+        decay_on: DecayOn::Matrices,
+        schedule: Schedule::Constant,
+        warmup: 0.0,
+        unfreeze: if lowest == 0 { Unfreeze::Everything } else { Unfreeze::LastBlocks { k: (below - lowest) as u32 } },
+        dropout: Dropout { hidden: Rate::Constant(rate), attention: Rate::Constant(rate), classifier: Rate::Constant(rate) },
+        label_smoothing: 0.0,
+        clip_norm: None,
+        layer_decay: 1.0,
+        early_stopping: None,
+        keep: Keep::Last,
+        augment: Augment::NONE,
+        frozen_norm: FrozenNorm::Running,
+    }
 }

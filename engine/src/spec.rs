@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use search_spaces::{
-    data::{Location, TextData, TextFiles},
+    data::{Data, Files, Location},
     ladder::Ladder,
     space::Space,
 };
@@ -21,7 +21,7 @@ pub struct StudySpec {
     /// `space.model` found on this machine: a Hugging Face folder, absolute.
     pub model: PathBuf,
     /// `space.data` with every location an absolute path.
-    pub data: TextData,
+    pub data: Data,
     pub ladder: Ladder,
     /// Training examples in one pass.
     pub examples_per_epoch: u64,
@@ -52,10 +52,10 @@ impl StudySpec {
     }
 }
 
-fn files(data: &TextData) -> String {
-    match &data.files {
-        TextFiles::One(one) => one.to_string(),
-        TextFiles::Splits { train, validation, test } => {
+fn files(data: &Data) -> String {
+    match data.files() {
+        Files::One(one) => one.to_string(),
+        Files::Splits { train, validation, test } => {
             let all: Vec<String> =
                 [Some(train), validation.as_ref(), test.as_ref()].into_iter().flatten().map(Location::to_string).collect();
             all.join(", ")

@@ -13,6 +13,8 @@ pub enum Purpose {
     DataOrder,
     /// Dropout masks.
     Dropout,
+    /// Changes of training images.
+    Augment,
     /// Which rows go to which split (the seed is the space's `split.seed`, the trial 0).
     DataSplit,
     /// The rows that `max_train` keeps (seeded like [`Purpose::DataSplit`]).
@@ -28,6 +30,7 @@ impl Purpose {
             Purpose::HeadWeights => "head-weights",
             Purpose::DataOrder => "data-order",
             Purpose::Dropout => "dropout",
+            Purpose::Augment => "augment",
             Purpose::DataSplit => "data-split",
             Purpose::TrainSample => "train-sample",
             Purpose::ValidationSample => "validation-sample",

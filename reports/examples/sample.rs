@@ -10,7 +10,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
     let split = |name: &str, examples: u64| {
         serde_json::json!({
-            "name": name, "examples": examples, "left_out": 0, "truncated": examples / 3, "mean_tokens": 104.2, "longest_tokens": 128,
+            "name": name, "examples": examples, "left_out": 0, "tokens": {"truncated": examples / 3, "mean": 104.2, "longest": 128},
             "by_label": [examples * 23 / 100, examples * 17 / 100, examples * 19 / 100, examples * 23 / 100, examples * 18 / 100], "conflicts": 0
         })
     };

@@ -1,7 +1,7 @@
 //! Rules that tie fields of different places together. None is applied to a field that is guessed, because the one mistake would be told as two.
 
 use crate::{
-    data::{TextColumns, TextData, TextFiles},
+    data::{Data, Files, TextColumns, TextData},
     lower::Lowerer,
     places::is_known,
     problem::nearest,
@@ -24,20 +24,26 @@ pub(crate) fn at(lowerer: &mut Lowerer<'_>, path: &str, message: String, hint: i
 }
 
 /// Rules of the data section that tie fields together.
-pub(crate) fn check_data(lowerer: &mut Lowerer<'_>, data: &TextData) {
+pub(crate) fn check_data(lowerer: &mut Lowerer<'_>, data: &Data) {
     // What this finds wrong is looked at by all rules.
     let guessed = lowerer.guessed.clone();
     let knows = |paths: &[&str]| paths.iter().all(|path| is_known(&guessed, path));
-    let split = &data.split;
+    let split = data.split();
     if knows(&["data.split"]) && split.validation + split.test >= 1.0 {
         let message = format!("nothing is left for training: {} for validation and {} for test", split.validation, split.test);
         at(lowerer, "data.split", message, "let the shares add up to less than 1".to_string());
     }
-    let validation_given = matches!(&data.files, TextFiles::Splits { validation: Some(_), .. });
+    let validation_given = matches!(data.files(), Files::Splits { validation: Some(_), .. });
     if knows(&["data.split.validation", "data.files"]) && split.validation == 0.0 && !validation_given {
         let hint = "give `validation` a share above 0, or a file: Splits(train: ..., validation: ...)".to_string();
         at(lowerer, "data.split.validation", "without a validation split there is nothing to compare configs by".to_string(), hint);
     }
+    if let Data::Text(data) = data {
+        check_columns(lowerer, data, &knows);
+    }
+}
+
+fn check_columns(lowerer: &mut Lowerer<'_>, data: &TextData, knows: &dyn Fn(&[&str]) -> bool) {
     let texts = match &data.text {
         TextColumns::One(text) => vec![text],
         TextColumns::Pair(first, second) => vec![first, second],

@@ -13,12 +13,12 @@ use serde_json::Value as Json;
 use crate::{
     checks::{check_data, check_objective},
     config::Config,
-    data::{Location, TextData},
+    data::{Data, Location},
     domain::Assignment,
     ladder::Ladder,
     lower::{At, Lowerer},
     problem::{Problems, ReadError, Source},
-    read::{located, objective, read_source, read_tree, section, text_data, typed, usable},
+    read::{located, objective, read_source, read_tree, section, task_data, typed, usable},
     schema::sweep::CONFIG_FILE,
     settings::Objective,
 };
@@ -29,7 +29,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConfigFile {
     pub model: Location,
-    pub data: TextData,
+    pub data: Data,
     pub objective: Objective,
     pub config: Config,
     /// Rungs are evaluated even when nothing pauses there, because monitors see those evaluations.
@@ -124,7 +124,7 @@ fn lower(source: &Source, path: &Path) -> Result<ConfigFile, Problems> {
     }
     let mut take = |name: &str| sections.get_mut(name).map(Json::take);
     let model = take("model").map(|json| located(json, &base));
-    let data = take("data").map(|json| text_data(&json, &base));
+    let data = take("data").map(|json| task_data(json, &base));
     let objective = take("objective").map(objective);
     let data = usable(&mut lowerer, "data", data);
     if let Some(data) = &data {

@@ -30,6 +30,18 @@ pub struct Config {
     pub early_stopping: Option<EarlyStopping>,
     /// Which weights a full-length trial is ranked by, and exported with.
     pub keep: Keep,
+    /// How training images are changed; texts are left as they are.
+    pub augment: Augment,
+    pub frozen_norm: FrozenNorm,
+}
+
+impl Augment {
+    /// Whether it changes nothing.
+    pub fn is_none(&self) -> bool {
+        *self == Augment::NONE
+    }
+
+    pub const NONE: Augment = Augment { flip: 0.0, crop: 0, jitter: 0.0, erase: 0.0, mix: Mix::Off };
 }
 
 impl Config {
@@ -159,6 +171,43 @@ pub enum Rate {
 pub struct EarlyStopping {
     pub patience: u32,
     pub min_delta: f64,
+}
+
+/// Random changes of training images, drawn anew for every batch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Augment {
+    /// Probability of a flip from left to right.
+    pub flip: f64,
+    /// Moves the image by up to this many pixels each way; what comes in is black.
+    pub crop: u32,
+    /// Brightness, contrast and saturation are multiplied by factors from `1 - jitter` to `1 + jitter`.
+    pub jitter: f64,
+    /// Probability of erasing a rectangle. (Zhong et al. 2020.)
+    pub erase: f64,
+    pub mix: Mix,
+}
+
+/// Mixing the images of a batch, and their labels, in pairs. `alpha` is that of the shares' Beta(alpha, alpha) distribution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Mix {
+    Off,
+    /// Every pixel of both. (Zhang et al. 2018.)
+    MixUp {
+        alpha: f64,
+    },
+    /// A rectangle of one in the other. (Yun et al. 2019.)
+    CutMix {
+        alpha: f64,
+    },
+}
+
+/// What batch normalisation does in frozen blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FrozenNorm {
+    /// Uses the running statistics and leaves them alone, as in evaluation.
+    Running,
+    /// Uses those of the batch and moves the running ones, as a plain PyTorch model in `train()` does.
+    Batch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,17 @@ pub enum Location {
     Asset(String),
 }
 
+/// The data of a classification task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Data {
+    Text(TextData),
+    Images(ImageData),
+}
+
 /// The data of a text classification task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TextData {
-    pub files: TextFiles,
+    pub files: Files,
     /// Names of the columns where the file has no header line (CSV and TSV); `None`: the first line is the header.
     pub columns: Option<Vec<String>>,
     pub text: TextColumns,
@@ -30,9 +37,33 @@ pub struct TextData {
     pub max_validation: Option<usize>,
 }
 
+/// The data of an image classification task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImageData {
+    pub files: Files,
+    /// Side that images are resized to; `None`: that of the images the model was trained on.
+    pub side: Option<usize>,
+    /// For the splits that are not given as files.
+    pub split: Split,
+    pub unreadable: Unreadable,
+    /// Take at most this many training examples (a seeded, stratified sample); `None`: all.
+    pub max_train: Option<usize>,
+    /// The same for the validation split.
+    pub max_validation: Option<usize>,
+}
+
+/// What to do with an image that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unreadable {
+    /// List all of them and stop.
+    Reject,
+    /// Leave them out, and report them.
+    Drop,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TextFiles {
-    /// One file (or asset) that is split here.
+pub enum Files {
+    /// One file (or folder, or asset) that is split here.
     One(Location),
     /// Given splits; those missing are split off the training file.
     Splits { train: Location, validation: Option<Location>, test: Option<Location> },
@@ -68,6 +99,29 @@ impl fmt::Display for Location {
         match self {
             Location::Path(path) => path.display().fmt(f),
             Location::Asset(name) => write!(f, "the asset {name:?}"),
+        }
+    }
+}
+
+impl Data {
+    pub fn files(&self) -> &Files {
+        match self {
+            Data::Text(data) => &data.files,
+            Data::Images(data) => &data.files,
+        }
+    }
+
+    pub fn files_mut(&mut self) -> &mut Files {
+        match self {
+            Data::Text(data) => &mut data.files,
+            Data::Images(data) => &mut data.files,
+        }
+    }
+
+    pub fn split(&self) -> &Split {
+        match self {
+            Data::Text(data) => &data.split,
+            Data::Images(data) => &data.split,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    data::{Location, TextData},
+    data::{Data, Location},
     domain::Parameter,
     ladder::Ladder,
     places::Places,
@@ -23,7 +23,7 @@ pub struct Draft {
     /// The RON file, absolute.
     pub(crate) path: PathBuf,
     pub model: Option<Location>,
-    pub data: Option<TextData>,
+    pub data: Option<Data>,
     pub(crate) objective: Option<Objective>,
     pub settings: Option<Settings>,
     pub(crate) parameters: Vec<Parameter>,

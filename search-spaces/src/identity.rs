@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::{
     config::Config,
-    data::{Location, TextData},
+    data::{Data, Location},
     domain::Parameter,
     settings::{Objective, Resource, SchedulerKind, Settings},
     space::Space,
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Serialize)]
 struct Identity<'a> {
     model: &'a Location,
-    data: &'a TextData,
+    data: &'a Data,
     objective: Objective,
     settings: Decisive,
     parameters: &'a [Parameter],

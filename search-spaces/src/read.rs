@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 
 use crate::{
     checks::{at, check_data, check_ladder, check_objective},
-    data::TextData,
+    data::Data,
     domain::Assignment,
     draft::Draft,
     lower::{At, Lowerer, default},
@@ -124,7 +124,7 @@ pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
 
     let model = section(&mut lowerer, SWEEP.fields, "model", given("model")).map(|json| typed(located(json, &base)));
     let model = usable(&mut lowerer, "model", model);
-    let data = section(&mut lowerer, SWEEP.fields, "data", given("data")).map(|json| text_data(&json, &base));
+    let data = section(&mut lowerer, SWEEP.fields, "data", given("data")).map(|json| task_data(json, &base));
     let data = usable(&mut lowerer, "data", data);
     if let Some(data) = &data {
         check_data(&mut lowerer, data);
@@ -141,7 +141,7 @@ pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
         lowerer.lower(node, field.kind, &At::config(""))
     });
     let parameters = std::mem::take(&mut lowerer.parameters);
-    let recipes = recipes::read(&mut lowerer, template.as_ref(), &parameters, given("recipes"));
+    let recipes = recipes::read(&mut lowerer, data.as_ref(), template.as_ref(), &parameters, given("recipes"));
     if let (Some(settings), Some(template)) = (&settings, &template) {
         check_ladder(&mut lowerer, settings, template.max_epochs(&parameters));
     }
@@ -200,8 +200,8 @@ pub(crate) fn located(mut json: Json, base: &Path) -> Json {
     json
 }
 
-pub(crate) fn text_data(json: &Json, base: &Path) -> Result<TextData, String> {
-    typed(located(json["Text"].clone(), base))
+pub(crate) fn task_data(json: Json, base: &Path) -> Result<Data, String> {
+    typed(located(json, base))
 }
 
 pub(crate) fn objective(json: Json) -> Result<Objective, String> {

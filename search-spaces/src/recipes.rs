@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::{
+    data::Data,
     domain::{Assignment, Parameter, Value},
     lower::{At, Lowerer, default},
     problem::Problem,
@@ -18,9 +19,29 @@ use crate::{
 /// The name of trial 0's recipe.
 pub const DEFAULT_RECIPE: &str = "literature default";
 
+/// Fine-tuning of BERT: what a config has where it says nothing. (Devlin et al. 2019.)
+const FOR_TEXTS: &str = "()";
+
+/// Fine-tuning of convolutional networks: SGD with Nesterov momentum and cosine decay, without dropout; the learning rate is the middle
+/// of the grid that is searched there. (Kornblith et al. 2019.)
+const FOR_IMAGES: &str = "(
+    batch_size: 32,
+    optimizer: Sgd(learning_rate: 0.01, momentum: 0.9, nesterov: true, l2: 1e-4),
+    schedule: Cosine,
+    warmup: 0.0,
+    clip_norm: None,
+    dropout: (hidden: 0.0, attention: 0.0, classifier: 0.0),
+)";
+
 /// The literature's default recipe and those of the file. What a recipe leaves out has its default; `epochs` the largest of the space, and
 /// `keep` what the space fixes, so that recipes are compared on equal terms.
-pub(crate) fn read(lowerer: &mut Lowerer<'_>, space: Option<&Template>, parameters: &[Parameter], given: Option<&Node>) -> Vec<Recipe> {
+pub(crate) fn read(
+    lowerer: &mut Lowerer<'_>,
+    data: Option<&Data>,
+    space: Option<&Template>,
+    parameters: &[Parameter],
+    given: Option<&Node>,
+) -> Vec<Recipe> {
     let shared = shared_fields(space, parameters);
     let mut recipes: Vec<Recipe> = Vec::new();
     let mut add = |lowerer: &mut Lowerer<'_>, node: Option<&Node>, name: String, template: &Template| {
@@ -38,7 +59,8 @@ pub(crate) fn read(lowerer: &mut Lowerer<'_>, space: Option<&Template>, paramete
         }
     };
 
-    let mut literature = default("()", &CONFIG);
+    let of_images = matches!(data, Some(Data::Images(_)));
+    let mut literature = default(if of_images { FOR_IMAGES } else { FOR_TEXTS }, &CONFIG);
     if let Template::Record(fields) = &mut literature {
         for (name, value) in fields {
             if let Some(shared) = shared.get(name) {

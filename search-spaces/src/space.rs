@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     config::{Config, Schedule},
-    data::{Location, TextData},
+    data::{Data, Location},
     domain::{Assignment, Parameter},
     draw::{self, AssignmentError},
     ladder::Ladder,
@@ -26,7 +26,7 @@ pub struct Space {
     pub path: PathBuf,
     /// A pre-trained Hugging Face folder.
     pub model: Location,
-    pub data: TextData,
+    pub data: Data,
     pub objective: Objective,
     pub settings: Settings,
     /// Every free value, parents before their children, in the order of the config's fields (whatever their order in the file) and of

@@ -1,6 +1,6 @@
 //! A model's parameters by block, each frozen or thawed.
 
-use candle_core::{Result, Tensor, Var};
+use candle_core::{Result, Tensor, Var, bail};
 
 /// Handle of one parameter of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -12,10 +12,50 @@ pub struct Parameter {
     pub name: String,
     /// Index of the block it belongs to, lowest first.
     pub block: usize,
-    /// Whether it is a weight matrix (or embedding), to which weight decay applies by default; biases and normalisation
-    /// parameters are not.
-    pub matrix: bool,
+    pub role: Role,
+    pub layout: Layout,
     weight: Weight,
+}
+
+/// What a parameter is to training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A weight matrix, kernel or embedding, to which weight decay applies by default.
+    Matrix,
+    /// A bias or a parameter of normalisation.
+    Vector,
+    /// Running statistics: written by the forward pass, without a gradient.
+    Buffer,
+}
+
+/// How the tensor in memory lies relative to the one in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    Same,
+    /// `[out, kernel, kernel, in]` of `[out, in, kernel, kernel]`.
+    Kernel,
+    /// `[kernel, kernel, channels]` of `[channels, 1, kernel, kernel]`.
+    DepthwiseKernel,
+}
+
+impl Layout {
+    /// The tensor of a file as it lies in memory.
+    pub fn in_memory(self, tensor: &Tensor) -> Result<Tensor> {
+        match self {
+            Layout::Same => Ok(tensor.clone()),
+            Layout::Kernel => tensor.permute((0, 2, 3, 1))?.contiguous(),
+            Layout::DepthwiseKernel => tensor.squeeze(1)?.permute((1, 2, 0))?.contiguous(),
+        }
+    }
+
+    /// A tensor in memory as it lies in files.
+    pub fn in_file(self, tensor: &Tensor) -> Result<Tensor> {
+        match self {
+            Layout::Same => Ok(tensor.clone()),
+            Layout::Kernel => tensor.permute((0, 3, 1, 2))?.contiguous(),
+            Layout::DepthwiseKernel => tensor.permute((2, 0, 1))?.contiguous()?.unsqueeze(1),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -45,7 +85,7 @@ impl Parameter {
 
 /// All parameters of a model in the order they were added, which is the order of everything done to them.
 ///
-/// Frozen ones share storage with the base weights; thawing copies. What is thawed is always a run of blocks up to the last.
+/// Frozen ones share storage with the base weights; thawing copies. What trains is always a run of blocks up to the last.
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
     list: Vec<Parameter>,
@@ -53,8 +93,13 @@ pub struct Parameters {
 
 impl Parameters {
     /// Adds a frozen parameter.
-    pub fn add(&mut self, name: impl Into<String>, block: usize, matrix: bool, tensor: Tensor) -> ParameterId {
-        self.list.push(Parameter { name: name.into(), block, matrix, weight: Weight::Frozen(tensor) });
+    pub fn add(&mut self, name: impl Into<String>, block: usize, role: Role, tensor: Tensor) -> ParameterId {
+        self.add_as(name, block, role, Layout::Same, tensor)
+    }
+
+    /// The same for a tensor that lies in memory as `layout` says.
+    pub fn add_as(&mut self, name: impl Into<String>, block: usize, role: Role, layout: Layout, tensor: Tensor) -> ParameterId {
+        self.list.push(Parameter { name: name.into(), block, role, layout, weight: Weight::Frozen(tensor) });
         ParameterId(self.list.len() - 1)
     }
 
@@ -66,14 +111,36 @@ impl Parameters {
         self.list.iter()
     }
 
-    /// The trainable ones, in order.
+    /// Gives a thawed buffer another value.
+    pub fn set_buffer(&self, id: ParameterId, value: &Tensor) -> Result<()> {
+        match &self.list[id.0].weight {
+            Weight::Thawed(var) => var.set(value),
+            Weight::Frozen(_) => bail!("the buffer {} is frozen", self.list[id.0].name),
+        }
+    }
+
+    /// How many numbers train.
+    pub fn trained(&self) -> u64 {
+        self.thawed().filter(|(parameter, _)| parameter.role != Role::Buffer).map(|(_, var)| var.elem_count() as u64).sum()
+    }
+
+    /// Those that are this trial's own, trainable ones and buffers, in order.
     pub fn thawed(&self) -> impl Iterator<Item = (&Parameter, &Var)> {
         self.list.iter().filter_map(|p| p.var().map(|v| (p, v)))
     }
 
     /// Makes every parameter of block `lowest` and above trainable, by copying those that were not yet.
     pub fn thaw_from(&mut self, lowest: usize) -> Result<()> {
-        for parameter in self.list.iter_mut().filter(|p| p.block >= lowest) {
+        self.thaw(|parameter| parameter.block >= lowest)
+    }
+
+    /// Makes the buffers of every block this trial's own.
+    pub fn thaw_buffers(&mut self) -> Result<()> {
+        self.thaw(|parameter| parameter.role == Role::Buffer)
+    }
+
+    fn thaw(&mut self, which: impl Fn(&Parameter) -> bool) -> Result<()> {
+        for parameter in self.list.iter_mut().filter(|parameter| which(parameter)) {
             if let Weight::Frozen(tensor) = &parameter.weight {
                 parameter.weight = Weight::Thawed(Var::from_tensor(tensor)?);
             }

@@ -4,7 +4,7 @@ use std::{fs::File, io, path::Path};
 
 use polars::prelude::{Column, CsvWriter, DataFrame, PolarsError, SerWriter};
 
-use crate::{data::Example, files::temporary, metrics::Logits};
+use crate::{data::Examples, files::temporary, metrics::Logits};
 
 /// Why predictions cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +17,7 @@ pub(crate) enum PredictionsError {
 
 /// Writes CSV with the columns `split`, `row` (of the file the example came from, from 0), `label`, `predicted`, and `probability of L` for each
 /// label `L`. The file appears whole or not at all.
-pub(crate) fn write(path: &Path, split: &str, examples: &[Example], labels: &[String], logits: &Logits) -> Result<(), PredictionsError> {
+pub(crate) fn write(path: &Path, split: &str, examples: &dyn Examples, labels: &[String], logits: &Logits) -> Result<(), PredictionsError> {
     let failed = |source| PredictionsError::Io { path: path.to_owned(), source };
     let csv = |source| PredictionsError::Csv { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -29,12 +29,12 @@ pub(crate) fn write(path: &Path, split: &str, examples: &[Example], labels: &[St
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-fn frame(split: &str, examples: &[Example], labels: &[String], logits: &Logits) -> Result<DataFrame, PolarsError> {
+fn frame(split: &str, examples: &dyn Examples, labels: &[String], logits: &Logits) -> Result<DataFrame, PolarsError> {
     let name = |class: usize| labels.get(class).map_or("", String::as_str);
     let mut columns = vec![
         Column::new("split".into(), vec![split; examples.len()]),
-        Column::new("row".into(), examples.iter().map(|example| example.row).collect::<Vec<_>>()),
-        Column::new("label".into(), examples.iter().map(|example| name(example.label as usize)).collect::<Vec<_>>()),
+        Column::new("row".into(), (0..examples.len()).map(|index| examples.row(index)).collect::<Vec<_>>()),
+        Column::new("label".into(), (0..examples.len()).map(|index| name(examples.label(index) as usize)).collect::<Vec<_>>()),
         Column::new("predicted".into(), logits.predictions().map(name).collect::<Vec<_>>()),
     ];
     let probabilities: Vec<Vec<f64>> = logits.probabilities().collect();
@@ -48,6 +48,7 @@ fn frame(split: &str, examples: &[Example], labels: &[String], logits: &Logits) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Example, Texts};
 
     #[test]
     fn a_row_for_each_example() {
@@ -55,7 +56,8 @@ mod tests {
         let path = folder.path().join("p.csv");
         let example = |row, label| Example { ids: vec![1], types: vec![0], label, row };
         let logits = Logits::new(2, vec![0.0, 0.0, -1000.0, 1000.0]);
-        write(&path, "test", &[example(7, 0), example(9, 1)], &["so, so".to_owned(), "good".to_owned()], &logits).unwrap();
+        let examples = Texts { examples: vec![example(7, 0), example(9, 1)], padding: 0 };
+        write(&path, "test", &examples, &["so, so".to_owned(), "good".to_owned()], &logits).unwrap();
         insta::assert_snapshot!(std::fs::read_to_string(&path).unwrap(), @r#"
         split,row,label,predicted,"probability of so, so",probability of good
         test,7,"so, so","so, so",0.5,0.5

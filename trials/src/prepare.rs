@@ -5,17 +5,16 @@ use std::{
     sync::Arc,
 };
 
-use candle_core::DType;
 use engine::{devices::Device, runner::TrialError};
-use search_spaces::{config::Config, data::TextData, places::Places, problem::Problem};
+use search_spaces::{config::Config, data::Data, places::Places, problem::Problem};
 
 use crate::{
-    data::{self, DataError, DataReport, TextTask, Tokenizer},
+    data::{self, DataError, DataReport, Task, TextTask, Tokenizer, image},
     device::{self, DeviceError},
     freezing,
     hub::{self, HubError},
-    models::{BaseModel, Model, bert::BertBase},
-    runner::{RunnerSettings, TextRunner},
+    models::{BaseModel, Model, Takes, bert::BertBase, convnet::ConvNetBase},
+    runner::{Runner, RunnerSettings},
 };
 
 /// Why a study cannot start.
@@ -34,43 +33,73 @@ pub enum PrepareError {
         folder.display()
     )]
     TokenTypes { folder: PathBuf, given: usize, known: usize },
+    #[error("the model reads {reads}, but the data are {given}: write `data: {write}(...)`, or take a model of {given}")]
+    Unfit { reads: &'static str, given: &'static str, write: &'static str },
 }
 
 /// A data set and a base model, behind `Arc`s: clones share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Prepared {
-    pub task: Arc<TextTask>,
+    pub task: Arc<Task>,
     pub report: Arc<DataReport>,
-    pub base: Arc<BertBase>,
+    pub base: Arc<dyn BaseModel>,
     pub device: Device,
 }
 
-/// Loads the Hugging Face folder `model` onto `device`, and the data, tokenised with that folder's tokenizer. All locations must be
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared").field("report", &self.report).field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// Loads the base model in `model`, a Hugging Face folder or a file of weights, and the data as that model reads them. All locations must be
 /// paths by now.
-pub fn prepare(model: &Path, data: &TextData, device: Device) -> Result<Prepared, PrepareError> {
+pub fn prepare(model: &Path, data: &Data, device: Device) -> Result<Prepared, PrepareError> {
     let handle = device::open(device)?;
-    let base = BertBase::load(model, &handle)?;
-    let tokenizer = Tokenizer::from_folder(model)?;
-    check_tokenizer(&tokenizer, &base, model)?;
-    let (task, report) = data::load(data, &tokenizer)?;
-    check_tokens(&task, &base, model)?;
-    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device })
+    let base = load_base(model, &handle)?;
+    let (task, report) = match (data, base.takes()) {
+        (Data::Text(data), Takes::Tokens { .. }) => {
+            let tokenizer = Tokenizer::from_folder(model)?;
+            check_tokenizer(&tokenizer, base.as_ref(), model)?;
+            let (task, report) = data::load(data, &tokenizer)?;
+            check_tokens(&task, base.as_ref(), model)?;
+            (task.task(), report)
+        }
+        (Data::Images(data), Takes::Pixels(format)) => image::load(data, &format)?,
+        (_, takes) => return Err(unfit(&takes)),
+    };
+    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base, device })
+}
+
+/// Loads the base model in `model`, whichever kind it is.
+pub fn load_base(model: &Path, device: &device::Handle) -> Result<Arc<dyn BaseModel>, HubError> {
+    if ConvNetBase::is_one(model) { Ok(Arc::new(ConvNetBase::load(model, device)?)) } else { Ok(Arc::new(BertBase::load(model, device)?)) }
+}
+
+/// That the data are of another kind than what the model takes.
+pub fn unfit(takes: &Takes) -> PrepareError {
+    let (reads, given, write) = match takes {
+        Takes::Tokens { .. } => ("texts", "images", "Text"),
+        Takes::Pixels(_) => ("images", "texts", "Images"),
+    };
+    PrepareError::Unfit { reads, given, write }
 }
 
 /// Whether the model has an embedding for each token; both were read from `folder`.
-pub fn check_tokenizer(tokenizer: &Tokenizer, base: &BertBase, folder: &Path) -> Result<(), PrepareError> {
-    let (ids, vocabulary) = (tokenizer.ids(), base.config().vocabulary);
+pub fn check_tokenizer(tokenizer: &Tokenizer, base: &dyn BaseModel, folder: &Path) -> Result<(), PrepareError> {
+    let Takes::Tokens { vocabulary, .. } = base.takes() else { return Err(unfit(&base.takes())) };
+    let ids = tokenizer.ids();
     if ids > vocabulary { Err(PrepareError::Vocabulary { folder: folder.to_owned(), ids, vocabulary }) } else { Ok(()) }
 }
 
 /// Whether the model has an embedding for each token of `task` and its type; the tokenizer and the model were read from `folder`. What
 /// the tokenizer puts around texts need not be in its vocabulary.
-pub fn check_tokens(task: &TextTask, base: &BertBase, folder: &Path) -> Result<(), PrepareError> {
+pub fn check_tokens(task: &TextTask, base: &dyn BaseModel, folder: &Path) -> Result<(), PrepareError> {
+    let Takes::Tokens { vocabulary, types: known, .. } = base.takes() else { return Err(unfit(&base.takes())) };
     let examples = || task.train.iter().chain(&task.validation).chain(&task.test);
     let count = |highest: Option<&u32>| highest.map_or(0, |highest| *highest as usize + 1);
     let ids = count(examples().flat_map(|example| &example.ids).chain([&task.padding]).max());
     let given = count(examples().flat_map(|example| &example.types).max());
-    let (vocabulary, known) = (base.config().vocabulary, base.config().token_types);
     match folder.to_owned() {
         folder if ids > vocabulary => Err(PrepareError::Vocabulary { folder, ids, vocabulary }),
         folder if given > known => Err(PrepareError::TokenTypes { folder, given, known }),
@@ -78,43 +107,9 @@ pub fn check_tokens(task: &TextTask, base: &BertBase, folder: &Path) -> Result<(
     }
 }
 
-/// The blake3, in hex, of everything in `task` that a trial's outcome depends on.
-pub fn data_hash(task: &TextTask) -> String {
-    let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 text task");
-    hasher.update(&task.padding.to_le_bytes()).update(&(task.labels.len() as u64).to_le_bytes());
-    for label in &task.labels {
-        hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes());
-    }
-    for split in [&task.train, &task.validation, &task.test] {
-        hasher.update(&(split.len() as u64).to_le_bytes());
-        for example in split {
-            hasher
-                .update(&example.row.to_le_bytes())
-                .update(&example.label.to_le_bytes())
-                .update(&(example.ids.len() as u64).to_le_bytes());
-            hasher.update(bytemuck::cast_slice(&example.ids)).update(bytemuck::cast_slice(&example.types));
-        }
-    }
-    hasher.finalize().to_hex().to_string()
-}
-
-/// The same of the base weights, and of what else of `config.json` the model computes with.
-pub fn model_hash(base: &BertBase) -> candle_core::Result<String> {
-    let c = base.config();
-    let sizes = [c.vocabulary, c.hidden, c.layers, c.heads, c.intermediate, c.max_tokens, c.token_types];
-    let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 base weights");
-    hasher.update(format!("{sizes:?} {:?} {:?} {:?}", c.activation, c.norm_epsilon, c.initializer_range).as_bytes());
-    for (name, tensor) in base.tensors() {
-        hasher.update(format!(" {name} {:?} ", tensor.dims()).as_bytes());
-        let values = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-        hasher.update(bytemuck::cast_slice(&values));
-    }
-    Ok(hasher.finalize().to_hex().to_string())
-}
-
 impl Prepared {
-    pub fn runner(&self, settings: RunnerSettings) -> TextRunner {
-        TextRunner::new(Arc::clone(&self.task), Arc::clone(&self.base) as Arc<dyn BaseModel>, self.device, settings)
+    pub fn runner(&self, settings: RunnerSettings) -> Runner {
+        Runner::new(Arc::clone(&self.task), Arc::clone(&self.base), self.device, settings)
     }
 
     /// Writes `model` as a Hugging Face folder.
@@ -126,10 +121,11 @@ impl Prepared {
 /// Mistakes of a space that only the model can tell, in the order of the file. `max_tokens` is that of its data, if it is known.
 pub fn check_space(places: &Places, max_tokens: Option<usize>, base: &dyn BaseModel) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let positions = base.max_tokens();
-    if let Some(tokens) = max_tokens.filter(|tokens| *tokens > positions) {
-        let message = format!("`max_tokens` is {tokens}, but the model takes {positions} tokens at most");
-        problems.push(places.problem_at("data.max_tokens", message, Some(format!("write {positions} or less"))));
+    if let (Takes::Tokens { most, .. }, Some(tokens)) = (base.takes(), max_tokens)
+        && tokens > most
+    {
+        let message = format!("`max_tokens` is {tokens}, but the model takes {most} tokens at most");
+        problems.push(places.problem_at("data.max_tokens", message, Some(format!("write {most} or less"))));
     }
     let below = base.blocks().len() - 1;
     for field in ["unfreeze.LastBlocks.k", "unfreeze.Progressive.start", "unfreeze.Gradual.start"] {
@@ -144,17 +140,16 @@ pub fn check_space(places: &Places, max_tokens: Option<usize>, base: &dyn BaseMo
 }
 
 /// The same for one config on its own.
-pub fn check_config(config: &Config, max_tokens: usize, base: &dyn BaseModel) -> Result<(), TrialError> {
+pub fn check_config(config: &Config, max_tokens: Option<usize>, base: &dyn BaseModel) -> Result<(), TrialError> {
     let below = base.blocks().len() - 1;
     let depth = freezing::depth(&config.unfreeze);
     if depth as usize > below {
         return Err(TrialError::Other(format!("config.unfreeze names {depth} blocks, but the model has {below} below the head")));
     }
-    if max_tokens > base.max_tokens() {
-        return Err(TrialError::Other(format!(
-            "data.max_tokens is {max_tokens}, but the model takes {} tokens at most",
-            base.max_tokens()
-        )));
+    if let (Takes::Tokens { most, .. }, Some(tokens)) = (base.takes(), max_tokens)
+        && tokens > most
+    {
+        return Err(TrialError::Other(format!("data.max_tokens is {tokens}, but the model takes {most} tokens at most")));
     }
     Ok(())
 }
@@ -171,7 +166,7 @@ mod tests {
         let hash = |options: &TinyBert| {
             let folder = tempfile::tempdir().unwrap();
             tiny_bert(folder.path(), options).unwrap();
-            model_hash(&BertBase::load(folder.path(), &Device::Cpu).unwrap()).unwrap()
+            BertBase::load(folder.path(), &Device::Cpu).unwrap().hash().unwrap()
         };
         let plain = hash(&TinyBert::default());
         assert_eq!(plain, hash(&TinyBert { shards: 3, prefix: true, ..TinyBert::default() }));
@@ -191,10 +186,10 @@ mod tests {
         let change = |change: &dyn Fn(&mut TextTask)| {
             let mut other = task.clone();
             change(&mut other);
-            data_hash(&other)
+            other.task().hash()
         };
         let mut hashes = vec![
-            data_hash(&task),
+            task.clone().task().hash(),
             change(&|task| task.train[3].ids[0] += 1),
             change(&|task| task.train[3].types[0] += 1),
             change(&|task| task.train[3].label ^= 1),

@@ -1,4 +1,4 @@
-//! Trains the segments of a study of texts: the engine's view of this crate.
+//! Trains the segments of a study: the engine's view of this crate.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use search_spaces::{claim::ConfigFile, settings::Objective};
 
 use crate::{
-    data::TextTask,
+    data::Task,
     metrics::Metrics,
     models::{BaseModel, Model},
     trainer::{self, Job, Places},
@@ -34,9 +34,9 @@ pub struct RunnerSettings {
     pub checkpoint_every_seconds: u64,
 }
 
-/// Trains text classifiers that share a data set and base weights.
-pub struct TextRunner {
-    task: Arc<TextTask>,
+/// Trains classifiers that share a data set and base weights.
+pub struct Runner {
+    task: Arc<Task>,
     base: Arc<dyn BaseModel>,
     /// Where the base weights lie.
     device: Device,
@@ -45,19 +45,19 @@ pub struct TextRunner {
     pools: Mutex<BTreeMap<String, Arc<ThreadPool>>>,
 }
 
-impl std::fmt::Debug for TextRunner {
+impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TextRunner").field("device", &self.device).field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Runner").field("device", &self.device).field("settings", &self.settings).finish_non_exhaustive()
     }
 }
 
-impl TextRunner {
+impl Runner {
     /// `base` lies on `device`.
-    pub fn new(task: Arc<TextTask>, base: Arc<dyn BaseModel>, device: Device, settings: RunnerSettings) -> TextRunner {
-        TextRunner { task, base, device, settings, pools: Mutex::new(BTreeMap::new()) }
+    pub fn new(task: Arc<Task>, base: Arc<dyn BaseModel>, device: Device, settings: RunnerSettings) -> Runner {
+        Runner { task, base, device, settings, pools: Mutex::new(BTreeMap::new()) }
     }
 
-    pub fn task(&self) -> &TextTask {
+    pub fn task(&self) -> &Task {
         &self.task
     }
 
@@ -89,12 +89,11 @@ impl TextRunner {
             return Ok(None);
         }
         let slot = SlotInfo { name: "test".to_owned(), device: self.device, threads };
-        let labels: Vec<u32> = self.task.test.iter().map(|example| example.label).collect();
         self.pool(&slot)?.install(|| {
             let model = self.model(checkpoint)?;
-            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), &self.task, &self.task.test)
+            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), self.task.test.as_ref(), self.task.labels.len())
                 .map_err(|error| TrialError::Other(error.to_string()))?;
-            Ok(Some(logits.metrics(&labels)))
+            Ok(Some(logits.metrics(&self.task.test.labels())))
         })
     }
 
@@ -124,7 +123,7 @@ impl RunnerSettings {
     }
 }
 
-impl TrialRunner for TextRunner {
+impl TrialRunner for Runner {
     fn run(
         &self,
         segment: &Segment,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub use self::{
     task::task,
     tiny::Tiny,
-    trial::{trial_config, trial_config_file},
+    trial::{text_data, trial_config, trial_config_file},
 };
 
 /// What kind of BERT folder [`tiny_bert`] writes.

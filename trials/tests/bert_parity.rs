@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 use engine::streams::{Purpose, stream};
 use trials::{
-    data::batch::Batch,
+    data::batch::{Batch, Inputs},
     models::{BaseModel, Pass, bert::BertBase},
     ops::{backward, cross_entropy},
 };
@@ -38,7 +38,8 @@ fn logits_loss_and_gradients_are_those_of_pytorch() {
     }
 
     let get = |name: &str| expected[name].clone();
-    let batch = Batch { ids: get("ids"), types: get("types"), mask: get("mask"), labels: get("labels") };
+    let batch =
+        Batch { inputs: Inputs::Tokens { ids: get("ids"), types: get("types"), mask: get("mask") }, labels: get("labels"), mixed: None };
     let logits = model.forward(&batch, &Pass::evaluation()).unwrap();
     assert!(difference(&logits, &get("logits")) < 1e-5);
     let loss = cross_entropy(&logits, &batch.labels, 0.1).unwrap();

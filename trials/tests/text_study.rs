@@ -10,7 +10,7 @@ use engine::{
 use search_spaces::{
     claim::ConfigFile,
     config::{Config, DecayOn, Keep, Optimizer, Schedule, Unfreeze},
-    data::{Location, TextColumns, TextData, TextFiles},
+    data::{Data, Location, TextColumns, TextData},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
     space::Space,
@@ -19,8 +19,8 @@ use tempfile::TempDir;
 use trials::{
     models::{BaseModel, bert::BertBase},
     prepare::{PrepareError, Prepared, check_config, check_space, prepare},
-    runner::{RunnerSettings, TextRunner},
-    testing::{TinyBert, tiny_bert, trial_config, trial_config_file},
+    runner::{Runner, RunnerSettings},
+    testing::{TinyBert, text_data, tiny_bert, trial_config, trial_config_file},
 };
 
 const OBJECTIVE: Objective = Objective { metric: Metric::Loss, direction: Direction::Minimize };
@@ -28,7 +28,7 @@ const OBJECTIVE: Objective = Objective { metric: Metric::Loss, direction: Direct
 struct Study {
     folder: TempDir,
     prepared: Prepared,
-    data: TextData,
+    data: Data,
 }
 
 fn study() -> Study {
@@ -44,8 +44,9 @@ fn study() -> Study {
     }
     let file = folder.path().join("texts.csv");
     fs::write(&file, table).unwrap();
-    let mut data = TextData { files: TextFiles::One(Location::Path(file)), ..trial_config_file().data };
+    let mut data = text_data(Location::Path(file));
     (data.split.validation, data.split.test) = (0.2, 0.2);
+    let data = Data::Text(data);
     let prepared = prepare(&folder.path().join("model"), &data, Device::Cpu).unwrap();
     Study { folder, prepared, data }
 }
@@ -72,7 +73,7 @@ fn ladder() -> Ladder {
     Ladder { eta: 3, rungs: vec![18, 54, 162] }
 }
 
-fn run(runner: &TextRunner, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {
+fn run(runner: &Runner, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {
     let (checkpoints, artefacts) = (folder.to_owned(), folder.to_owned());
     let segment = Segment { trial: 2, rung, ladder: ladder(), config: config(), seed: 1, checkpoints, artefacts };
     let slot = SlotInfo { name: "cpu/0".to_owned(), device: Device::Cpu, threads: 1 };
@@ -145,7 +146,7 @@ fn what_only_the_model_can_tell_is_reported_with_its_place() {
     ),
 )"#;
     let space = Space::parse(Path::new("/x/space.ron"), text).unwrap_or_else(|problems| panic!("{problems}"));
-    let problems: Vec<String> = check_space(&space.places, Some(space.data.max_tokens), &base).iter().map(ToString::to_string).collect();
+    let problems: Vec<String> = check_space(&space.places, Some(128), &base).iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(problems.join("\n\n"), @r#"
     /x/space.ron:3:89: `max_tokens` is 128, but the model takes 64 tokens at most
       |
@@ -167,12 +168,13 @@ fn what_only_the_model_can_tell_is_reported_with_its_place() {
     "#);
 
     let deep = Config { unfreeze: Unfreeze::LastBlocks { k: 4 }, ..trial_config() };
-    let messages = [check_config(&deep, 64, &base), check_config(&trial_config(), 65, &base)].map(|result| result.unwrap_err().to_string());
+    let messages = [check_config(&deep, Some(64), &base), check_config(&trial_config(), Some(65), &base)]
+        .map(|result| result.unwrap_err().to_string());
     insta::assert_snapshot!(messages.join("\n"), @"
     config.unfreeze names 4 blocks, but the model has 3 below the head
     data.max_tokens is 65, but the model takes 64 tokens at most
     ");
-    check_config(&Config { unfreeze: Unfreeze::LastBlocks { k: 3 }, ..trial_config() }, 64, &base).unwrap();
+    check_config(&Config { unfreeze: Unfreeze::LastBlocks { k: 3 }, ..trial_config() }, Some(64), &base).unwrap();
 }
 
 #[test]
@@ -192,10 +194,10 @@ fn pairs_need_a_model_with_two_token_types() {
     tiny_bert(&folder.path().join("model"), &TinyBert { token_types: 1, ..TinyBert::default() }).unwrap();
     let file = folder.path().join("pairs.csv");
     fs::write(&file, "text,other,label\n".to_owned() + &"the film,good,yes\nthe game,bad,no\n".repeat(10)).unwrap();
-    let one = TextData { files: TextFiles::One(Location::Path(file)), ..trial_config_file().data };
-    prepare(&folder.path().join("model"), &one, Device::Cpu).unwrap();
+    let one = text_data(Location::Path(file));
+    prepare(&folder.path().join("model"), &Data::Text(one.clone()), Device::Cpu).unwrap();
     let pair = TextData { text: TextColumns::Pair("text".to_owned(), "other".to_owned()), ..one };
-    let error = prepare(&folder.path().join("model"), &pair, Device::Cpu).unwrap_err().to_string();
+    let error = prepare(&folder.path().join("model"), &Data::Text(pair), Device::Cpu).unwrap_err().to_string();
     let told = error.replace(folder.path().to_str().unwrap(), "DIR");
     insta::assert_snapshot!(told, @"DIR/model: the tokenizer gives these texts 2 token types, the model knows 1 (`type_vocab_size` in config.json)");
 }

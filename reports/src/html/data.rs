@@ -9,6 +9,8 @@ use crate::format;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 struct Given {
+    /// `texts` or `images`.
+    kind: String,
     files: Vec<File>,
     labels: Vec<String>,
     splits: Vec<Split>,
@@ -25,6 +27,7 @@ struct File {
     filled: u64,
     converted: u64,
     encoding: Option<String>,
+    notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -34,10 +37,16 @@ struct Split {
     examples: u64,
     left_out: u64,
     by_label: Vec<u64>,
-    truncated: u64,
-    mean_tokens: Option<f64>,
-    longest_tokens: Option<u64>,
+    tokens: Option<Tokens>,
     conflicts: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+struct Tokens {
+    truncated: u64,
+    mean: f64,
+    longest: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -77,22 +86,23 @@ fn known(given: &Given) -> DataSection {
     /// More classes than this are given as a range.
     const CLASSES: usize = 20;
     let few = given.labels.len() <= CLASSES;
-    let mut header: Vec<String> =
-        ["split", "examples", "left out", "tokens (mean)", "tokens (most)", "truncated"].map(str::to_owned).into();
+    let mut header = ["split", "examples", "left out"].map(str::to_owned).to_vec();
+    let of_tokens = given.splits.iter().any(|split| split.tokens.is_some());
+    if of_tokens {
+        header.extend(["tokens (mean)", "tokens (most)", "truncated"].map(str::to_owned));
+    }
     if few {
         header.extend(given.labels.iter().cloned());
     } else {
         header.push(format!("examples of each of {} classes", given.labels.len()));
     }
     let row = |split: &Split| {
-        let mut row = vec![
-            split.name.clone(),
-            format::count(split.examples),
-            format::count(split.left_out),
-            split.mean_tokens.map_or_else(String::new, |mean| format!("{mean:.1}")),
-            split.longest_tokens.map_or_else(String::new, format::count),
-            format::count(split.truncated),
-        ];
+        let mut row = vec![split.name.clone(), format::count(split.examples), format::count(split.left_out)];
+        if let Some(tokens) = &split.tokens {
+            row.extend([format!("{:.1}", tokens.mean), format::count(tokens.longest), format::count(tokens.truncated)]);
+        } else if of_tokens {
+            row.extend(std::iter::repeat_n(String::new(), 3));
+        }
         if few {
             row.extend((0..given.labels.len()).map(|label| split.by_label.get(label).copied().map_or_else(String::new, format::count)));
         } else {
@@ -102,7 +112,7 @@ fn known(given: &Given) -> DataSection {
         row
     };
     DataSection {
-        files: given.files.iter().map(described).collect(),
+        files: given.files.iter().map(|file| described(file, given.kind == "images")).collect(),
         header,
         rows: given.splits.iter().map(row).collect(),
         warnings: warnings(given),
@@ -110,10 +120,11 @@ fn known(given: &Given) -> DataSection {
     }
 }
 
-fn described(file: &File) -> String {
-    let mut parts = vec![format!("{}: {}", file.path, format::counted(file.rows, "row"))];
+fn described(file: &File, images: bool) -> String {
+    let mut parts = vec![format!("{}: {}", file.path, format::counted(file.rows, if images { "image" } else { "row" }))];
     if file.dropped > 0 {
-        parts.push(format!("{} dropped for missing values", format::count(file.dropped)));
+        let why = if images { "left out because they cannot be read" } else { "dropped for missing values" };
+        parts.push(format!("{} {why}", format::count(file.dropped)));
     }
     if file.filled > 0 {
         parts.push(format!("{} filled in", format::count(file.filled)));
@@ -122,17 +133,19 @@ fn described(file: &File) -> String {
         let from = file.encoding.as_ref().map_or_else(String::new, |encoding| format!(" from {encoding}"));
         parts.push(format!("{} converted{from} to UTF-8", format::count(file.converted)));
     }
+    parts.extend(file.notes.iter().cloned());
     parts.join(", ")
 }
 
 fn warnings(given: &Given) -> Vec<String> {
+    let (what, many) = if given.kind == "images" { ("image", "Images") } else { ("text", "Texts") };
     let shared = given.shared.iter().map(|shared| {
         let examples = format::count(shared.examples);
-        format!("Examples of {} whose text also stands in {}: {examples}. The value there may be too good.", shared.second, shared.first)
+        format!("Examples of {} whose {what} also stands in {}: {examples}. The value there may be too good.", shared.second, shared.first)
     });
     let conflicts = given.splits.iter().filter(|split| split.conflicts > 0).map(|split| {
         let texts = format::count(split.conflicts);
-        format!("Texts that stand in {} more than once with different labels: {texts}. No model can have all of them right.", split.name)
+        format!("{many} that stand in {} more than once with different labels: {texts}. No model can have all of them right.", split.name)
     });
     shared.chain(conflicts).collect()
 }

@@ -276,7 +276,7 @@ mod tests {
         let data = json!({
             "files": [{"file": "news.csv", "rows": 2225, "dropped": 2, "converted": 1, "encoding": "windows-1252"}],
             "labels": ["business", "sport"],
-            "splits": [{"name": "validation", "examples": 445, "by_label": [200, 245], "mean_tokens": 61.5, "longest_tokens": 64, "conflicts": 1}],
+            "splits": [{"name": "validation", "examples": 445, "by_label": [200, 245], "tokens": {"mean": 61.5, "longest": 64, "truncated": 0}, "conflicts": 1}],
             "shared": [{"first": "train", "second": "validation", "examples": 7}]
         });
         let section = data::section(&data);

@@ -24,6 +24,8 @@ pub(crate) static CONFIG: Kind = Kind::Struct(&Struct {
         field("layer_decay", &SHARE, "1.0"),
         field("early_stopping", &Kind::Option(&EARLY_STOPPING), "None"),
         field("keep", &KEEP, "Best"),
+        field("augment", &AUGMENT, "()"),
+        field("frozen_norm", &FROZEN_NORM, "Running"),
     ],
 });
 
@@ -121,3 +123,23 @@ static RATE: Kind = Kind::Enum(&Enum {
 static EARLY_STOPPING: Kind = Kind::Struct(&Struct { name: "EarlyStopping", fields: &[required("patience", &COUNT), MIN_DELTA] });
 
 static KEEP: Kind = Kind::Enum(&Enum { what: "which weights to keep", variants: &[unit("Best"), unit("Last")], bare: None });
+
+static AUGMENT: Kind = Kind::Struct(&Struct {
+    name: "Augment",
+    fields: &[
+        field("flip", &UNIT, "0.0"),
+        field("crop", &COUNT_OR_ZERO, "0"),
+        field("jitter", &UNIT, "0.0"),
+        field("erase", &UNIT, "0.0"),
+        field("mix", &MIX, "Off"),
+    ],
+});
+
+static MIX: Kind = Kind::Enum(&Enum {
+    what: "a way of mixing",
+    variants: &[unit("Off"), record("MixUp", &[field("alpha", &POSITIVE, "0.2")]), record("CutMix", &[field("alpha", &POSITIVE, "1.0")])],
+    bare: None,
+});
+
+static FROZEN_NORM: Kind =
+    Kind::Enum(&Enum { what: "which statistics frozen blocks use", variants: &[unit("Running"), unit("Batch")], bare: None });

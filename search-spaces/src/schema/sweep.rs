@@ -51,13 +51,16 @@ static CLAIM: Kind = Kind::Struct(&Struct {
 static LOCATION: Kind =
     Kind::Enum(&Enum { what: "a place of files", variants: &[newtype("Path", &TEXT), newtype("Asset", &TEXT)], bare: None });
 
-static DATA: Kind =
-    Kind::Enum(&Enum { what: "a kind of data", variants: &[newtype("Text", &TEXT_DATA)], bare: Some(("Text", &TEXT_DATA)) });
+static DATA: Kind = Kind::Enum(&Enum {
+    what: "a kind of data",
+    variants: &[newtype("Text", &TEXT_DATA), newtype("Images", &IMAGE_DATA)],
+    bare: Some(("Text", &TEXT_DATA)),
+});
 
 static TEXT_DATA: Kind = Kind::Struct(&Struct {
     name: "Text",
     fields: &[
-        required("files", &TEXT_FILES),
+        required("files", &FILES),
         field("columns", &Kind::Option(&Kind::List(&TEXT)), "None"),
         field("text", &TEXT_COLUMNS, "\"text\""),
         field("label", &TEXT, "\"label\""),
@@ -69,7 +72,22 @@ static TEXT_DATA: Kind = Kind::Struct(&Struct {
     ],
 });
 
-static TEXT_FILES: Kind = Kind::Enum(&Enum {
+static IMAGE_DATA: Kind = Kind::Struct(&Struct {
+    name: "Images",
+    fields: &[
+        required("files", &FILES),
+        field("side", &Kind::Option(&integer(8, 1024)), "None"),
+        field("split", &SPLIT, "()"),
+        field("unreadable", &UNREADABLE, "Reject"),
+        field("max_train", &Kind::Option(&COUNT), "None"),
+        field("max_validation", &Kind::Option(&COUNT), "None"),
+    ],
+});
+
+static UNREADABLE: Kind =
+    Kind::Enum(&Enum { what: "what to do with unreadable images", variants: &[unit("Reject"), unit("Drop")], bare: None });
+
+static FILES: Kind = Kind::Enum(&Enum {
     what: "files of data",
     variants: &[
         newtype("One", &LOCATION),

@@ -1,47 +1,55 @@
-//! Padded batches on a device.
+//! Batches on a device.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor, bail};
 
-use super::Example;
+/// What a model reads of some examples.
+#[derive(Debug, Clone)]
+pub enum Inputs {
+    /// Texts padded to the longest of them, each `[batch, tokens]`.
+    Tokens {
+        /// `u32`.
+        ids: Tensor,
+        /// `u32`.
+        types: Tensor,
+        /// `f32`: 1 for a token, 0 for padding.
+        mask: Tensor,
+    },
+    /// Normalised images `[batch, height, width, channels]`, `f32`.
+    Pixels(Tensor),
+}
 
-/// Some examples padded to the longest of them.
+/// Some examples and their labels.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// `[batch, tokens]`, `u32`.
-    pub ids: Tensor,
-    /// `[batch, tokens]`, `u32`.
-    pub types: Tensor,
-    /// `[batch, tokens]`, `f32`: 1 for a token, 0 for padding.
-    pub mask: Tensor,
+    pub inputs: Inputs,
     /// `[batch]`, `u32`.
     pub labels: Tensor,
+    /// Of each example the label of the one it was mixed with, `[batch]`, and the share of its own.
+    pub mixed: Option<(Tensor, f64)>,
 }
 
 impl Batch {
-    /// `examples` must not be empty.
-    pub fn new(examples: &[&Example], padding: u32, device: &Device) -> Result<Batch> {
-        let rows = examples.len();
-        let tokens = examples.iter().map(|e| e.ids.len()).max().unwrap_or(0);
-        let mut ids = vec![padding; rows * tokens];
-        let mut types = vec![0u32; rows * tokens];
-        let mut mask = vec![0f32; rows * tokens];
-        for (row, example) in examples.iter().enumerate() {
-            let start = row * tokens;
-            let end = start + example.ids.len();
-            ids[start..end].copy_from_slice(&example.ids);
-            types[start..end].copy_from_slice(&example.types);
-            mask[start..end].fill(1.0);
-        }
-        let labels: Vec<u32> = examples.iter().map(|e| e.label).collect();
-        Ok(Batch {
-            ids: Tensor::from_vec(ids, (rows, tokens), device)?,
-            types: Tensor::from_vec(types, (rows, tokens), device)?,
-            mask: Tensor::from_vec(mask, (rows, tokens), device)?,
-            labels: Tensor::from_vec(labels, rows, device)?,
-        })
+    pub fn new(inputs: Inputs, labels: Vec<u32>, device: &Device) -> Result<Batch> {
+        let rows = labels.len();
+        Ok(Batch { inputs, labels: Tensor::from_vec(labels, rows, device)?, mixed: None })
     }
 
     pub fn size(&self) -> usize {
-        self.ids.dims()[0]
+        self.labels.elem_count()
+    }
+
+    /// `ids`, `types` and `mask` of texts.
+    pub fn tokens(&self) -> Result<(&Tensor, &Tensor, &Tensor)> {
+        match &self.inputs {
+            Inputs::Tokens { ids, types, mask } => Ok((ids, types, mask)),
+            Inputs::Pixels(_) => bail!("a model of texts was given images"),
+        }
+    }
+
+    pub fn pixels(&self) -> Result<&Tensor> {
+        match &self.inputs {
+            Inputs::Pixels(pixels) => Ok(pixels),
+            Inputs::Tokens { .. } => bail!("a model of images was given texts"),
+        }
     }
 }

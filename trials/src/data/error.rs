@@ -41,6 +41,14 @@ pub enum DataError {
     Parquet { file: PathBuf, reason: String },
     #[error("{}: the column `{column}` is of type {kind}; strings or numbers are needed", file.display())]
     ColumnType { file: PathBuf, column: String, kind: String },
+    #[error("{}: not a readable IDX file: {reason}", file.display())]
+    Idx { file: PathBuf, reason: String },
+    #[error("{}: images are read from a folder or a .tar with a folder for each class, or from an IDX file (images-idx3-ubyte)", file.display())]
+    UnknownPictures { file: PathBuf },
+    #[error("{total} of the images cannot be read{}:\n{}\nRemove them, or leave them out with `unreadable: Drop`",
+            if *total > first.len() { ", the first of them" } else { "" },
+            first.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n"))]
+    UnreadableImages { first: Vec<String>, total: usize },
     #[error("{} {what}", file.display())]
     NoRows { file: PathBuf, what: &'static str },
     #[error("{}: there is no column `{column}`{}; the columns are {}{}", file.display(), nearest(column, available), list(available),
@@ -110,6 +118,9 @@ impl DataError {
             | DataError::NotFetched { .. }
             | DataError::Malformed { .. }
             | DataError::Parquet { .. }
+            | DataError::Idx { .. }
+            | DataError::UnknownPictures { .. }
+            | DataError::UnreadableImages { .. }
             | DataError::ColumnType { .. }
             | DataError::NoRows { .. }
             | DataError::Ragged { .. } => Some("data.files"),
@@ -138,6 +149,8 @@ impl DataError {
             | DataError::UnknownFormat { file, .. }
             | DataError::Malformed { file, .. }
             | DataError::Parquet { file, .. }
+            | DataError::Idx { file, .. }
+            | DataError::UnknownPictures { file }
             | DataError::ColumnType { file, .. }
             | DataError::NoRows { file, .. }
             | DataError::MissingColumn { file, .. }
@@ -152,6 +165,7 @@ impl DataError {
             | DataError::Tokenizer { file, .. }
             | DataError::Tokenize { file, .. } => Some(file),
             DataError::NotFetched { .. }
+            | DataError::UnreadableImages { .. }
             | DataError::Several { .. }
             | DataError::ColumnTwice { .. }
             | DataError::EmptySplit { .. }

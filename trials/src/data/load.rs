@@ -7,8 +7,9 @@ use super::{
     Example, TextTask,
     error::DataError,
     labels::Labels,
-    report::{DataReport, SplitReport, Texts, conflicts, normalised, shared},
-    rows::{Part, Rows, Source, classes},
+    parts::{Part, Parts, Source, classes},
+    report::{Contents, DataReport, Kind, SplitReport, Tokens, conflicts, normalised, shared},
+    rows::{Rows, Text},
     tokenize::{Encoder, Tokenizer},
 };
 
@@ -23,26 +24,27 @@ pub fn load(data: &TextData, tokenizer: &Tokenizer) -> Result<(TextTask, DataRep
 impl Rows {
     /// `encoder` is one of `tokenizer`.
     pub fn tokenise(&self, tokenizer: &Tokenizer, encoder: &Encoder) -> Result<(TextTask, DataReport), DataError> {
-        let finish = |part| finish(part, &self.labels, encoder);
-        let (train, of_train, train_texts) = finish(&self.train)?;
-        let (validation, of_validation, validation_texts) = finish(&self.validation)?;
-        let (test, of_test, test_texts) = finish(&self.test)?;
+        let Parts { train, validation, test, labels } = &self.parts;
+        let finish = |part| finish(part, labels, encoder);
+        let (train, of_train, train_texts) = finish(train)?;
+        let (validation, of_validation, validation_texts) = finish(validation)?;
+        let (test, of_test, test_texts) = finish(test)?;
         let mut splits = vec![of_train, of_validation];
         if !test.is_empty() {
             splits.push(of_test);
         }
-        let names = self.labels.names().to_vec();
+        let names = labels.names().to_vec();
         let shared = shared(&[train_texts, validation_texts, test_texts]);
-        let report = DataReport { files: self.files.clone(), labels: names.clone(), splits, shared };
+        let report = DataReport { kind: Kind::Texts, files: self.files.clone(), labels: names.clone(), splits, shared };
         Ok((TextTask { train, validation, test, labels: names, padding: tokenizer.padding() }, report))
     }
 }
 
-fn finish<'a>(part: &'a Part, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, SplitReport, Texts<'a>), DataError> {
+fn finish<'a>(part: &'a Part<Text>, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, SplitReport, Contents<'a>), DataError> {
     let Part { name, source, before } = part;
     let (examples, truncated) = tokenise(source, labels, encoder)?;
-    let rows = source.rows.iter().map(|row| (normalised(&row.text, row.pair.as_deref()), row.label.as_str())).collect();
-    let texts = Texts { name, rows };
+    let rows = source.rows.iter().map(|row| (normalised(&row.content.text, row.content.pair.as_deref()), row.label.as_str())).collect();
+    let texts = Contents { name, rows };
     let mut by_label = vec![0; labels.names().len()];
     for example in &examples {
         by_label[example.label as usize] += 1;
@@ -53,17 +55,19 @@ fn finish<'a>(part: &'a Part, labels: &Labels, encoder: &Encoder) -> Result<(Vec
         examples: examples.len() as u64,
         left_out: (before - examples.len()) as u64,
         by_label,
-        truncated,
-        mean_tokens: tokens as f64 / examples.len().max(1) as f64,
-        longest_tokens: examples.iter().map(|e| e.ids.len()).max().unwrap_or(0) as u64,
+        tokens: Some(Tokens {
+            truncated,
+            mean: tokens as f64 / examples.len().max(1) as f64,
+            longest: examples.iter().map(|e| e.ids.len()).max().unwrap_or(0) as u64,
+        }),
         conflicts: conflicts(&texts),
     };
     Ok((examples, report, texts))
 }
 
 /// The examples in the order of the rows, and how many were truncated.
-fn tokenise(source: &Source, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, u64), DataError> {
-    let encoded: Vec<_> = source.rows.par_iter().map(|row| encoder.encode(&row.text, row.pair.as_deref())).collect();
+fn tokenise(source: &Source<Text>, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, u64), DataError> {
+    let encoded: Vec<_> = source.rows.par_iter().map(|row| encoder.encode(&row.content.text, row.content.pair.as_deref())).collect();
     let mut examples = Vec::with_capacity(encoded.len());
     let mut truncated = 0;
     for ((row, label), encoded) in source.rows.iter().zip(classes(&source.rows, labels)).zip(encoded) {

@@ -3,37 +3,33 @@
 pub mod batch;
 mod delimited;
 pub mod error;
+pub mod image;
 mod jsonl;
 pub mod labels;
 mod load;
 pub mod order;
 mod parquet;
+mod parts;
+pub mod pixels;
 pub mod report;
 mod rows;
 pub mod split;
 pub mod table;
+pub mod task;
 #[cfg(test)]
 mod tests;
+mod text;
 pub mod tokenize;
+
+use std::sync::Arc;
 
 pub use error::DataError;
 pub use load::load;
 pub use report::DataReport;
 pub use rows::Rows;
+pub use task::{Examples, Task};
+pub use text::{Example, Texts};
 pub use tokenize::Tokenizer;
-
-/// A tokenised example.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// Token ids with the special ones, not padded; at least one.
-    pub ids: Vec<u32>,
-    /// Token types (0, or 1 for the second text of a pair), as long as `ids`.
-    pub types: Vec<u32>,
-    /// Index into [`TextTask::labels`].
-    pub label: u32,
-    /// Row of the file it came from, from 0, the header not counted.
-    pub row: u64,
-}
 
 /// A text classification task in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,4 +41,13 @@ pub struct TextTask {
     pub labels: Vec<String>,
     /// Id that pads a batch.
     pub padding: u32,
+}
+
+impl TextTask {
+    /// As what a model is trained on.
+    pub fn task(self) -> Task {
+        let TextTask { train, validation, test, labels, padding } = self;
+        let texts = |examples| Arc::new(Texts { examples, padding }) as Arc<dyn Examples>;
+        Task { train: texts(train), validation: texts(validation), test: texts(test), labels }
+    }
 }

@@ -3,20 +3,29 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::{self, Display, Formatter},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DataReport {
+    pub kind: Kind,
     pub files: Vec<FileReport>,
     /// By index.
     pub labels: Vec<String>,
     /// Training, validation, test; the last two only if they have rows.
     pub splits: Vec<SplitReport>,
-    /// Pairs of splits with texts in common; pairs without any are left out.
-    pub shared: Vec<SharedTexts>,
+    /// Pairs of splits with examples in common; pairs without any are left out.
+    pub shared: Vec<Shared>,
+}
+
+/// What the examples are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Texts,
+    Images,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +33,23 @@ pub struct FileReport {
     pub file: PathBuf,
     /// Rows read.
     pub rows: u64,
-    /// Rows dropped for a missing value.
+    /// Rows dropped for a missing value, images because they cannot be read.
     pub dropped: u64,
     /// Rows with a text filled in.
     pub filled: u64,
     /// Rows converted to UTF-8, and what from.
     pub converted: u64,
     pub encoding: Option<String>,
+    /// What else was noticed, a line each.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl FileReport {
+    /// Of a file of which nothing is known yet.
+    pub(super) fn new(file: &Path) -> FileReport {
+        FileReport { file: file.to_owned(), rows: 0, dropped: 0, filled: 0, converted: 0, encoding: None, notes: Vec::new() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,25 +62,31 @@ pub struct SplitReport {
     pub left_out: u64,
     /// Examples of each label, by its index.
     pub by_label: Vec<u64>,
-    /// Examples cut to `max_tokens`.
-    pub truncated: u64,
-    pub mean_tokens: f64,
-    pub longest_tokens: u64,
-    /// Texts that stand in the split more than once with different labels.
+    /// Of texts.
+    pub tokens: Option<Tokens>,
+    /// Contents that stand in the split more than once with different labels.
     pub conflicts: u64,
 }
 
-/// Texts are the same when they differ in white space only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Examples cut to `max_tokens`.
+    pub truncated: u64,
+    pub mean: f64,
+    pub longest: u64,
+}
+
+/// Texts are the same when they differ in white space only, images when they have the same pixels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SharedTexts {
+pub struct Shared {
     pub first: String,
     pub second: String,
-    /// Examples of the second split whose text also stands in the first.
+    /// Examples of the second split that also stand in the first.
     pub examples: u64,
 }
 
-/// Text (both of a pair) and label of the examples of one split.
-pub(super) struct Texts<'a> {
+/// Of the examples of one split what they are compared by, and their labels.
+pub(super) struct Contents<'a> {
     pub(super) name: &'static str,
     pub(super) rows: Vec<(String, &'a str)>,
 }
@@ -77,21 +102,21 @@ pub(super) fn normalised(text: &str, pair: Option<&str>) -> String {
     words.join(" ")
 }
 
-pub(super) fn shared(splits: &[Texts<'_>]) -> Vec<SharedTexts> {
+pub(super) fn shared(splits: &[Contents<'_>]) -> Vec<Shared> {
     let mut shared = Vec::new();
     for (index, first) in splits.iter().enumerate() {
         let texts: BTreeSet<&str> = first.rows.iter().map(|(text, _)| text.as_str()).collect();
         for second in &splits[index + 1..] {
             let examples = second.rows.iter().filter(|(text, _)| texts.contains(text.as_str())).count() as u64;
             if examples > 0 {
-                shared.push(SharedTexts { first: first.name.into(), second: second.name.into(), examples });
+                shared.push(Shared { first: first.name.into(), second: second.name.into(), examples });
             }
         }
     }
     shared
 }
 
-pub(super) fn conflicts(split: &Texts<'_>) -> u64 {
+pub(super) fn conflicts(split: &Contents<'_>) -> u64 {
     let mut labels: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (text, label) in &split.rows {
         labels.entry(text).or_default().insert(label);
@@ -102,9 +127,11 @@ pub(super) fn conflicts(split: &Texts<'_>) -> u64 {
 impl Display for DataReport {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for file in &self.files {
-            write!(f, "{}: {} rows", file.file.display(), file.rows)?;
+            let rows = if self.kind == Kind::Texts { "rows" } else { "images" };
+            write!(f, "{}: {} {rows}", file.file.display(), file.rows)?;
             if file.dropped > 0 {
-                write!(f, ", {} dropped for missing values", file.dropped)?;
+                let why = if self.kind == Kind::Texts { "dropped for missing values" } else { "left out because they cannot be read" };
+                write!(f, ", {} {why}", file.dropped)?;
             }
             if file.filled > 0 {
                 write!(f, ", {} filled in", file.filled)?;
@@ -113,25 +140,36 @@ impl Display for DataReport {
                 write!(f, ", {} converted from {encoding}", file.converted)?;
             }
             writeln!(f)?;
+            for note in &file.notes {
+                writeln!(f, "  {note}")?;
+            }
         }
         for split in &self.splits {
             write!(f, "{}: {} examples", split.name, split.examples)?;
             if split.left_out > 0 {
                 write!(f, " ({} left out)", split.left_out)?;
             }
-            write!(f, "; tokens {:.1} on average, {} at most", split.mean_tokens, split.longest_tokens)?;
-            if split.truncated > 0 {
-                write!(f, ", {} truncated", split.truncated)?;
+            if let Some(tokens) = &split.tokens {
+                write!(f, "; tokens {:.1} on average, {} at most", tokens.mean, tokens.longest)?;
+                if tokens.truncated > 0 {
+                    write!(f, ", {} truncated", tokens.truncated)?;
+                }
             }
             writeln!(f, "; {}", by_label(&self.labels, &split.by_label))?;
             if split.conflicts > 0 {
-                let stand = if split.conflicts == 1 { "text stands" } else { "texts stand" };
+                let stand = match (self.kind, split.conflicts) {
+                    (Kind::Texts, 1) => "text stands",
+                    (Kind::Texts, _) => "texts stand",
+                    (Kind::Images, 1) => "image stands",
+                    (Kind::Images, _) => "images stand",
+                };
                 writeln!(f, "{}: {} {stand} there more than once with different labels", split.name, split.conflicts)?;
             }
         }
+        let what = if self.kind == Kind::Texts { "a text" } else { "an image" };
         for shared in &self.shared {
             let have = if shared.examples == 1 { "example has" } else { "examples have" };
-            writeln!(f, "{}: {} {have} a text that also stands in {}", shared.second, shared.examples, shared.first)?;
+            writeln!(f, "{}: {} {have} {what} that also stands in {}", shared.second, shared.examples, shared.first)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use polars::prelude::{Column, DataFrame, DataType, NamedFrom as _, ParquetWriter, Series};
-use search_spaces::data::{Location, Missing, Split, TextColumns, TextData, TextFiles};
+use search_spaces::data::{Files, Location, Missing, Split, TextColumns, TextData};
 use tempfile::TempDir;
 
 use super::{DataReport, TextTask, Tokenizer, load, table};
@@ -38,7 +38,7 @@ impl Folder {
 
 fn one(path: &Path) -> TextData {
     TextData {
-        files: TextFiles::One(Location::Path(path.to_owned())),
+        files: Files::One(Location::Path(path.to_owned())),
         columns: None,
         text: TextColumns::One("text".into()),
         label: "label".into(),
@@ -53,7 +53,7 @@ fn one(path: &Path) -> TextData {
 fn given(train: &Path, validation: &Path) -> TextData {
     let (train, validation) = (Location::Path(train.to_owned()), Location::Path(validation.to_owned()));
     let split = Split { validation: 0.0, test: 0.0, seed: 1 };
-    TextData { files: TextFiles::Splits { train, validation: Some(validation), test: None }, split, ..one(Path::new("")) }
+    TextData { files: Files::Splits { train, validation: Some(validation), test: None }, split, ..one(Path::new("")) }
 }
 
 fn loaded(data: &TextData) -> (TextTask, DataReport) {
@@ -187,7 +187,7 @@ fn given_splits_are_kept_and_missing_ones_split_off() {
     let folder = Folder::new();
     let train = folder.file("train.csv", csv());
     let test = folder.file("test.csv", "label,text\ngood,the end\nbad,the film,\n".replace("film,", "film"));
-    let files = TextFiles::Splits { train: Location::Path(train), validation: None, test: Some(Location::Path(test)) };
+    let files = Files::Splits { train: Location::Path(train), validation: None, test: Some(Location::Path(test)) };
     let (task, report) = loaded(&TextData { files, ..one(Path::new("")) });
     assert_eq!((task.train.len(), task.validation.len(), task.test.len()), (9, 3, 2));
     assert_eq!(task.test.iter().map(|e| (e.row, e.label)).collect::<Vec<_>>(), [(0, 1), (1, 0)]);
@@ -241,7 +241,7 @@ fn what_only_the_data_can_tell_is_said_with_its_place() {
     insta::assert_snapshot!(error(TextData { max_tokens: 2, ..one(&good) }), @"[data.max_tokens] `max_tokens: 2` leaves no room for text: the tokenizer adds 3 special tokens, so at least 4 are needed");
     insta::assert_snapshot!(error(one(&folder.0.path().join("none.csv"))), @"[data.files] cannot read none.csv: No such file or directory (os error 2)");
     insta::assert_snapshot!(error(one(&folder.file("m.xlsx", "PK"))), @"[data.files] m.xlsx: the ending `.xlsx` says nothing known about the format; known are .csv, .tsv, .txt (as .tsv), .jsonl, .ndjson, .json (a JSON object a line) and .parquet");
-    insta::assert_snapshot!(error(TextData { files: TextFiles::One(Location::Asset("bbc-news".into())), ..one(&good) }), @r#"[data.files] `Asset("bbc-news")` has not been fetched"#);
+    insta::assert_snapshot!(error(TextData { files: Files::One(Location::Asset("bbc-news".into())), ..one(&good) }), @r#"[data.files] `Asset("bbc-news")` has not been fetched"#);
     insta::assert_snapshot!(error(one(&folder.file("n.jsonl", "{\"text\": \"a\", \"label\": 1}\n\n{\"text\": 'b'}\n"))), @"[data.files] n.jsonl, line 3: is not valid JSON at column 10: expected value");
     insta::assert_snapshot!(error(one(&folder.file("o.jsonl", "{\"text\": [\"a\"], \"label\": 1}\n"))), @"[data.files] o.jsonl, line 1: the value of `text` is a list; a string or a number is needed");
     insta::assert_snapshot!(error(one(&folder.file("p.json", "[\n{\"text\": \"a\", \"label\": 1}]\n"))), @r#"[data.files] p.json, line 1: starts a JSON array; an object a line is needed, such as {"text": "...", "label": 1}"#);

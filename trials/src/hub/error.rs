@@ -27,13 +27,13 @@ pub enum HubError {
     #[error("{} is broken or cut short ({problem}): fetch it again", path.display())]
     Safetensors { path: PathBuf, problem: String },
     #[error(
-        "{}: tensor `{tensor}` is missing, which config.json asks for: weights and config.json do not belong together, or the \
-         architecture is not BERT",
+        "{}: tensor `{tensor}` is missing, which the model needs: weights and config.json do not belong together, or are of another \
+         architecture",
         path.display()
     )]
     TensorMissing { path: PathBuf, tensor: String },
     #[error(
-        "{}: tensor `{tensor}` has shape {found:?} where config.json asks for {expected:?}: weights and config.json do not belong together",
+        "{}: tensor `{tensor}` has shape {found:?} where the model needs {expected:?}: weights and config.json do not belong together",
         path.display()
     )]
     TensorShape { path: PathBuf, tensor: String, expected: Vec<usize>, found: Vec<usize> },
@@ -46,6 +46,12 @@ pub enum HubError {
         path.display()
     )]
     TensorUnexpected { path: PathBuf, tensor: String },
+    #[error(
+        "{}: its tensors are those of no network that is read: ResNets as torchvision and transformers name them, those of the CIFAR kind, \
+         and torchvision's MobileNetV2",
+        path.display()
+    )]
+    Unrecognised { path: PathBuf },
     #[error("the weights of {} cannot be put on the device: {source}", path.display())]
     Device { path: PathBuf, source: candle_core::Error },
 }

@@ -27,6 +27,8 @@ pub struct Classifier {
     pub config: Map<String, Value>,
     /// Label names by class index.
     pub labels: Vec<String>,
+    /// What `preprocessor_config.json` says of a model of images.
+    pub preprocessor: Option<Value>,
 }
 
 /// Writes a folder that transformers' `AutoModelForSequenceClassification` and `AutoTokenizer` load. It appears at `to` complete or not at
@@ -88,6 +90,9 @@ fn write(folder: &Path, classifier: &Classifier, parameters: &Parameters) -> Res
             Err(source) => return Err(HubError::Read { path: from, source }),
         }
     }
+    if let Some(preprocessor) = &classifier.preprocessor {
+        put("preprocessor_config.json", format!("{preprocessor:#}\n").as_bytes())?;
+    }
     put("config.json", config(classifier).as_bytes())?;
     put("model.safetensors", &weights(folder, parameters)?)
 }
@@ -120,7 +125,7 @@ fn weights(folder: &Path, parameters: &Parameters) -> Result<Vec<u8>, HubError> 
     let path = folder.join("model.safetensors");
     let tensors = parameters
         .iter()
-        .map(|p| Ok((p.name.as_str(), p.tensor().detach().to_device(&Device::Cpu)?)))
+        .map(|p| Ok((p.name.as_str(), p.layout.in_file(&p.tensor().detach().to_device(&Device::Cpu)?)?)))
         .collect::<candle_core::Result<Vec<_>>>()
         .map_err(|source| HubError::Device { path: path.clone(), source })?;
     let metadata = std::iter::once(("format".to_owned(), "pt".to_owned())).collect();

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{HubError, read_json};
 
-/// Some tensors of a model folder, as `f32`, under the names today's BERT has without the `bert.` prefix:
+/// Some tensors of a model folder, as `f32`, under today's names without the prefix `bert.` or `resnet.`:
 /// `encoder.layer.0.output.LayerNorm.weight`.
 #[derive(Debug)]
 pub struct Weights {
@@ -40,10 +40,11 @@ enum Values {
 }
 
 impl Weights {
-    /// Reads every tensor of `folder` whose name, without the prefix, `wanted` takes. Reads `model.safetensors`, else the shards that
-    /// `model.safetensors.index.json` names.
-    pub fn read(folder: &Path, device: &Device, wanted: impl Fn(&str) -> bool) -> Result<Weights, HubError> {
-        let single = folder.join("model.safetensors");
+    /// Reads every tensor of `model` whose name, without the prefix, `wanted` takes: of that file, or of the folder's `model.safetensors`, else of
+    /// the shards that its `model.safetensors.index.json` names.
+    pub fn read(model: &Path, device: &Device, wanted: impl Fn(&str) -> bool) -> Result<Weights, HubError> {
+        let folder = model;
+        let single = if model.is_file() { model.to_owned() } else { folder.join("model.safetensors") };
         let index = folder.join("model.safetensors.index.json");
         let (listing, files) = if !single.exists() && index.exists() {
             let files = shards(&index)?.into_iter().map(|file| folder.join(file)).collect();
@@ -56,6 +57,16 @@ impl Weights {
             read_file(&file, &wanted, &mut tensors)?;
         }
         Ok(Weights { listing, device: device.clone(), tensors })
+    }
+
+    /// The file that says which tensors there are.
+    pub fn listing(&self) -> &Path {
+        &self.listing
+    }
+
+    /// The shape of the tensor `name`, if there is one.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|found| found.shape.as_slice())
     }
 
     pub fn has(&self, name: &str) -> bool {
@@ -125,7 +136,7 @@ fn read_file(path: &Path, wanted: &impl Fn(&str) -> bool, tensors: &mut BTreeMap
 
 /// The name without prefix, and with the layer norms' old names `gamma` and `beta` put right.
 fn todays_name(name: &str) -> String {
-    let name = name.strip_prefix("bert.").unwrap_or(name);
+    let name = name.strip_prefix("bert.").or(name.strip_prefix("resnet.")).unwrap_or(name);
     if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
         format!("{stem}LayerNorm.weight")
     } else if let Some(stem) = name.strip_suffix("LayerNorm.beta") {

@@ -1,11 +1,19 @@
 //! Models as lists of named blocks.
 
 pub mod bert;
+pub mod convnet;
 
-use candle_core::{Device, Result, Tensor};
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Result, Tensor};
 use rand::rngs::ChaCha8Rng;
+use search_spaces::config::FrozenNorm;
 
-use crate::{data::batch::Batch, parameters::Parameters};
+use crate::{
+    data::{batch::Batch, pixels::PixelFormat},
+    hub::Classifier,
+    parameters::Parameters,
+};
 
 /// A classifier whose blocks can be frozen from below.
 ///
@@ -14,8 +22,11 @@ use crate::{data::batch::Batch, parameters::Parameters};
 /// belongs to one block, and a block uses no parameter of another.
 ///
 /// # Freezing
-/// Blocks below `pass.lowest_thawed` run in evaluation mode (no dropout) and their output carries no graph, so backward
-/// ends at the lowest thawed block.
+/// Blocks below `pass.lowest_thawed` run in evaluation mode (no dropout, and running statistics unless the pass says otherwise) and their
+/// output carries no graph, so backward ends at the lowest thawed block.
+///
+/// # Buffers
+/// The forward pass of a thawed block in training writes its buffers; nothing else does.
 ///
 /// # Determinism
 /// The output is a function of parameters, batch and pass alone, bit for bit, for one thread count on one machine.
@@ -27,7 +38,7 @@ pub trait Model: Send {
     fn parameters_mut(&mut self) -> &mut Parameters;
 
     /// Runs one block. `input` is the output of the block below, `None` for block 0, which reads the batch. Hidden states are
-    /// `[batch, tokens, hidden]`; the head gives logits `[batch, classes]`.
+    /// `[batch, tokens, hidden]` or `[batch, height, width, channels]`; the head gives logits `[batch, classes]`.
     fn run_block(&self, block: usize, input: Option<&Tensor>, batch: &Batch, pass: &Pass) -> Result<Tensor>;
 
     /// Logits `[batch, classes]` from the input of `block` (what [`Model::run_block`] of the block below gave).
@@ -50,13 +61,46 @@ pub trait BaseModel: Send + Sync {
     /// Names of the blocks an instance will have, lowest first, the head last.
     fn blocks(&self) -> Vec<String>;
 
-    /// The most tokens an input may have.
-    fn max_tokens(&self) -> usize;
+    fn takes(&self) -> Takes;
 
     fn device(&self) -> &Device;
 
     /// A model whose blocks are frozen and share these weights, with a new head drawn from `head`.
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>>;
+
+    /// All tensors, by name.
+    fn tensors(&self) -> &BTreeMap<String, Tensor>;
+
+    /// Everything but the tensors that it computes with.
+    fn identity(&self) -> String;
+
+    /// What [`crate::hub::export`] needs besides the parameters.
+    fn classifier(&self, labels: &[String]) -> Classifier;
+
+    /// The blake3, in hex, of everything that a trial's outcome depends on.
+    fn hash(&self) -> Result<String> {
+        let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 base weights");
+        hasher.update(self.identity().as_bytes());
+        for (name, tensor) in self.tensors() {
+            hasher.update(format!(" {name} {:?} ", tensor.dims()).as_bytes());
+            let values = tensor.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+            hasher.update(bytemuck::cast_slice(&values));
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+}
+
+/// What a model reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Takes {
+    Tokens {
+        /// The most an input may have.
+        most: usize,
+        /// Ids it has an embedding for.
+        vocabulary: usize,
+        types: usize,
+    },
+    Pixels(PixelFormat),
 }
 
 /// How one forward pass runs.
@@ -69,6 +113,7 @@ pub struct Pass {
     pub dropout: DropoutRates,
     /// Drawn for this step from the trial's dropout stream; every mask of the step derives from it and the mask's site.
     pub key: u64,
+    pub frozen_norm: FrozenNorm,
 }
 
 /// Probabilities in `[0, 1)`.
@@ -82,7 +127,12 @@ pub struct DropoutRates {
 impl Pass {
     /// No dropout.
     pub fn evaluation() -> Pass {
-        Pass { training: false, lowest_thawed: 0, dropout: DropoutRates::default(), key: 0 }
+        Pass { training: false, lowest_thawed: 0, dropout: DropoutRates::default(), key: 0, frozen_norm: FrozenNorm::Running }
+    }
+
+    /// Whether batch normalisation in `block` uses the statistics of the batch.
+    pub fn normalises_by_batch(&self, block: usize) -> bool {
+        self.training && (block >= self.lowest_thawed || self.frozen_norm == FrozenNorm::Batch)
     }
 
     /// The rates that hold in `block`: none in evaluation and none in a frozen block.

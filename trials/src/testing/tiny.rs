@@ -1,13 +1,16 @@
 //! Embeddings, their mean, a few residual layers, a head.
 
+use std::{collections::BTreeMap, path::PathBuf};
+
 use candle_core::{D, Device, Result, Tensor, bail};
 use engine::streams::{Purpose, stream};
 use rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
 
 use crate::{
     data::batch::Batch,
-    models::{BaseModel, Model, Pass},
-    parameters::{ParameterId, Parameters},
+    hub::Classifier,
+    models::{BaseModel, Model, Pass, Takes},
+    parameters::{ParameterId, Parameters, Role},
 };
 
 pub(super) const VOCABULARY: usize = 24;
@@ -18,18 +21,20 @@ const LAYERS: usize = 3;
 #[derive(Debug)]
 pub struct Tiny {
     /// Embeddings, then each layer's weight and bias.
-    weights: Vec<(String, usize, bool, Tensor)>,
+    weights: Vec<(String, usize, Role, Tensor)>,
+    tensors: BTreeMap<String, Tensor>,
 }
 
 impl Tiny {
     pub fn new() -> Tiny {
         let mut rng = stream(11, 0, Purpose::HeadWeights);
-        let mut weights = vec![("embeddings.weight".to_owned(), 0, true, uniform(&mut rng, &[VOCABULARY, HIDDEN], 0.5))];
+        let mut weights = vec![("embeddings.weight".to_owned(), 0, Role::Matrix, uniform(&mut rng, &[VOCABULARY, HIDDEN], 0.5))];
         for layer in 0..LAYERS {
-            weights.push((format!("layer.{layer}.weight"), layer + 1, true, uniform(&mut rng, &[HIDDEN, HIDDEN], 0.3)));
-            weights.push((format!("layer.{layer}.bias"), layer + 1, false, uniform(&mut rng, &[HIDDEN], 0.1)));
+            weights.push((format!("layer.{layer}.weight"), layer + 1, Role::Matrix, uniform(&mut rng, &[HIDDEN, HIDDEN], 0.3)));
+            weights.push((format!("layer.{layer}.bias"), layer + 1, Role::Vector, uniform(&mut rng, &[HIDDEN], 0.1)));
         }
-        Tiny { weights }
+        let tensors = weights.iter().map(|(name, _, _, tensor)| (name.clone(), tensor.clone())).collect();
+        Tiny { weights, tensors }
     }
 }
 
@@ -45,8 +50,8 @@ impl BaseModel for Tiny {
         std::iter::once("embeddings".to_owned()).chain(layers).chain(["head".to_owned()]).collect()
     }
 
-    fn max_tokens(&self) -> usize {
-        16
+    fn takes(&self) -> Takes {
+        Takes::Tokens { most: 16, vocabulary: VOCABULARY, types: 1 }
     }
 
     fn device(&self) -> &Device {
@@ -56,12 +61,30 @@ impl BaseModel for Tiny {
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         let mut parameters = Parameters::default();
         let mut ids = Vec::new();
-        for (name, block, matrix, tensor) in &self.weights {
-            ids.push(parameters.add(name, *block, *matrix, tensor.clone()));
+        for (name, block, role, tensor) in &self.weights {
+            ids.push(parameters.add(name, *block, *role, tensor.clone()));
         }
-        ids.push(parameters.add("head.weight", LAYERS + 1, true, uniform(head, &[HIDDEN, classes], 0.3)));
-        ids.push(parameters.add("head.bias", LAYERS + 1, false, Tensor::zeros(classes, candle_core::DType::F32, &Device::Cpu)?));
+        ids.push(parameters.add("head.weight", LAYERS + 1, Role::Matrix, uniform(head, &[HIDDEN, classes], 0.3)));
+        ids.push(parameters.add("head.bias", LAYERS + 1, Role::Vector, Tensor::zeros(classes, candle_core::DType::F32, &Device::Cpu)?));
         Ok(Box::new(Instance { blocks: self.blocks(), parameters, ids }))
+    }
+
+    fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    fn identity(&self) -> String {
+        String::new()
+    }
+
+    fn classifier(&self, labels: &[String]) -> Classifier {
+        Classifier {
+            architecture: "Tiny",
+            base: PathBuf::new(),
+            config: serde_json::Map::new(),
+            labels: labels.to_vec(),
+            preprocessor: None,
+        }
     }
 }
 
@@ -95,10 +118,11 @@ impl Model for Instance {
     fn run_block(&self, block: usize, input: Option<&Tensor>, batch: &Batch, pass: &Pass) -> Result<Tensor> {
         let rates = pass.rates(block);
         let Some(input) = input else {
-            let (rows, tokens) = batch.ids.dims2()?;
-            let embedded = self.parameters.get(self.ids[0]).index_select(&batch.ids.flatten_all()?, 0)?.reshape((rows, tokens, HIDDEN))?;
-            let sum = batch.mask.unsqueeze(1)?.matmul(&embedded)?;
-            let mean = sum.broadcast_div(&batch.mask.sum_keepdim(D::Minus1)?.unsqueeze(2)?)?;
+            let (ids, _, mask) = batch.tokens()?;
+            let (rows, tokens) = ids.dims2()?;
+            let embedded = self.parameters.get(self.ids[0]).index_select(&ids.flatten_all()?, 0)?.reshape((rows, tokens, HIDDEN))?;
+            let sum = mask.unsqueeze(1)?.matmul(&embedded)?;
+            let mean = sum.broadcast_div(&mask.sum_keepdim(D::Minus1)?.unsqueeze(2)?)?;
             return dropout(&mean, rates.hidden, pass.key, block);
         };
         let (rows, one, hidden) = input.dims3()?;

@@ -2,8 +2,8 @@
 
 use search_spaces::{
     claim::ConfigFile,
-    config::{Config, DecayOn, Dropout, Keep, Optimizer, Rate, Schedule, Unfreeze},
-    data::{Location, Missing, Split, TextColumns, TextData, TextFiles},
+    config::{Augment, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    data::{Data, Files, Location, Missing, Split, TextColumns, TextData},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
 };
@@ -24,6 +24,8 @@ pub fn trial_config() -> Config {
         layer_decay: 1.0,
         early_stopping: None,
         keep: Keep::Last,
+        augment: Augment::NONE,
+        frozen_norm: FrozenNorm::Running,
     }
 }
 
@@ -32,17 +34,7 @@ pub fn trial_config_file() -> ConfigFile {
     let nowhere = Location::Path("nowhere".into());
     ConfigFile {
         model: nowhere.clone(),
-        data: TextData {
-            files: TextFiles::One(nowhere),
-            columns: None,
-            text: TextColumns::One("text".to_owned()),
-            label: "label".to_owned(),
-            split: Split { validation: 0.1, test: 0.1, seed: 0 },
-            missing: Missing::Reject,
-            max_tokens: 16,
-            max_train: None,
-            max_validation: None,
-        },
+        data: Data::Text(text_data(nowhere)),
         objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
         config: trial_config(),
         ladder: Ladder { eta: 3, rungs: vec![1] },
@@ -51,5 +43,20 @@ pub fn trial_config_file() -> ConfigFile {
         trial: 0,
         threads: 1,
         claim: None,
+    }
+}
+
+/// The column `text` of `all`, split here.
+pub fn text_data(all: Location) -> TextData {
+    TextData {
+        files: Files::One(all),
+        columns: None,
+        text: TextColumns::One("text".to_owned()),
+        label: "label".to_owned(),
+        split: Split { validation: 0.1, test: 0.1, seed: 0 },
+        missing: Missing::Reject,
+        max_tokens: 16,
+        max_train: None,
+        max_validation: None,
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::{DType, Result};
 
 use crate::{
-    data::{Example, TextTask, batch::Batch, order},
+    data::{Examples, order},
     metrics::Logits,
     models::{BaseModel, Model, Pass},
 };
@@ -11,14 +11,11 @@ use crate::{
 /// Examples at a time. Fixed, since the last bits of a product may depend on it.
 const BATCH: usize = 64;
 
-/// Logits of all `examples`, in their order, without dropout.
-pub fn evaluate(model: &dyn Model, base: &dyn BaseModel, task: &TextTask, examples: &[Example]) -> Result<Logits> {
-    let classes = task.labels.len();
+/// Logits of all `examples`, in their order, for `classes`, without dropout.
+pub fn evaluate(model: &dyn Model, base: &dyn BaseModel, examples: &dyn Examples, classes: usize) -> Result<Logits> {
     let mut all = vec![0f32; examples.len() * classes];
-    let lengths: Vec<usize> = examples.iter().map(|example| example.ids.len()).collect();
-    for indices in order::evaluation_batches(&lengths, BATCH) {
-        let chosen: Vec<&Example> = indices.iter().map(|&index| &examples[index]).collect();
-        let batch = Batch::new(&chosen, task.padding, base.device())?;
+    for indices in order::evaluation_batches(&examples.lengths(), BATCH) {
+        let batch = examples.batch(&indices, base.device())?;
         let mut hidden = None;
         for block in 0..model.blocks().len() {
             // Detached block by block: no gradient will be asked for, so nothing is kept for one.

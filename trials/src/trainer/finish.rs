@@ -8,7 +8,7 @@ use engine::{
 };
 use search_spaces::config::Keep;
 
-use super::{Trainer, fault, progress::Score, restore, stored};
+use super::{Trainer, fault, progress::Score, restore, step::instantiate, stored};
 use crate::{
     checkpoint,
     models::{BaseModel, Model},
@@ -71,7 +71,7 @@ impl Trainer<'_> {
             return Ok(self.model);
         }
         let mut head = stream(self.job.seed, self.job.trial, Purpose::HeadWeights);
-        let mut model = self.job.base.instantiate(self.job.task.labels.len(), &mut head)?;
+        let mut model = instantiate(self.job.base, self.job.task.labels.len(), self.job.config, &mut head)?;
         model.parameters_mut().thaw_from(kept.lowest)?;
         for (parameter, var) in model.parameters().thawed() {
             let best = self.best.get(&parameter.name);
@@ -86,7 +86,7 @@ pub fn final_model(base: &dyn BaseModel, checkpoint: &Checkpoint) -> Result<Box<
     let contents = checkpoint::read(checkpoint).map_err(stored)?;
     let state = restore::state(&contents).map_err(fault)?;
     let mut head = stream(state.identity.seed, state.identity.trial, Purpose::HeadWeights);
-    let mut model = base.instantiate(state.identity.classes, &mut head).map_err(fault)?;
+    let mut model = instantiate(base, state.identity.classes, &state.identity.config, &mut head).map_err(fault)?;
     restore::restore_weights(model.as_mut(), &contents, &state).map_err(fault)?;
     Ok(model)
 }

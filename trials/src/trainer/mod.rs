@@ -17,7 +17,7 @@ use std::io;
 use engine::runner::TrialError;
 use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
 
-use crate::{checkpoint::CheckpointError, data::TextTask, models::BaseModel};
+use crate::{checkpoint::CheckpointError, data::Task, models::BaseModel};
 
 pub use self::{
     course::{dropout, rate},
@@ -31,7 +31,7 @@ pub use self::{
 /// Everything that says how a trial trains, whichever of its segments is run.
 #[derive(Clone, Copy)]
 pub struct Job<'a> {
-    pub task: &'a TextTask,
+    pub task: &'a Task,
     pub base: &'a dyn BaseModel,
     pub objective: Objective,
     pub config: &'a Config,

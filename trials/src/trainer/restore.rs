@@ -7,12 +7,13 @@ use std::{
 
 use candle_core::Tensor;
 use engine::runner::{Checkpoint, TrialError};
-use search_spaces::config::Keep;
+use search_spaces::config::{FrozenNorm, Keep};
 
 use super::{Job, Trainer, fault, progress::State, stored};
 use crate::{
     checkpoint::{self, Array, CheckpointError, Contents},
     models::Model,
+    parameters::{Parameter, Role},
 };
 
 /// Prefixes of tensor names in the file.
@@ -106,7 +107,9 @@ impl<'a> Trainer<'a> {
     fn restore_best(&mut self, contents: &Contents, state: &State) -> Result<(), CheckpointError> {
         let Some(best) = state.progress.best.filter(|_| self.job.config.keep == Keep::Best) else { return Ok(()) };
         let prefix = if best.step == state.progress.step { WEIGHTS } else { BEST };
-        let blocks = self.model.parameters().thawed().filter(|(parameter, _)| parameter.block >= best.lowest);
+        let frozen_buffers = self.job.config.frozen_norm == FrozenNorm::Batch;
+        let own = |parameter: &Parameter| parameter.block >= best.lowest || (frozen_buffers && parameter.role == Role::Buffer);
+        let blocks = self.model.parameters().thawed().filter(|(parameter, _)| own(parameter));
         let names: Vec<_> = blocks.map(|(parameter, var)| (parameter.name.clone(), var.as_detached_tensor())).collect();
         self.best = names
             .into_iter()

@@ -61,7 +61,8 @@ pub fn run(
     let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
     let (value, step, stopped_early, trainable_parameters, checkpoint, logits) = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
-        let logits = super::evaluate(finished.model.as_ref(), job.base, job.task, &job.task.validation).map_err(fault)?;
+        let logits =
+            super::evaluate(finished.model.as_ref(), job.base, job.task.validation.as_ref(), job.task.labels.len()).map_err(fault)?;
         let Finished { value, step, stopped_early, trained_parameters, checkpoint, .. } = finished;
         (value, step, stopped_early, trained_parameters, checkpoint, logits)
     } else {
@@ -89,7 +90,7 @@ pub fn run(
 
 fn write_predictions(job: Job, logits: &Logits, artefacts: &Path) -> Result<PathBuf, TrialError> {
     let path = artefacts.join(format!("trial-{}-predictions.csv", job.trial));
-    predictions::write(&path, "validation", &job.task.validation, &job.task.labels, logits)
+    predictions::write(&path, "validation", job.task.validation.as_ref(), &job.task.labels, logits)
         .map_err(|error| TrialError::Machine(error.to_string()))?;
     Ok(path)
 }

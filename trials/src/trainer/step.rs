@@ -7,8 +7,8 @@ use engine::{
     runner::{Evaluation, TrialError},
     streams::{Purpose, stream},
 };
-use rand::Rng;
-use search_spaces::config::{DecayOn, Keep};
+use rand::{Rng, rngs::ChaCha8Rng};
+use search_spaces::config::{Config, DecayOn, FrozenNorm, Keep};
 
 use super::{
     Job, Plan, clip,
@@ -17,13 +17,13 @@ use super::{
     progress::{Identity, Progress, Score},
 };
 use crate::{
-    data::{Example, batch::Batch, order},
+    data::{batch::Batch, order},
     freezing::{Unfreezing, layer_factor, unfreezing},
     metrics::Logits,
-    models::{Model, Pass},
+    models::{BaseModel, Model, Pass},
     ops,
     optimizers::{Optimizer, Update, learning_rate},
-    parameters::Parameter,
+    parameters::{Parameter, Role},
     schedules::{Schedule, schedule},
 };
 
@@ -61,7 +61,7 @@ impl<'a> Trainer<'a> {
         let config = job.config;
         let plan = Plan::new(job.task.train.len(), config, job.ladder, job.eval_every);
         let mut head = stream(job.seed, job.trial, Purpose::HeadWeights);
-        let model = job.base.instantiate(job.task.labels.len(), &mut head).map_err(fault)?;
+        let model = instantiate(job.base, job.task.labels.len(), job.config, &mut head).map_err(fault)?;
         let blocks = model.blocks().len();
         Ok(Trainer {
             schedule: schedule(config, plan.steps_per_epoch, plan.total_steps),
@@ -72,7 +72,7 @@ impl<'a> Trainer<'a> {
             best: BTreeMap::new(),
             logits: None,
             finished: None,
-            lengths: job.task.train.iter().map(|example| example.ids.len()).collect(),
+            lengths: job.task.train.lengths(),
             epoch: None,
             job,
             plan,
@@ -115,7 +115,7 @@ impl<'a> Trainer<'a> {
 
     /// Parameters that have trained so far.
     pub fn trained_parameters(&self) -> u64 {
-        self.finished.unwrap_or_else(|| self.model.parameters().thawed().map(|(_, var)| var.elem_count() as u64).sum())
+        self.finished.unwrap_or_else(|| self.model.parameters().trained())
     }
 
     /// Trains one step.
@@ -131,9 +131,10 @@ impl<'a> Trainer<'a> {
             lowest_thawed: lowest,
             dropout: dropout(&self.job.config.dropout, step, self.plan.total_steps),
             key: self.dropout_key(step),
+            frozen_norm: self.job.config.frozen_norm,
         };
         let logits = self.model.forward(&batch, &pass).map_err(fault)?;
-        let loss = ops::cross_entropy(&logits, &batch.labels, self.job.config.label_smoothing).map_err(fault)?;
+        let loss = loss(&logits, &batch, self.job.config.label_smoothing).map_err(fault)?;
         let value = f64::from(loss.to_dtype(candle_core::DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(fault)?);
         if !value.is_finite() {
             return Err(TrialError::NonFiniteLoss { step: step + 1, loss: value.to_string() });
@@ -155,8 +156,13 @@ impl<'a> Trainer<'a> {
         }
         let batches = self.epoch.as_ref().map_or(&[][..], |(_, batches)| batches);
         let indices = batches.get(index as usize).ok_or_else(|| fault("the training split is empty"))?;
-        let examples: Vec<&Example> = indices.iter().map(|&index| &self.job.task.train[index]).collect();
-        Batch::new(&examples, self.job.task.padding, self.job.base.device()).map_err(fault)
+        let (train, augment, device) = (&self.job.task.train, &self.job.config.augment, self.job.base.device());
+        if augment.is_none() {
+            return train.batch(indices, device).map_err(fault);
+        }
+        let mut changes = stream(self.job.seed, self.job.trial, Purpose::Augment);
+        changes.set_stream(step);
+        train.training_batch(indices, augment, changes, device).map_err(fault)
     }
 
     /// Depends on the step alone, so that nothing but the step need be saved.
@@ -177,7 +183,7 @@ impl<'a> Trainer<'a> {
         };
         let rates: Vec<f64> = (0..self.model.blocks().len()).map(|block| self.learning_rate(block, step)).collect();
         for (parameter, var, gradient) in thawed {
-            let decays = parameter.matrix || self.job.config.decay_on == DecayOn::Everything;
+            let decays = parameter.role == Role::Matrix || self.job.config.decay_on == DecayOn::Everything;
             let update = Update { count: 0, learning_rate: rates[parameter.block], decays, gradient_scale };
             self.optimizer.step(&parameter.name, var, gradient, update)?;
         }
@@ -198,13 +204,11 @@ impl<'a> Trainer<'a> {
         if !self.plan.is_evaluation(step) {
             return Ok(None);
         }
-        let task = self.job.task;
-        let logits = evaluate(self.model.as_ref(), self.job.base, task, &task.validation).map_err(fault)?;
+        let logits = self.evaluate_validation()?;
         if let Some(loss) = logits.first_non_finite() {
             return Err(TrialError::NonFiniteLoss { step, loss: loss.to_string() });
         }
-        let labels: Vec<u32> = task.validation.iter().map(|example| example.label).collect();
-        let metrics = logits.metrics(&labels);
+        let metrics = logits.metrics(&self.job.task.validation.labels());
         let lowest = self.lowest.unwrap_or(self.model.blocks().len());
         let evaluation = Evaluation {
             step,
@@ -228,8 +232,13 @@ impl<'a> Trainer<'a> {
     pub(super) fn validation_logits(&mut self) -> Result<Logits, TrialError> {
         match self.logits.take().filter(|_| self.progress.last.is_some_and(|last| last.step == self.progress.step)) {
             Some(logits) => Ok(logits),
-            None => evaluate(self.model.as_ref(), self.job.base, self.job.task, &self.job.task.validation).map_err(fault),
+            None => self.evaluate_validation(),
         }
+    }
+
+    fn evaluate_validation(&self) -> Result<Logits, TrialError> {
+        let task = self.job.task;
+        evaluate(self.model.as_ref(), self.job.base, task.validation.as_ref(), task.labels.len()).map_err(fault)
     }
 
     fn observe(&mut self, score: Score) -> candle_core::Result<()> {
@@ -252,10 +261,32 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// A copy of the thawed weights.
+    /// A copy of the thawed weights and buffers.
     fn weights(&self) -> candle_core::Result<BTreeMap<String, Tensor>> {
         let copies =
             self.model.parameters().thawed().map(|(parameter, var)| Ok((parameter.name.clone(), var.as_detached_tensor().copy()?)));
         copies.collect()
+    }
+}
+
+/// A model of `config` before its first step.
+pub(super) fn instantiate(
+    base: &dyn BaseModel,
+    classes: usize,
+    config: &Config,
+    head: &mut ChaCha8Rng,
+) -> candle_core::Result<Box<dyn Model>> {
+    let mut model = base.instantiate(classes, head)?;
+    if config.frozen_norm == FrozenNorm::Batch {
+        model.parameters_mut().thaw_buffers()?;
+    }
+    Ok(model)
+}
+
+fn loss(logits: &Tensor, batch: &Batch, smoothing: f64) -> candle_core::Result<Tensor> {
+    let own = ops::cross_entropy(logits, &batch.labels, smoothing)?;
+    match &batch.mixed {
+        None => Ok(own),
+        Some((others, share)) => (own * *share)? + (ops::cross_entropy(logits, others, smoothing)? * (1.0 - share))?,
     }
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Display, path::Path};
 
 use search_spaces::{
-    data::{Location, TextFiles},
+    data::{Files, Location},
     places::Places,
     problem::{Problem, Problems},
 };
@@ -20,7 +20,7 @@ pub(super) struct Failures<'a> {
     /// What is wrong with the files that it names.
     input: Vec<String>,
     /// Those of the data, once it is known where they are.
-    pub(super) files: Option<&'a TextFiles>,
+    pub(super) files: Option<&'a Files>,
 }
 
 impl<'a> Failures<'a> {
@@ -53,7 +53,7 @@ impl<'a> Failures<'a> {
 
     /// The field that names `file`, where there are several.
     fn field_of(&self, file: &Path) -> Option<&'static str> {
-        let Some(TextFiles::Splits { train, validation, test }) = self.files else { return None };
+        let Some(Files::Splits { train, validation, test }) = self.files else { return None };
         let named = [
             ("data.files.Splits.train", Some(train)),
             ("data.files.Splits.validation", validation.as_ref()),

@@ -12,17 +12,17 @@ use engine::{
     store::StudyFolder,
 };
 use search_spaces::{
-    data::{Location, TextData, TextFiles},
+    data::{Data, Files, ImageData, Location, TextData},
     draft::Draft,
     problem::Problem,
     space::Space,
 };
 use trials::{
-    data::{DataReport, Rows, TextTask, Tokenizer},
+    data::{DataReport, Rows, Task, Tokenizer, image::Pictures},
     device::Handle,
     hub::HubError,
-    models::bert::BertBase,
-    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, data_hash, model_hash, prepare},
+    models::{BaseModel, Takes},
+    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, load_base, prepare, unfit},
     runner::RunnerSettings,
     trainer::final_model,
 };
@@ -30,11 +30,14 @@ use trials::{
 use super::{failures::Failures, setup, study};
 use crate::{assets, context::Context, exit::Error};
 
+/// A task, and what was noticed when it was read.
+type Loaded = (Task, DataReport);
+
 /// Model and data of a task, in memory.
 pub(super) struct Ready {
     pub(super) model: PathBuf,
     /// With every location a path.
-    pub(super) data: TextData,
+    pub(super) data: Data,
     pub(super) prepared: Prepared,
 }
 
@@ -70,7 +73,7 @@ pub(super) fn check(
     let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
-            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base: Arc::new(base), device };
+            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base, device };
             Ok((Ready { model, data, prepared }, devices))
         }
         _ => Err(failures.into_error()),
@@ -88,7 +91,7 @@ pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
 }
 
 /// Where model and data are. Nothing is fetched for a file that is wrong: what is not on this machine is left for when it is right.
-fn on_this_machine(model: Option<&Location>, data: Option<&TextData>, context: &Context) -> (Option<PathBuf>, Option<TextData>) {
+fn on_this_machine(model: Option<&Location>, data: Option<&Data>, context: &Context) -> (Option<PathBuf>, Option<Data>) {
     let here = |location: &Location| match location {
         Location::Path(path) => Some(path.clone()),
         Location::Asset(name) => assets::find(name).and_then(|asset| context.assets.cached(asset)),
@@ -100,42 +103,71 @@ fn on_this_machine(model: Option<&Location>, data: Option<&TextData>, context: &
 /// Reads as much as can be read of a model and data, and notes all that is wrong with them or with what the file asks of them.
 fn look_into<'a>(
     model: Option<&Path>,
-    data: Option<&'a TextData>,
+    data: Option<&'a Data>,
     device: &Handle,
     ladder: &dyn Fn(u64) -> Option<Problem>,
     failures: &mut Failures<'a>,
-) -> (Option<BertBase>, Option<(TextTask, DataReport)>) {
-    failures.files = data.map(|data| &data.files);
-    let folder = model.filter(|model| {
-        let what = if model.exists() { "this is not a folder" } else { "there is no such folder" };
-        if !model.is_dir() {
+) -> (Option<Arc<dyn BaseModel>>, Option<Loaded>) {
+    failures.files = data.map(Data::files);
+    let model = model.filter(|model| {
+        let weights = model.is_file() && model.extension().is_some_and(|ending| ending == "safetensors");
+        if !model.is_dir() && !weights {
+            let what =
+                if model.exists() { "this is neither a folder nor a file of weights (.safetensors)" } else { "there is no such folder" };
             failures.input("model", format!("{}: {what}", model.display()));
         }
-        model.is_dir()
+        model.is_dir() || weights
     });
-    let base = folder.and_then(|folder| BertBase::load(folder, device).map_err(|error| failures.input("model", error)).ok());
+    let base = model.and_then(|model| load_base(model, device).map_err(|error| failures.input("model", error)).ok());
     if let Some(base) = &base {
-        let max_tokens = data.map(|data| data.max_tokens).filter(|_| failures.places.is_given("data.max_tokens"));
-        failures.problems.extend(check_space(failures.places, max_tokens, base));
+        let max_tokens = data.and_then(max_tokens).filter(|_| failures.places.is_given("data.max_tokens"));
+        failures.problems.extend(check_space(failures.places, max_tokens, base.as_ref()));
+    }
+    let task = match data {
+        None => None,
+        Some(Data::Text(data)) => texts(model, base.as_deref(), data, ladder, failures),
+        Some(Data::Images(data)) => images(base.as_deref(), data, ladder, failures),
+    };
+    (base, task)
+}
+
+/// The most tokens an example may have; `None` where there are none.
+pub(super) fn max_tokens(data: &Data) -> Option<usize> {
+    match data {
+        Data::Text(data) => Some(data.max_tokens),
+        Data::Images(_) => None,
+    }
+}
+
+fn texts(
+    folder: Option<&Path>,
+    base: Option<&dyn BaseModel>,
+    data: &TextData,
+    ladder: &dyn Fn(u64) -> Option<Problem>,
+    failures: &mut Failures<'_>,
+) -> Option<Loaded> {
+    let rows = Rows::read(data).map_err(|error| failures.take(&error)).ok();
+    if let Some(rows) = &rows {
+        failures.problems.extend(ladder(rows.examples_per_epoch()));
+    }
+    if let Some(takes @ Takes::Pixels(_)) = base.map(BaseModel::takes) {
+        failures.problem("data", unfit(&takes).to_string(), None);
+        return None;
     }
     let tokenizer = folder.and_then(|folder| Tokenizer::from_folder(folder).map_err(|error| failures.take(&error)).ok());
     let mut fits = true;
-    if let (Some(base), Some(tokenizer), Some(folder)) = (&base, &tokenizer, folder)
+    if let (Some(base), Some(tokenizer), Some(folder)) = (base, &tokenizer, folder)
         && let Err(error) = check_tokenizer(tokenizer, base, folder)
     {
         failures.input("model", error);
         fits = false;
     }
-    let rows = data.and_then(|data| Rows::read(data).map_err(|error| failures.take(&error)).ok());
-    if let Some(rows) = &rows {
-        failures.problems.extend(ladder(rows.examples_per_epoch()));
-    }
-    let (Some(tokenizer), Some(data)) = (tokenizer, data) else { return (base, None) };
+    let tokenizer = tokenizer?;
     let encoder = tokenizer.encoder(data.max_tokens).map_err(|error| failures.take(&error));
-    let (Some(rows), Ok(encoder)) = (rows, encoder) else { return (base, None) };
-    let task = rows.tokenise(&tokenizer, &encoder).map_err(|error| failures.take(&error)).ok();
-    if let (Some(base), Some((task, _)), Some(folder), true) = (&base, &task, folder, fits) {
-        match check_tokens(task, base, folder) {
+    let (Some(rows), Ok(encoder)) = (rows, encoder) else { return None };
+    let (task, report) = rows.tokenise(&tokenizer, &encoder).map_err(|error| failures.take(&error)).ok()?;
+    if let (Some(base), Some(folder), true) = (base, folder, fits) {
+        match check_tokens(&task, base, folder) {
             Ok(()) => {}
             Err(error @ PrepareError::TokenTypes { .. }) => {
                 let hint = "name one column of text, or take a model that was trained on pairs".to_owned();
@@ -144,16 +176,37 @@ fn look_into<'a>(
             Err(error) => failures.input("model", error),
         }
     }
-    (base, task)
+    Some((task.task(), report))
+}
+
+fn images(
+    base: Option<&dyn BaseModel>,
+    data: &ImageData,
+    ladder: &dyn Fn(u64) -> Option<Problem>,
+    failures: &mut Failures<'_>,
+) -> Option<Loaded> {
+    let pictures = Pictures::read(data).map_err(|error| failures.take(&error)).ok();
+    let format = match base.map(BaseModel::takes) {
+        Some(Takes::Pixels(format)) => Some(format),
+        Some(takes @ Takes::Tokens { .. }) => {
+            failures.problem("data", unfit(&takes).to_string(), None);
+            None
+        }
+        None => None,
+    };
+    let (Some(pictures), Some(format)) = (pictures, format) else { return None };
+    let (task, report) = pictures.decode(data, &format).map_err(|error| failures.take(&error)).ok()?;
+    failures.problems.extend(ladder(task.train.len() as u64));
+    Some((task, report))
 }
 
 /// Notes names of assets that nobody knows.
-fn unknown_assets(model: Option<&Location>, data: Option<&TextData>, failures: &mut Failures<'_>) {
+fn unknown_assets(model: Option<&Location>, data: Option<&Data>, failures: &mut Failures<'_>) {
     let mut named: Vec<(&'static str, &Location)> = model.map(|model| ("model", model)).into_iter().collect();
-    match data.map(|data| &data.files) {
+    match data.map(Data::files) {
         None => {}
-        Some(TextFiles::One(one)) => named.push(("data.files", one)),
-        Some(TextFiles::Splits { train, validation, test }) => {
+        Some(Files::One(one)) => named.push(("data.files", one)),
+        Some(Files::Splits { train, validation, test }) => {
             named.push(("data.files.Splits.train", train));
             named.extend(validation.as_ref().map(|at| ("data.files.Splits.validation", at)));
             named.extend(test.as_ref().map(|at| ("data.files.Splits.test", at)));
@@ -169,7 +222,7 @@ fn unknown_assets(model: Option<&Location>, data: Option<&TextData>, failures: &
 }
 
 /// Reads model and data of a config file, or of a study that has been checked.
-pub(super) fn read(model: PathBuf, data: TextData, device: Device) -> Result<Ready, Error> {
+pub(super) fn read(model: PathBuf, data: Data, device: Device) -> Result<Ready, Error> {
     let prepared = prepare(&model, &data, device).map_err(|error| match error {
         PrepareError::Device(error) => Error::environment(error),
         error => Error::input(error),
@@ -184,8 +237,8 @@ impl Ready {
 
     /// Writes the model of a trial's checkpoint as a Hugging Face folder, which appears whole or not at all.
     pub(super) fn export(&self, checkpoint: &Checkpoint, to: &Path) -> Result<(), Error> {
-        let model =
-            final_model(&*self.prepared.base, checkpoint).map_err(|error| Error::trial("the trained weights cannot be read", &error))?;
+        let model = final_model(self.prepared.base.as_ref(), checkpoint)
+            .map_err(|error| Error::trial("the trained weights cannot be read", &error))?;
         self.prepared.export(to, &*model).map_err(|error| match error {
             HubError::Write { source, path } => Error::write(&path, &source),
             error => Error::input(error),
@@ -193,12 +246,12 @@ impl Ready {
     }
 
     fn model_hash(&self) -> Result<String, Error> {
-        model_hash(&self.prepared.base).map_err(|error| Error::environment(format!("cannot read the model's weights back: {error}")))
+        self.prepared.base.hash().map_err(|error| Error::environment(format!("cannot read the model's weights back: {error}")))
     }
 
     /// Refuses data or a model that are not those the study in `folder` was started with.
     pub(super) fn check_unchanged(&self, spec: &StudySpec, folder: &StudyFolder) -> Result<(), Error> {
-        spec.check_inputs(folder.root(), &data_hash(&self.prepared.task), &self.model_hash()?).map_err(study::store_error)
+        spec.check_inputs(folder.root(), &self.prepared.task.hash(), &self.model_hash()?).map_err(study::store_error)
     }
 
     /// What a study of `space` is.
@@ -212,7 +265,7 @@ impl Ready {
             data: self.data.clone(),
             ladder,
             examples_per_epoch,
-            data_hash: data_hash(&self.prepared.task),
+            data_hash: self.prepared.task.hash(),
             model_hash: self.model_hash()?,
         })
     }

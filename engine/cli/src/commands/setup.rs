@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use engine::devices::{self, DeviceSlots};
 use search_spaces::{
-    data::{Location, TextData, TextFiles},
+    data::{Data, Files, Location},
     draft::Draft,
     problem::{MOST_PROBLEMS, Problem, Problems, ReadError},
     settings::Settings,
@@ -134,22 +134,24 @@ pub(super) fn locate(location: &Location, context: &mut Context) -> Result<PathB
 }
 
 /// The data with every location a path.
-pub(super) fn locate_data(data: &TextData, context: &mut Context) -> Result<TextData, Error> {
+pub(super) fn locate_data(data: &Data, context: &mut Context) -> Result<Data, Error> {
     located(data, &mut |location| locate(location, context))
 }
 
 /// The data with every location where `at` says it is.
-pub(super) fn located<E>(data: &TextData, at: &mut dyn FnMut(&Location) -> Result<PathBuf, E>) -> Result<TextData, E> {
+pub(super) fn located<E>(data: &Data, at: &mut dyn FnMut(&Location) -> Result<PathBuf, E>) -> Result<Data, E> {
     let mut at = |location: &Location| at(location).map(Location::Path);
-    let files = match &data.files {
-        TextFiles::One(one) => TextFiles::One(at(one)?),
-        TextFiles::Splits { train, validation, test } => TextFiles::Splits {
+    let files = match data.files() {
+        Files::One(one) => Files::One(at(one)?),
+        Files::Splits { train, validation, test } => Files::Splits {
             train: at(train)?,
             validation: validation.as_ref().map(&mut at).transpose()?,
             test: test.as_ref().map(&mut at).transpose()?,
         },
     };
-    Ok(TextData { files, ..data.clone() })
+    let mut data = data.clone();
+    *data.files_mut() = files;
+    Ok(data)
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     trials::hub::check_destination(&arguments.to).map_err(Error::usage)?;
     let (model, data) = (setup::locate(&file.model, context)?, setup::locate_data(&file.data, context)?);
     let ready = ready::read(model, data, device)?;
-    check_config(&file.config, file.data.max_tokens, &*ready.prepared.base)
+    check_config(&file.config, ready::max_tokens(&file.data), ready.prepared.base.as_ref())
         .map_err(|why| Error::space(format!("{}: {why}", arguments.config.display())))?;
     if let Some(space) = space {
         file.ladder = ready.spec(&space)?.ladder;

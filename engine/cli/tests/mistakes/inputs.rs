@@ -65,7 +65,7 @@ fn a_missing_model_does_not_hide_missing_data() {
     let place = Workplace::new();
     place.write("space.ron", &SPACE.replace("data.tsv", "dada.tsv").replace("Path(\"model\")", "Path(\"data.tsv\")"));
     insta::assert_snapshot!(refused(&place, 4), @"
-    error: DIR/data.tsv: this is not a folder
+    error: DIR/data.tsv: this is neither a folder nor a file of weights (.safetensors)
       (`model`, space.ron:2:12)
 
     cannot read DIR/dada.tsv: No such file or directory (os error 2)
@@ -157,7 +157,7 @@ fn models_that_cannot_be_used() {
     let config = fs::read_to_string(place.path("model/config.json")).unwrap();
     place.write("model/config.json", &config.replace("\"hidden_size\":16", "\"hidden_size\":32"));
     insta::assert_snapshot!(refused(&place, 4), @"
-    error: DIR/model/model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where config.json asks for [103, 32]: weights and config.json do not belong together
+    error: DIR/model/model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where the model needs [103, 32]: weights and config.json do not belong together
       (`model`, space.ron:2:12)
     ");
     place.write("model/config.json", &config.replace("\"model_type\":\"bert\"", "\"model_type\":\"gpt2\""));

@@ -12,7 +12,7 @@ use rand_distr::{Distribution, Normal};
 use super::{Bert, BertConfig};
 use crate::{
     hub::{Classifier, HubError, Weights},
-    models::{BaseModel, Model},
+    models::{BaseModel, Model, Takes},
 };
 
 /// A pre-trained BERT in memory, read from a Hugging Face folder and shared by every model made from it.
@@ -61,21 +61,6 @@ impl BertBase {
         &self.config
     }
 
-    /// What [`crate::hub::export`] needs besides the parameters.
-    pub fn classifier(&self, labels: &[String]) -> Classifier {
-        Classifier {
-            architecture: "BertForSequenceClassification",
-            base: self.folder.clone(),
-            config: self.config.fields.clone(),
-            labels: labels.to_vec(),
-        }
-    }
-
-    /// All tensors, by name.
-    pub(crate) fn tensors(&self) -> &BTreeMap<String, Tensor> {
-        &self.tensors
-    }
-
     /// A copy of the handle on a tensor that `load` has found.
     pub(super) fn tensor(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
@@ -96,8 +81,9 @@ impl BaseModel for BertBase {
         std::iter::once("embeddings".to_owned()).chain(layers).chain(std::iter::once("head".to_owned())).collect()
     }
 
-    fn max_tokens(&self) -> usize {
-        self.config.max_tokens
+    fn takes(&self) -> Takes {
+        let c = &self.config;
+        Takes::Tokens { most: c.max_tokens, vocabulary: c.vocabulary, types: c.token_types }
     }
 
     fn device(&self) -> &Device {
@@ -106,6 +92,26 @@ impl BaseModel for BertBase {
 
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(Bert::new(self, classes, head)?))
+    }
+
+    fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    fn identity(&self) -> String {
+        let c = &self.config;
+        let sizes = [c.vocabulary, c.hidden, c.layers, c.heads, c.intermediate, c.max_tokens, c.token_types];
+        format!("{sizes:?} {:?} {:?} {:?}", c.activation, c.norm_epsilon, c.initializer_range)
+    }
+
+    fn classifier(&self, labels: &[String]) -> Classifier {
+        Classifier {
+            architecture: "BertForSequenceClassification",
+            base: self.folder.clone(),
+            config: self.config.fields.clone(),
+            labels: labels.to_vec(),
+            preprocessor: None,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     data::batch::Batch,
     models::{BaseModel, Model, Pass},
     ops::{Dropout, Heads, activation, attention, dropout, dropout_add, embedding, layer_norm, linear},
-    parameters::{ParameterId, Parameters},
+    parameters::{ParameterId, Parameters, Role},
 };
 
 /// Where in a block dropout falls.
@@ -63,22 +63,22 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn shared(&mut self, name: &str, block: usize, matrix: bool) -> Result<ParameterId> {
+    fn shared(&mut self, name: &str, block: usize, role: Role) -> Result<ParameterId> {
         let Some(tensor) = self.base.tensor(name) else { bail!("the base model has no tensor `{name}`") };
-        Ok(self.parameters.add(format!("bert.{name}"), block, matrix, tensor.clone()))
+        Ok(self.parameters.add(format!("bert.{name}"), block, role, tensor.clone()))
     }
 
     fn affine(&mut self, name: &str, block: usize) -> Result<Affine> {
         Ok(Affine {
-            weight: self.shared(&format!("{name}.weight"), block, true)?,
-            bias: self.shared(&format!("{name}.bias"), block, false)?,
+            weight: self.shared(&format!("{name}.weight"), block, Role::Matrix)?,
+            bias: self.shared(&format!("{name}.bias"), block, Role::Vector)?,
         })
     }
 
     fn norm(&mut self, name: &str, block: usize) -> Result<Affine> {
         Ok(Affine {
-            weight: self.shared(&format!("{name}.weight"), block, false)?,
-            bias: self.shared(&format!("{name}.bias"), block, false)?,
+            weight: self.shared(&format!("{name}.weight"), block, Role::Vector)?,
+            bias: self.shared(&format!("{name}.bias"), block, Role::Vector)?,
         })
     }
 
@@ -101,8 +101,8 @@ impl Builder<'_> {
     fn new_affine(&mut self, name: &str, block: usize, out: usize, stream: &mut ChaCha8Rng) -> Result<Affine> {
         let (weight, bias) = self.base.new_affine(out, self.base.config().hidden, stream)?;
         Ok(Affine {
-            weight: self.parameters.add(format!("{name}.weight"), block, true, weight),
-            bias: self.parameters.add(format!("{name}.bias"), block, false, bias),
+            weight: self.parameters.add(format!("{name}.weight"), block, Role::Matrix, weight),
+            bias: self.parameters.add(format!("{name}.bias"), block, Role::Vector, bias),
         })
     }
 }
@@ -113,9 +113,9 @@ impl Bert {
     pub(super) fn new(base: &BertBase, classes: usize, head: &mut ChaCha8Rng) -> Result<Bert> {
         let config = base.config().clone();
         let mut b = Builder { base, parameters: Parameters::default() };
-        let words = b.shared("embeddings.word_embeddings.weight", 0, true)?;
-        let positions = b.shared("embeddings.position_embeddings.weight", 0, true)?;
-        let types = b.shared("embeddings.token_type_embeddings.weight", 0, true)?;
+        let words = b.shared("embeddings.word_embeddings.weight", 0, Role::Matrix)?;
+        let positions = b.shared("embeddings.position_embeddings.weight", 0, Role::Matrix)?;
+        let types = b.shared("embeddings.token_type_embeddings.weight", 0, Role::Matrix)?;
         let embedding_norm = b.norm("embeddings.LayerNorm", 0)?;
         let layers = (0..config.layers).map(|i| b.layer(i)).collect::<Result<_>>()?;
         let block = config.layers + 1;
@@ -138,14 +138,15 @@ impl Bert {
     }
 
     fn embed(&self, batch: &Batch, pass: &Pass) -> Result<Tensor> {
-        let (rows, tokens) = batch.ids.dims2()?;
+        let (ids, types, _) = batch.tokens()?;
+        let (rows, tokens) = ids.dims2()?;
         if tokens > self.config.max_tokens {
             bail!("a text has {tokens} tokens, but the model takes at most {}: lower the space's max_tokens", self.config.max_tokens);
         }
-        let positions = Tensor::arange(0, tokens as u32, batch.ids.device())?;
+        let positions = Tensor::arange(0, tokens as u32, ids.device())?;
         let positions = embedding(self.parameters.get(self.positions), &positions)?;
-        let words = embedding(self.parameters.get(self.words), &batch.ids)?;
-        let types = embedding(self.parameters.get(self.types), &batch.types)?;
+        let words = embedding(self.parameters.get(self.words), ids)?;
+        let types = embedding(self.parameters.get(self.types), types)?;
         let sum = (words + types)?.broadcast_add(&positions)?;
         debug_assert_eq!(sum.dims(), [rows, tokens, self.config.hidden]);
         dropout(&self.norm(&sum, self.embedding_norm)?, Dropout::at(pass.rates(0).hidden, pass.key, 0, site::EMBEDDINGS))
@@ -158,7 +159,7 @@ impl Bert {
         let read = if last { x.narrow(1, 0, 1)?.contiguous()? } else { x.clone() };
         let (query, key, value) = (self.linear(&read, layer.query)?, self.linear(x, layer.key)?, self.linear(x, layer.value)?);
         let heads = Heads { count: self.config.heads, dropout: drop(rates.attention, site::ATTENTION) };
-        let context = attention(&query, &key, &value, &batch.mask, heads)?;
+        let context = attention(&query, &key, &value, batch.tokens()?.2, heads)?;
         let attended = self.linear(&context, layer.attention_output)?;
         let attended = dropout_add(&attended, &read, drop(rates.hidden, site::ATTENTION_OUTPUT))?;
         let attended = self.norm(&attended, layer.attention_norm)?;

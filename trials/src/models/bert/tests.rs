@@ -7,10 +7,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    data::{Example, batch::Batch},
+    data::{Example, Examples as _, Texts, batch::Batch},
     hub::{self, HubError},
     models::{BaseModel, DropoutRates, Model, Pass},
     ops::{backward, cross_entropy},
+    parameters::Role,
     testing::{TinyBert, tiny_bert},
 };
 
@@ -37,12 +38,17 @@ fn batch() -> Batch {
         row: 0,
     };
     let examples = [example(&[2, 10, 11, 12, 3], 5, 0), example(&[2, 30, 31, 32, 3, 40, 41, 3], 5, 1), example(&[2, 50, 3, 51, 3], 3, 2)];
-    Batch::new(&examples.iter().collect::<Vec<_>>(), 0, &Device::Cpu).unwrap()
+    of(&examples)
+}
+
+fn of(examples: &[Example]) -> Batch {
+    let all: Vec<usize> = (0..examples.len()).collect();
+    Texts { examples: examples.to_vec(), padding: 0 }.batch(&all, &Device::Cpu).unwrap()
 }
 
 fn training(lowest_thawed: usize) -> Pass {
     let dropout = DropoutRates { hidden: 0.1, attention: 0.2, classifier: 0.3 };
-    Pass { training: true, lowest_thawed, dropout, key: 7 }
+    Pass { training: true, lowest_thawed, dropout, key: 7, ..Pass::evaluation() }
 }
 
 fn values(t: &Tensor) -> Vec<f32> {
@@ -101,7 +107,7 @@ fn blocks_and_parameters() {
         .parameters()
         .iter()
         .filter(|p| p.block == 0 || p.block == 3)
-        .map(|p| format!("{} {} {:?}", p.name, p.matrix, p.tensor().dims()))
+        .map(|p| format!("{} {} {:?}", p.name, p.role == Role::Matrix, p.tensor().dims()))
         .collect();
     insta::assert_snapshot!(listed.join("\n"), @r"
     bert.embeddings.word_embeddings.weight true [103, 16]
@@ -214,7 +220,7 @@ fn padding_does_not_change_the_logits() {
     let run = |ids: &[u32], padded: usize| {
         let one = Example { ids: ids.to_vec(), types: vec![0; ids.len()], label: 0, row: 0 };
         let long = Example { ids: vec![9; padded], types: vec![0; padded], label: 0, row: 0 };
-        let batch = Batch::new(&[&one, &long], 0, &Device::Cpu).unwrap();
+        let batch = of(&[one, long]);
         values(&model.forward(&batch, &Pass::evaluation()).unwrap())[..3].to_vec()
     };
     for (a, b) in run(&[2, 20, 21, 3], 4).iter().zip(run(&[2, 20, 21, 3], 30)) {
@@ -226,7 +232,7 @@ fn padding_does_not_change_the_logits() {
 fn a_text_that_is_too_long_is_an_error() {
     let model = model(&load(&TinyBert::default()));
     let long = Example { ids: vec![9; 65], types: vec![0; 65], label: 0, row: 0 };
-    let error = model.forward(&Batch::new(&[&long], 0, &Device::Cpu).unwrap(), &Pass::evaluation()).unwrap_err().to_string();
+    let error = model.forward(&of(&[long]), &Pass::evaluation()).unwrap_err().to_string();
     assert!(error.starts_with("a text has 65 tokens, but the model takes at most 64: lower the space's max_tokens"), "{error}");
 }
 
@@ -369,8 +375,8 @@ fn broken_weights_are_refused_with_the_file() {
     model.safetensors is broken or cut short (header too small): fetch it again
     model-00002-of-00002.safetensors is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and tokenizer.json or vocab.txt
     model.safetensors.index.json: field `weight_map`: tensor `a` is said to be in "../secret", which is not the name of a file in this folder
-    model.safetensors: tensor `encoder.layer.2.attention.self.query.weight` is missing, which config.json asks for: weights and config.json do not belong together, or the architecture is not BERT
-    model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where config.json asks for [103, 32]: weights and config.json do not belong together
+    model.safetensors: tensor `encoder.layer.2.attention.self.query.weight` is missing, which the model needs: weights and config.json do not belong together, or are of another architecture
+    model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where the model needs [103, 32]: weights and config.json do not belong together
     model.safetensors: tensor `embeddings.word_embeddings.weight` holds F64, not f32, f16 or bf16: convert it with transformers' save_pretrained
     "#);
 }

@@ -18,9 +18,8 @@ fn every_optimizer_schedule_and_unfreezing_learns() {
     assert_eq!(configs.len(), 6 * 8 * 5);
     for config in configs {
         let mut trainer = Trainer::new(fixture.job(&config)).unwrap();
-        let labels: Vec<u32> = fixture.task.validation.iter().map(|example| example.label).collect();
-        let before =
-            evaluate(trainer.model.as_ref(), &fixture.base, &fixture.task, &fixture.task.validation).unwrap().metrics(&labels).loss;
+        let validation = fixture.task.validation.as_ref();
+        let before = evaluate(trainer.model.as_ref(), &fixture.base, validation, 3).unwrap().metrics(&validation.labels()).loss;
         let evaluations = train(&mut trainer, u64::MAX);
         let after = evaluations.last().unwrap().metrics["loss"];
         assert_eq!(trainer.step(), 32);
@@ -137,9 +136,9 @@ fn the_best_weights_are_kept_when_they_count() {
         let finished = trainer.finish(folder.path(), None).unwrap();
         assert_eq!((finished.value, finished.step), (expected.metrics["loss"], expected.step));
         // The weights are those that have this value, in memory and on disk.
-        let labels: Vec<u32> = fixture.task.validation.iter().map(|example| example.label).collect();
+        let validation = fixture.task.validation.as_ref();
         for model in [finished.model, final_model(&fixture.base, &finished.checkpoint).unwrap()] {
-            let metrics = evaluate(model.as_ref(), &fixture.base, &fixture.task, &fixture.task.validation).unwrap().metrics(&labels);
+            let metrics = evaluate(model.as_ref(), &fixture.base, validation, 3).unwrap().metrics(&validation.labels());
             assert_eq!(metrics.by_name(), expected.metrics);
         }
     }

@@ -65,7 +65,7 @@ fn all(base: &Config) -> Vec<Config> {
 }
 
 struct Fixture {
-    task: TextTask,
+    task: Task,
     base: Tiny,
     ladder: Ladder,
     eval_every: f64,
@@ -74,7 +74,12 @@ struct Fixture {
 impl Fixture {
     /// 30 examples: passes of 8 steps, the last of 2 examples.
     fn new(rungs: &[u64]) -> Fixture {
-        Fixture { task: testing::task(30, 20, 10), base: Tiny::new(), ladder: Ladder { eta: 3, rungs: rungs.to_vec() }, eval_every: 0.25 }
+        Fixture {
+            task: testing::task(30, 20, 10).task(),
+            base: Tiny::new(),
+            ladder: Ladder { eta: 3, rungs: rungs.to_vec() },
+            eval_every: 0.25,
+        }
     }
 
     fn job<'a>(&'a self, config: &'a Config) -> Job<'a> {

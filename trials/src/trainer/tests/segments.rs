@@ -11,11 +11,11 @@ use search_spaces::config::{EarlyStopping, Keep};
 use tempfile::TempDir;
 
 use super::*;
-use crate::runner::{RunnerSettings, TextRunner};
+use crate::runner::{Runner, RunnerSettings};
 
 struct Study {
     folder: TempDir,
-    runner: TextRunner,
+    runner: Runner,
     config: Config,
 }
 
@@ -30,7 +30,7 @@ fn slot(threads: usize) -> SlotInfo {
 impl Study {
     fn new(config: Config, checkpoint_every_seconds: u64) -> Study {
         let settings = RunnerSettings { objective: OBJECTIVE, eval_every: 0.25, checkpoint_every_seconds };
-        let runner = TextRunner::new(Arc::new(testing::task(30, 20, 10)), Arc::new(Tiny::new()), Device::Cpu, settings);
+        let runner = Runner::new(Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()), Device::Cpu, settings);
         Study { folder: tempfile::tempdir().unwrap(), runner, config }
     }
 
@@ -225,8 +225,9 @@ fn the_test_split_is_evaluated_with_the_weights_that_count() {
     let (completed, _) = study.run(2, None);
     let checkpoint = completed.checkpoint.unwrap();
     let model = study.runner.model(&checkpoint).unwrap();
-    let logits = evaluate(model.as_ref(), &Tiny::new(), study.runner.task(), &study.runner.task().test).unwrap();
-    let labels: Vec<u32> = study.runner.task().test.iter().map(|example| example.label).collect();
+    let test = study.runner.task().test.as_ref();
+    let logits = evaluate(model.as_ref(), &Tiny::new(), test, 3).unwrap();
+    let labels = test.labels();
     assert_eq!(study.runner.evaluate_test(&checkpoint, 1).unwrap(), Some(logits.metrics(&labels)));
 }
 
@@ -247,7 +248,7 @@ fn trained_again_from_its_config_file_a_trial_has_the_same_value() {
         threads: 1,
         ..testing::trial_config_file()
     };
-    let runner = TextRunner::new(Arc::new(testing::task(30, 20, 10)), Arc::new(Tiny::new()), Device::Cpu, RunnerSettings::of(&file));
+    let runner = Runner::new(Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()), Device::Cpu, RunnerSettings::of(&file));
     let folder = tempfile::tempdir().unwrap();
     let (sender, _receiver) = unbounded();
     let Outcome::Completed(trained) = runner.train(&file, folder.path(), &sender, &Cancel::default()).unwrap() else { panic!("cancelled") };

@@ -14,7 +14,6 @@ use search_spaces::{
     settings::{Direction, SchedulerKind},
     space::Space,
 };
-use trials::models::BaseModel as _;
 
 use super::{
     ready::{self, Ready},

@@ -13,8 +13,7 @@ use search_spaces::{
     ladder::Ladder,
 };
 use trials::{
-    data::{Example, TextTask},
-    models::BaseModel as _,
+    data::{self, Examples},
     prepare::Prepared,
 };
 
@@ -101,14 +100,15 @@ fn moments(config: &Config) -> u32 {
 
 /// Two batches of the longest examples of each split.
 fn longest(prepared: &Prepared, batch_size: usize) -> Prepared {
-    let longest = |examples: &[Example]| {
-        let mut examples = examples.to_vec();
-        examples.sort_by_key(|example| Reverse(example.ids.len()));
-        examples.truncate(2 * batch_size);
-        examples
+    let longest = |examples: &dyn Examples| {
+        let mut indices: Vec<usize> = (0..examples.len()).collect();
+        indices.sort_by_key(|index| Reverse(examples.length(*index)));
+        indices.truncate(2 * batch_size);
+        examples.subset(&indices)
     };
     let task = &prepared.task;
-    let task = TextTask { train: longest(&task.train), validation: longest(&task.validation), test: Vec::new(), ..(**task).clone() };
+    let (train, validation) = (longest(task.train.as_ref()), longest(task.validation.as_ref()));
+    let task = data::Task { train, validation, test: task.test.subset(&[]), labels: task.labels.clone() };
     Prepared { task: Arc::new(task), ..prepared.clone() }
 }
 

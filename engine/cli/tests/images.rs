@@ -1,0 +1,138 @@
+//! Whole runs of the program on images.
+
+mod common;
+
+use std::fs;
+
+use common::{Workplace, names};
+use engine::streams::{Purpose, stream};
+use trials::{data::pixels::PixelFormat, models::convnet::Untrained};
+
+const SPACE: &str = r#"Sweep(
+    model: Path("network"),
+    data: Images(
+        files: One(Path("shapes-images-idx3-ubyte")),
+        split: (validation: 0.25, test: 0.25),
+    ),
+    settings: (trials: 4, r_min: Share(0.25), eta: 2, devices: "cpu:2"),
+    space: (
+        epochs: 4,
+        batch_size: Choice([8, 16]),
+        optimizer: Sgd(learning_rate: LogUniform(1e-3, 0.1), momentum: 0.9),
+        unfreeze: Choice([HeadOnly, Everything, LastBlocks(k: 2)]),
+        augment: (flip: 0.5, crop: 1, mix: Choice([Off, MixUp, CutMix])),
+        frozen_norm: Choice([Running, Batch]),
+    ),
+)
+"#;
+
+/// A small network, and bars that lie or stand.
+fn place() -> Workplace {
+    let place = Workplace::new();
+    let format = PixelFormat { side: 9, mean: vec![0.5], deviation: vec![0.5] };
+    Untrained { widths: [4, 4, 8], depth: 1, format }.write(&place.path("network"), &mut stream(1, 0, Purpose::HeadWeights)).unwrap();
+    let count = 120u32;
+    let images = (0..count).flat_map(|image| {
+        let (at, stands) = (image / 2 % 9, image % 2 == 0);
+        (0..81).map(move |pixel| if (if stands { pixel % 9 } else { pixel / 9 }) == at { 255 } else { (pixel * 7 + image) as u8 % 90 })
+    });
+    let header =
+        |kind: u8, sizes: &[u32]| [&[0, 0, 8, kind][..], &sizes.iter().flat_map(|size| size.to_be_bytes()).collect::<Vec<u8>>()].concat();
+    let labels = (0..count).map(|image| (image % 2) as u8);
+    fs::write(place.path("shapes-images-idx3-ubyte"), header(3, &[count, 9, 9]).into_iter().chain(images).collect::<Vec<u8>>()).unwrap();
+    fs::write(place.path("shapes-labels-idx1-ubyte"), header(1, &[count]).into_iter().chain(labels).collect::<Vec<u8>>()).unwrap();
+    place.write("space.ron", SPACE);
+    place
+}
+
+#[test]
+fn a_sweep_of_images_ends_and_its_best_config_trains_to_the_same_value() {
+    let place = place();
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    let best = fs::read_to_string(place.path("study/best.ron")).unwrap();
+    assert!(best.contains("Images(") && best.contains("augment"), "{best}");
+    let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
+    assert!(page.contains("120 images"), "the page says what was read");
+    let trained = place.run(&["train", "study/best.ron", "--to", "out"]).succeeded();
+    assert!(trained.err.contains("exactly what trial"), "{}", trained.err);
+    assert_eq!(names(&place.path("out")), ["config.json", "model.safetensors", "preprocessor_config.json"]);
+    // What was exported is a model to start from.
+    place.write("space.ron", &SPACE.replace("Path(\"network\")", "Path(\"out\")"));
+    let check = place.run(&["check", "space.ron", "--probe", "--samples", "1"]).succeeded();
+    insta::assert_snapshot!(check.out.lines().take(12).collect::<Vec<_>>().join("\n"), @"
+    space.ron: no mistakes
+
+    Model DIR/out: 5 blocks, lowest first
+      stem, layer1.0, layer2.0, layer3.0, head
+
+    Data
+      DIR/shapes-images-idx3-ubyte: 120 images
+      train: 60 examples; 0: 30, 1: 30
+      validation: 30 examples; 0: 15, 1: 15
+      test: 30 examples; 0: 15, 1: 15
+
+    Search
+    ");
+    assert!(check.out.contains("To expect"), "{}", check.out);
+}
+
+#[test]
+fn models_and_data_of_two_kinds_are_refused() {
+    let place = place();
+    place.write("space.ron", &SPACE.replace("Path(\"network\")", "Path(\"model\")"));
+    let of_texts = place.run(&["check", "space.ron"]);
+    insta::assert_snapshot!(of_texts.err, @"
+    error: space.ron:3:11: the model reads texts, but the data are images: write `data: Text(...)`, or take a model of images
+      |
+    3 |     data: Images(
+      |           ^^^^^^^
+    ");
+    assert_eq!(of_texts.code, 3);
+    place.space_with("Path(\"model\")", "Path(\"network\")");
+    let of_images = place.run(&["check", "space.ron"]);
+    insta::assert_snapshot!(of_images.err, @"
+    error: space.ron:3:11: the model reads images, but the data are texts: write `data: Images(...)`, or take a model of texts
+      |
+    3 |     data: (
+      |           ^
+    ");
+    assert_eq!(of_images.code, 3);
+}
+
+#[test]
+fn mistakes_about_images_have_places() {
+    let place = place();
+    place.write(
+        "space.ron",
+        &SPACE
+            .replace("shapes-images", "shape-images")
+            .replace("LastBlocks(k: 2)", "LastBlocks(k: 9)")
+            .replace("flip: 0.5", "flip: 1.5")
+            .replace("One(Path", "side: 4, files: One(Path")
+            .replace("files: side", "side"),
+    );
+    let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
+    insta::assert_snapshot!(refused.err, @r#"
+    error: 3 mistakes
+
+    space.ron:4:15: `side` must be from 8 to 1024, not 4
+      |
+    4 |         side: 4, files: One(Path("shape-images-idx3-ubyte")),
+      |               ^
+
+    space.ron:12:63: `k` is 9, but the model has 4 blocks below the head
+       |
+    12 |         unfreeze: Choice([HeadOnly, Everything, LastBlocks(k: 9)]),
+       |                                                               ^
+       = help: write 4 or less; its blocks are stem, layer1.0, layer2.0, layer3.0, head
+
+    space.ron:13:25: `flip` must be at least 0 and at most 1, not 1.5
+       |
+    13 |         augment: (flip: 1.5, crop: 1, mix: Choice([Off, MixUp, CutMix])),
+       |                         ^^^
+
+    cannot read DIR/shape-images-idx3-ubyte: No such file or directory (os error 2)
+      (`data.files`, space.ron:4:25)
+    "#);
+    assert_eq!(refused.code, 3);
+}

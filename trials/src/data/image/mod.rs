@@ -1,0 +1,13 @@
+//! Images.
+
+mod augment;
+mod decode;
+mod examples;
+mod idx;
+mod load;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use examples::Images;
+pub use load::{Pictures, load};

@@ -1,0 +1,95 @@
+//! What a convolutional network is made of, as data.
+
+use crate::ops::{Activation, Stride};
+
+/// A convolution with the batch normalisation, and perhaps the activation, after it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Unit {
+    /// Names of the two in the file.
+    pub(super) convolution: String,
+    pub(super) norm: String,
+    pub(super) features: usize,
+    pub(super) out: usize,
+    /// Side of the kernel.
+    pub(super) kernel: usize,
+    pub(super) stride: Stride,
+    /// Each channel with a kernel of its own.
+    pub(super) depthwise: bool,
+    pub(super) activation: Option<Activation>,
+}
+
+/// What is added to what a block's units give.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Shortcut {
+    None,
+    /// The block's input.
+    Identity,
+    /// The block's input through a convolution.
+    Projection(Unit),
+    /// Every `step`-th pixel of the block's input, with as many channels of zeros on either side as give `out` channels. (Option A of
+    /// He et al. 2016.)
+    Padded {
+        step: usize,
+        features: usize,
+        out: usize,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Block {
+    pub(super) name: String,
+    pub(super) units: Vec<Unit>,
+    pub(super) shortcut: Shortcut,
+    /// After the shortcut.
+    pub(super) activation: Option<Activation>,
+    /// Whether a max-pool, 3 x 3 with stride 2, ends the block.
+    pub(super) pooled: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Architecture {
+    /// As `model_type` of config.json.
+    pub(super) kind: &'static str,
+    /// Class that reads an exported folder.
+    pub(super) class: &'static str,
+    /// Lowest first; the head comes after them.
+    pub(super) blocks: Vec<Block>,
+    /// Name of the affine map at the top, which reads the mean over all pixels.
+    pub(super) head: &'static str,
+    /// Channels that it reads.
+    pub(super) features: usize,
+    /// Side of the images it was trained on.
+    pub(super) side: usize,
+}
+
+impl Unit {
+    /// Keeps the size of the image but for the step: `padding` is half the kernel.
+    pub(super) fn new(names: (String, String), features: usize, out: usize, kernel: usize, step: usize) -> Unit {
+        let stride = Stride { step, padding: kernel / 2 };
+        Unit { convolution: names.0, norm: names.1, features, out, kernel, stride, depthwise: false, activation: None }
+    }
+
+    pub(super) fn activated(self, activation: Activation) -> Unit {
+        Unit { activation: Some(activation), ..self }
+    }
+
+    /// Shape of the kernel in the file.
+    pub(super) fn shape(&self) -> [usize; 4] {
+        [self.out, if self.depthwise { 1 } else { self.features }, self.kernel, self.kernel]
+    }
+}
+
+impl Block {
+    /// The units, that of the shortcut last.
+    pub(super) fn all_units(&self) -> impl Iterator<Item = &Unit> {
+        let projection = if let Shortcut::Projection(unit) = &self.shortcut { Some(unit) } else { None };
+        self.units.iter().chain(projection)
+    }
+}
+
+impl Architecture {
+    /// Channels of the images.
+    pub(super) fn channels(&self) -> usize {
+        self.blocks.first().and_then(|block| block.units.first()).map_or(0, |unit| unit.features)
+    }
+}

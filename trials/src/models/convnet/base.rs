@@ -1,0 +1,169 @@
+//! Pre-trained weights of a convolutional network.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use candle_core::{Device, Result, Tensor};
+use rand::{RngExt, rngs::ChaCha8Rng};
+use serde_json::{Map, Value, json};
+
+use super::{
+    ConvNet,
+    architecture::{Architecture, Block, Unit},
+    mobilenet, resnet,
+};
+use crate::{
+    data::pixels::PixelFormat,
+    hub::{Classifier, HubError, Weights, read_json},
+    models::{BaseModel, Model, Takes},
+};
+
+/// A pre-trained network in memory, shared by every model made from it.
+#[derive(Debug, Clone)]
+pub struct ConvNetBase {
+    folder: PathBuf,
+    /// Every field of `config.json`; none where there is no such file.
+    fields: Map<String, Value>,
+    format: PixelFormat,
+    pub(super) architecture: Architecture,
+    device: Device,
+    /// By name and in the layout of the file, all but the head's.
+    tensors: BTreeMap<String, Tensor>,
+}
+
+impl ConvNetBase {
+    /// Whether the folder (or file) `model` holds a network that [`ConvNetBase::load`] reads, as far as config.json tells.
+    pub fn is_one(model: &Path) -> bool {
+        let folder = folder_of(model);
+        match read_json(&folder.join("config.json")) {
+            Ok(fields) => fields
+                .get("model_type")
+                .and_then(Value::as_str)
+                .is_some_and(|kind| kind.starts_with("resnet") || kind.starts_with("mobilenet")),
+            // Weights alone, as torchvision has them. What has a tokenizer reads texts.
+            Err(HubError::Missing { .. }) => {
+                !["tokenizer.json", "vocab.txt"].iter().any(|file| folder.join(file).exists()) && model.exists()
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Reads the weights of the folder `model`, or of that one file. What network they are of is read off their names. Sizes and
+    /// statistics of pixels come from `preprocessor_config.json`, where there is one.
+    pub fn load(model: &Path, device: &Device) -> std::result::Result<ConvNetBase, HubError> {
+        let folder = folder_of(model);
+        let config = folder.join("config.json");
+        let fields = match read_json(&config) {
+            Ok(fields) => fields,
+            Err(HubError::Missing { .. }) => Map::new(),
+            Err(error) => return Err(error),
+        };
+        let mut weights = Weights::read(model, device, |_| true)?;
+        let architecture = resnet::recognise(&weights)
+            .or_else(|| mobilenet::recognise(&weights))
+            .ok_or_else(|| HubError::Unrecognised { path: weights.listing().to_owned() })?;
+        check(&fields, &config)?;
+        let mut tensors = BTreeMap::new();
+        for unit in architecture.blocks.iter().flat_map(Block::all_units) {
+            for (name, shape) in tensors_of(unit) {
+                let tensor = weights.take(&name, &shape)?;
+                tensors.insert(name, tensor);
+            }
+        }
+        let format = PixelFormat::read(&folder, architecture.channels(), architecture.side)?;
+        Ok(ConvNetBase { folder, fields, format, architecture, device: device.clone(), tensors })
+    }
+
+    /// How images become its input.
+    pub fn format(&self) -> &PixelFormat {
+        &self.format
+    }
+
+    /// The name of a tensor in an exported file.
+    pub(super) fn exported(&self, name: &str) -> String {
+        if self.architecture.kind == "resnet" && !name.starts_with("classifier") { format!("resnet.{name}") } else { name.to_owned() }
+    }
+
+    /// The tensor `name` of the file, which `load` has found.
+    pub(super) fn tensor(&self, name: &str) -> Result<&Tensor> {
+        self.tensors.get(name).ok_or_else(|| candle_core::Error::msg(format!("no tensor {name}")))
+    }
+
+    /// A new head as torch draws it: weights `[classes, features]` and bias from U(-1/sqrt(features), 1/sqrt(features)).
+    pub(super) fn new_head(&self, classes: usize, stream: &mut ChaCha8Rng) -> Result<(Tensor, Tensor)> {
+        let features = self.architecture.features;
+        let bound = 1.0 / (features as f32).sqrt();
+        let mut draw = |count: usize| -> Vec<f32> { (0..count).map(|_| stream.random_range(-bound..bound)).collect() };
+        let weights = Tensor::from_vec(draw(classes * features), (classes, features), &self.device)?;
+        Ok((weights, Tensor::from_vec(draw(classes), classes, &self.device)?))
+    }
+}
+
+/// The folder of a model that may be given as a file of weights.
+fn folder_of(model: &Path) -> PathBuf {
+    if model.is_file() { model.parent().unwrap_or(Path::new(".")).to_owned() } else { model.to_owned() }
+}
+
+/// Names and shapes of a unit's tensors.
+fn tensors_of(unit: &Unit) -> Vec<(String, Vec<usize>)> {
+    let mut tensors = vec![(format!("{}.weight", unit.convolution), unit.shape().to_vec())];
+    for part in ["weight", "bias", "running_mean", "running_var"] {
+        tensors.push((format!("{}.{part}", unit.norm), vec![unit.out]));
+    }
+    tensors
+}
+
+/// Refuses variants that transformers knows and this crate computes otherwise.
+fn check(fields: &Map<String, Value>, path: &Path) -> std::result::Result<(), HubError> {
+    let wrong = |field, problem: String| Err(HubError::Config { path: path.to_owned(), field, problem });
+    for field in ["downsample_in_first_stage", "downsample_in_bottleneck"] {
+        if fields.get(field) == Some(&Value::Bool(true)) {
+            return wrong(field, "is true, which is not read: choose a ResNet that has its strides where torchvision has them".to_owned());
+        }
+    }
+    match fields.get("hidden_act").and_then(Value::as_str) {
+        None | Some("relu") => Ok(()),
+        Some(other) => wrong("hidden_act", format!("is {other:?}, but only \"relu\" is read")),
+    }
+}
+
+impl BaseModel for ConvNetBase {
+    fn blocks(&self) -> Vec<String> {
+        let blocks = self.architecture.blocks.iter().map(|block| block.name.clone());
+        blocks.chain(std::iter::once("head".to_owned())).collect()
+    }
+
+    fn takes(&self) -> Takes {
+        Takes::Pixels(self.format.clone())
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
+        Ok(Box::new(ConvNet::new(self, classes, head)?))
+    }
+
+    fn identity(&self) -> String {
+        format!("{:?} {:?}", self.architecture, self.format)
+    }
+
+    fn tensors(&self) -> &BTreeMap<String, Tensor> {
+        &self.tensors
+    }
+
+    fn classifier(&self, labels: &[String]) -> Classifier {
+        let mut config = self.fields.clone();
+        config.insert("model_type".into(), json!(self.architecture.kind));
+        Classifier {
+            architecture: self.architecture.class,
+            base: self.folder.clone(),
+            config,
+            labels: labels.to_vec(),
+            preprocessor: Some(self.format.to_json()),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Small networks of every kind against PyTorch: `fixtures/networks.py` made the files.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use candle_core::{DType, Device, Tensor};
+use engine::streams::{Purpose, stream};
+use search_spaces::config::FrozenNorm;
+
+use super::*;
+use crate::{
+    data::{
+        batch::{Batch, Inputs},
+        pixels::PixelFormat,
+    },
+    hub::{self, HubError},
+    models::{BaseModel as _, Model, Pass, Takes},
+    ops::{backward, cross_entropy},
+    parameters::Role,
+};
+
+const NETWORKS: [&str; 5] = ["cifar", "basic", "bottleneck", "transformers", "mobilenet"];
+
+fn path(network: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/models/convnet/fixtures/{network}.safetensors"))
+}
+
+/// What PyTorch found.
+struct Reference(BTreeMap<String, Tensor>);
+
+impl Reference {
+    fn of(network: &str) -> Reference {
+        Reference(candle_core::safetensors::load(path(network), &Device::Cpu).unwrap().into_iter().collect())
+    }
+
+    fn get(&self, name: &str) -> &Tensor {
+        self.0.get(name).unwrap_or_else(|| panic!("the fixture has no {name}"))
+    }
+
+    fn batch(&self) -> Batch {
+        let pixels = self.get("batch/pixels").permute((0, 2, 3, 1)).unwrap().contiguous().unwrap();
+        let labels = self.get("batch/labels").to_dtype(DType::U32).unwrap().to_vec1().unwrap();
+        Batch::new(Inputs::Pixels(pixels), labels, &Device::Cpu).unwrap()
+    }
+}
+
+fn base(network: &str) -> ConvNetBase {
+    ConvNetBase::load(&path(network), &Device::Cpu).unwrap()
+}
+
+/// With the fixture's head.
+fn model(network: &str, reference: &Reference) -> Box<dyn Model> {
+    let mut model = base(network).instantiate(5, &mut stream(1, 0, Purpose::HeadWeights)).unwrap();
+    let head = model.blocks().len() - 1;
+    model.parameters_mut().thaw_from(head).unwrap();
+    for (parameter, var) in model.parameters().thawed() {
+        var.set(reference.get(&parameter.name)).unwrap();
+    }
+    model
+}
+
+fn training(lowest_thawed: usize) -> Pass {
+    Pass { training: true, lowest_thawed, ..Pass::evaluation() }
+}
+
+fn values(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The largest difference relative to the largest value.
+fn difference(found: &Tensor, expected: &Tensor) -> f64 {
+    difference_to(found, expected, 0.0)
+}
+
+/// The same, where the largest value counts as no smaller than `least`.
+fn difference_to(found: &Tensor, expected: &Tensor, least: f32) -> f64 {
+    assert_eq!(found.dims(), expected.dims());
+    let (found, expected) = (values(found), values(expected));
+    let largest = expected.iter().fold(least, |most, v| most.max(v.abs()));
+    let off = found.iter().zip(&expected).fold(0f32, |most, (a, b)| if (a - b).is_nan() { f32::NAN } else { most.max((a - b).abs()) });
+    f64::from(off / largest)
+}
+
+#[test]
+fn logits_loss_gradients_and_running_statistics_are_those_of_pytorch() {
+    for network in NETWORKS {
+        let reference = Reference::of(network);
+        let mut model = model(network, &reference);
+        let logits = model.forward(&reference.batch(), &Pass::evaluation()).unwrap();
+        let off = difference(&logits, reference.get("logits"));
+        assert!(off < 1e-5, "{network}: logits differ by {off:.1e}");
+
+        model.parameters_mut().thaw_from(0).unwrap();
+        let batch = reference.batch();
+        let loss = cross_entropy(&model.forward(&batch, &training(0)).unwrap(), &batch.labels, 0.1).unwrap();
+        let off = difference(&loss.reshape(1).unwrap(), reference.get("loss"));
+        assert!(off < 1e-5, "{network}: the loss differs by {off:.1e}");
+        let gradients = backward(&loss).unwrap();
+        // A bias whose shift the next normalisation takes out again has no gradient but rounding: held against the others'.
+        let of_all = reference.0.iter().filter(|(name, _)| name.starts_with("gradient/")).flat_map(|(_, gradient)| values(gradient));
+        let least = 1e-2 * of_all.fold(0f32, |most, v| most.max(v.abs()));
+        for (parameter, var) in model.parameters().thawed() {
+            let name = &parameter.name;
+            let (found, expected) = if parameter.role == Role::Buffer {
+                (var.as_tensor(), reference.get(&format!("after/{name}")))
+            } else {
+                let gradient = gradients.get(var).unwrap_or_else(|| panic!("{network}: {name} has no gradient"));
+                (gradient, reference.get(&format!("gradient/{name}")))
+            };
+            let off = difference_to(&parameter.layout.in_file(found).unwrap(), expected, least);
+            assert!(off < 1e-4, "{network}: {name} differs by {off:.1e}");
+        }
+        // Nothing of the fixture was left out.
+        let known = model.parameters().iter().filter(|p| p.role != Role::Buffer).count();
+        assert_eq!(known, reference.0.keys().filter(|name| name.starts_with("gradient/")).count(), "{network}");
+    }
+}
+
+#[test]
+fn frozen_blocks_keep_everything_and_get_no_gradient() {
+    for network in NETWORKS {
+        let reference = Reference::of(network);
+        let blocks = base(network).blocks().len();
+        for lowest in [1, blocks / 2, blocks - 1] {
+            let mut model = model(network, &reference);
+            model.parameters_mut().thaw_from(lowest).unwrap();
+            let before: BTreeMap<String, Vec<f32>> = model.parameters().iter().map(|p| (p.name.clone(), values(p.tensor()))).collect();
+            let batch = reference.batch();
+            let loss = cross_entropy(&model.forward(&batch, &training(lowest)).unwrap(), &batch.labels, 0.0).unwrap();
+            let gradients = backward(&loss).unwrap();
+            for parameter in model.parameters().iter() {
+                let trains = parameter.block >= lowest && parameter.role != Role::Buffer;
+                assert_eq!(gradients.get(parameter.tensor()).is_some(), trains, "{network}: {}", parameter.name);
+                let moved = values(parameter.tensor()) != before[&parameter.name];
+                assert_eq!(moved, parameter.role == Role::Buffer && parameter.block >= lowest, "{network}: {}", parameter.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn frozen_norm_batch_normalises_frozen_blocks_as_plain_pytorch_does() {
+    let reference = Reference::of("cifar");
+    let mut model = model("cifar", &reference);
+    model.parameters_mut().thaw_buffers().unwrap();
+    let head = model.blocks().len() - 1;
+    let pass = Pass { frozen_norm: FrozenNorm::Batch, ..training(head) };
+    let batch = reference.batch();
+    let loss = cross_entropy(&model.forward(&batch, &pass).unwrap(), &batch.labels, 0.1).unwrap();
+    assert!(difference(&loss.reshape(1).unwrap(), reference.get("loss")) < 1e-5);
+    for parameter in model.parameters().iter().filter(|p| p.role == Role::Buffer) {
+        assert!(difference(parameter.tensor(), reference.get(&format!("after/{}", parameter.name))) < 1e-4, "{}", parameter.name);
+    }
+}
+
+#[test]
+fn the_forward_pass_can_start_at_any_block() {
+    for network in NETWORKS {
+        let reference = Reference::of(network);
+        let model = model(network, &reference);
+        let (batch, pass) = (reference.batch(), Pass::evaluation());
+        let whole = values(&model.forward(&batch, &pass).unwrap());
+        let mut below = None;
+        for block in 0..model.blocks().len() {
+            assert_eq!(values(&model.forward_from(block, below.as_ref(), &batch, &pass).unwrap()), whole, "{network} from {block}");
+            below = Some(model.run_block(block, below.as_ref(), &batch, &pass).unwrap());
+        }
+    }
+}
+
+#[test]
+fn blocks_are_those_of_the_papers() {
+    let blocks = |network: &str| base(network).blocks().join(" ");
+    insta::assert_snapshot!(blocks("cifar"), @"stem layer1.0 layer1.1 layer2.0 layer2.1 layer3.0 layer3.1 head");
+    insta::assert_snapshot!(blocks("transformers"), @"stem layer1.0 layer2.0 layer2.1 layer3.0 layer4.0 head");
+    insta::assert_snapshot!(blocks("mobilenet"), @"stem features.1 features.2 features.3 features.4 features.5 features.6 features.7 features.8 features.9 features.10 features.11 features.12 features.13 features.14 features.15 features.16 features.17 features.18 head");
+    let Takes::Pixels(format) = base("basic").takes() else { panic!("an image model takes pixels") };
+    assert_eq!((format.side, format.channels()), (224, 3));
+}
+
+#[test]
+fn an_exported_folder_is_read_again() {
+    for network in NETWORKS {
+        let reference = Reference::of(network);
+        let model = model(network, &reference);
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("out");
+        hub::export(&to, &base(network).classifier(&["a", "b", "c", "d", "e"].map(str::to_owned)), model.parameters()).unwrap();
+        assert!(ConvNetBase::is_one(&to));
+        let again = ConvNetBase::load(&to, &Device::Cpu).unwrap();
+        assert_eq!(again.blocks(), base(network).blocks());
+        let mut other = again.instantiate(5, &mut stream(2, 0, Purpose::HeadWeights)).unwrap();
+        let head = other.blocks().len() - 1;
+        other.parameters_mut().thaw_from(head).unwrap();
+        for (parameter, var) in other.parameters().thawed() {
+            var.set(reference.get(&parameter.name)).unwrap();
+        }
+        let (batch, pass) = (reference.batch(), Pass::evaluation());
+        assert_eq!(values(&other.forward(&batch, &pass).unwrap()), values(&model.forward(&batch, &pass).unwrap()), "{network}");
+    }
+}
+
+#[test]
+fn an_untrained_network_is_a_matter_of_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = PixelFormat { side: 28, mean: vec![0.3], deviation: vec![0.4] };
+    let draw = |seed| {
+        Untrained { widths: [4, 6, 8], depth: 2, format: format.clone() }
+            .write(folder.path(), &mut stream(seed, 0, Purpose::HeadWeights))
+            .unwrap();
+        ConvNetBase::load(folder.path(), &Device::Cpu).unwrap()
+    };
+    let base = draw(1);
+    assert_eq!((base.blocks().len(), base.format()), (8, &format));
+    assert_eq!(base.hash().unwrap(), draw(1).hash().unwrap());
+    assert_ne!(base.hash().unwrap(), draw(2).hash().unwrap());
+}
+
+#[test]
+fn other_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("model.safetensors");
+    let told = |error: HubError| error.to_string().replace(folder.path().to_str().unwrap(), "DIR");
+    let tensor = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
+    std::fs::write(&to, safetensors::serialize([("weight", &tensor)], None).unwrap()).unwrap();
+    insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: its tensors are those of no network that is read: ResNets as torchvision and transformers name them, those of the CIFAR kind, and torchvision's MobileNetV2");
+    // A layer of another width than its neighbours'.
+    let mut tensors: BTreeMap<String, Tensor> = Reference::of("cifar").0.into_iter().filter(|(name, _)| !name.contains('/')).collect();
+    tensors.insert("layer2.0.bn1.weight".to_owned(), tensor.clone());
+    std::fs::write(&to, safetensors::serialize(tensors.iter(), None).unwrap()).unwrap();
+    insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: tensor `layer2.0.bn1.weight` has shape [3] where the model needs [8]: weights and config.json do not belong together");
+    tensors.remove("layer2.0.bn1.weight");
+    std::fs::write(&to, safetensors::serialize(tensors.iter(), None).unwrap()).unwrap();
+    insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: tensor `layer2.0.bn1.weight` is missing, which the model needs: weights and config.json do not belong together, or are of another architecture");
+}
+
+#[test]
+fn batches_too_small_to_normalise_are_an_error() {
+    let reference = Reference::of("cifar");
+    let mut model = model("cifar", &reference);
+    model.parameters_mut().thaw_from(0).unwrap();
+    let one = Tensor::ones((1, 1, 1, 3), DType::F32, &Device::Cpu).unwrap();
+    let batch = Batch::new(Inputs::Pixels(one), vec![0], &Device::Cpu).unwrap();
+    let error = model.forward(&batch, &training(0)).unwrap_err().to_string();
+    assert!(error.starts_with("batch normalisation needs more than one pixel"), "{error}");
+}
