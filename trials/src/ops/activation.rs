@@ -17,8 +17,6 @@ pub enum Activation {
     /// Its approximation by tanh: `gelu_new` and `gelu_pytorch_tanh` of transformers.
     GeluTanh,
     Relu,
-    /// `min(max(x, 0), 6)`.
-    Relu6,
 }
 
 /// Applies `kind` to every element of `x`.
@@ -31,7 +29,6 @@ pub(super) fn composed(x: &Tensor, kind: Activation) -> Result<Tensor> {
         Activation::Gelu => x.gelu_erf(),
         Activation::GeluTanh => x.gelu(),
         Activation::Relu => x.relu(),
-        Activation::Relu6 => x.clamp(0f64, 6f64),
     }
 }
 
@@ -91,23 +88,6 @@ vectorized! {
     }
 }
 
-vectorized! {
-    fn relu6(y: &mut [f32], x: &[f32]) {
-        for (y, &x) in y.iter_mut().zip(x) {
-            let x = if x < 0.0 { 0.0 } else { x };
-            *y = if x > 6.0 { 6.0 } else { x };
-        }
-    }
-}
-
-vectorized! {
-    fn relu6_gradient(d: &mut [f32], x: &[f32], g: &[f32]) {
-        for ((d, &x), &g) in d.iter_mut().zip(x).zip(g) {
-            *d = if x > 0.0 && x < 6.0 { g } else { 0.0 };
-        }
-    }
-}
-
 impl CustomOp1 for Activation {
     fn name(&self) -> &'static str {
         "activation"
@@ -119,7 +99,6 @@ impl CustomOp1 for Activation {
             Activation::Gelu => gelu,
             Activation::GeluTanh => gelu_tanh,
             Activation::Relu => relu,
-            Activation::Relu6 => relu6,
         };
         let mut y = vec![0f32; x.len()];
         y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| apply(y, x));
@@ -131,7 +110,6 @@ impl CustomOp1 for Activation {
             Activation::Gelu => gelu_gradient,
             Activation::GeluTanh => gelu_tanh_gradient,
             Activation::Relu => relu_gradient,
-            Activation::Relu6 => relu6_gradient,
         };
         let gradient = gradient.contiguous()?;
         let (g, x_view) = (View::new(&gradient)?, View::new(x)?);

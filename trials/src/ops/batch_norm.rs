@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::{
     backward::gradient_of,
+    clamp::Clamp,
     host::{View, elements, fused},
     parallel::{add_all, rows_per_chunk},
     simd::vectorized,
@@ -18,34 +19,35 @@ pub struct Moments {
     pub variance: Tensor,
 }
 
-/// Normalises each channel of `x` `[batch, height, width, channels]` with its moments over the batch, then scales by `gain` and adds
-/// `bias`, both `[channels]`. Gives those moments too; no gradient flows through what is given of them.
+/// Normalises each channel of `x` `[batch, height, width, channels]` with its moments over the batch, scales by `gain` and adds
+/// `bias`, both `[channels]`, and clamps. Gives those moments too; no gradient flows through what is given of them.
 /// (`torch.nn.functional.batch_norm` with `training=True`.)
-pub fn batch_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, eps: f64) -> Result<(Tensor, Moments)> {
+pub fn batch_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, eps: f64, clamp: Clamp) -> Result<(Tensor, Moments)> {
     let channels = check(x, gain, bias)?;
     if fused(&[x, gain, bias]) {
         let x = x.contiguous()?;
         let (mean, variance) = moments(&View::new(&x)?, channels);
-        let op = BatchNorm { scale: scale(&variance, eps), mean: mean.clone(), of_batch: true };
+        let op = BatchNorm { scale: scale(&variance, eps), mean: mean.clone(), of_batch: true, clamp };
         let y = x.apply_op3(&gain.contiguous()?, &bias.contiguous()?, op)?;
         let vector = |values: Vec<f32>| Tensor::from_vec(values, channels, &Device::Cpu);
         Ok((y, Moments { mean: vector(mean)?, variance: vector(variance)? }))
     } else {
-        composed(x, gain, bias, eps)
+        let (y, moments) = composed(x, gain, bias, eps)?;
+        Ok((clamp.composed(&y)?, moments))
     }
 }
 
 /// The same with given moments. (`training=False`.)
-pub fn batch_norm_with(x: &Tensor, moments: &Moments, gain: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+pub fn batch_norm_with(x: &Tensor, moments: &Moments, gain: &Tensor, bias: &Tensor, eps: f64, clamp: Clamp) -> Result<Tensor> {
     let channels = check(x, gain, bias)?;
     if moments.mean.dims() != [channels] || moments.variance.dims() != [channels] {
         bail!("batch_norm: {} moments of {channels} channels", moments.mean.elem_count());
     }
     if fused(&[x, gain, bias]) {
-        let op = BatchNorm { scale: scale(&moments.variance.to_vec1()?, eps), mean: moments.mean.to_vec1()?, of_batch: false };
+        let op = BatchNorm { scale: scale(&moments.variance.to_vec1()?, eps), mean: moments.mean.to_vec1()?, of_batch: false, clamp };
         x.contiguous()?.apply_op3(&gain.contiguous()?, &bias.contiguous()?, op)
     } else {
-        composed_with(x, &Moments { mean: moments.mean.detach(), variance: moments.variance.detach() }, gain, bias, eps)
+        clamp.composed(&composed_with(x, &Moments { mean: moments.mean.detach(), variance: moments.variance.detach() }, gain, bias, eps)?)
     }
 }
 
@@ -141,27 +143,30 @@ struct BatchNorm {
     scale: Vec<f32>,
     /// Whether the moments are those of the batch, so that gradient flows through them.
     of_batch: bool,
+    clamp: Clamp,
 }
 
 vectorized! {
-    /// `y = x * a + b` by column.
-    fn affine(y: &mut [f32], x: &[f32], a: &[f32], b: &[f32]) {
+    /// `y = clamp(x * a + b)` by column.
+    fn affine(y: &mut [f32], x: &[f32], a: &[f32], b: &[f32], clamp: Clamp) {
         let channels = a.len();
         for (y, x) in y.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
             for i in 0..channels {
-                y[i] = x[i] * a[i] + b[i];
+                y[i] = clamp.apply(x[i] * a[i] + b[i]);
             }
         }
     }
 }
 
 vectorized! {
-    /// `dx = g * a + x * b + c` by column.
-    fn backward_input(dx: &mut [f32], g: &[f32], x: &[f32], a: &[f32], b: &[f32], c: &[f32]) {
+    /// `dx = g * a + x * b + c` by column, where `g` comes through the clamp that gave `y`.
+    fn backward_input(dx: &mut [f32], g: &[f32], x: &[f32], y: &[f32], coefficients: [&[f32]; 3], clamp: Clamp) {
+        let [a, b, c] = coefficients;
         let channels = a.len();
-        for ((dx, g), x) in dx.chunks_exact_mut(channels).zip(g.chunks_exact(channels)).zip(x.chunks_exact(channels)) {
+        let rows = g.chunks_exact(channels).zip(x.chunks_exact(channels)).zip(y.chunks_exact(channels));
+        for (dx, ((g, x), y)) in dx.chunks_exact_mut(channels).zip(rows) {
             for i in 0..channels {
-                dx[i] = g[i] * a[i] + x[i] * b[i] + c[i];
+                dx[i] = clamp.gradient(g[i], y[i]) * a[i] + x[i] * b[i] + c[i];
             }
         }
     }
@@ -169,13 +174,14 @@ vectorized! {
 
 vectorized! {
     /// Adds to `sums` the gradient of the gain, then that of the bias.
-    fn backward_parameters(sums: &mut [f32], g: &[f32], x: &[f32], mean: &[f32], scale: &[f32]) {
+    fn backward_parameters(sums: &mut [f32], g: &[f32], x: &[f32], y: &[f32], mean: &[f32], scale: &[f32], clamp: Clamp) {
         let channels = mean.len();
         let (d_gain, d_bias) = sums.split_at_mut(channels);
-        for (g, x) in g.chunks_exact(channels).zip(x.chunks_exact(channels)) {
+        for ((g, x), y) in g.chunks_exact(channels).zip(x.chunks_exact(channels)).zip(y.chunks_exact(channels)) {
             for i in 0..channels {
-                d_gain[i] += g[i] * ((x[i] - mean[i]) * scale[i]);
-                d_bias[i] += g[i];
+                let g = clamp.gradient(g[i], y[i]);
+                d_gain[i] += g * ((x[i] - mean[i]) * scale[i]);
+                d_bias[i] += g;
             }
         }
     }
@@ -201,30 +207,30 @@ impl CustomOp3 for BatchNorm {
         let b: Vec<f32> = (0..channels).map(|i| bias[i] - self.mean[i] * a[i]).collect();
         let chunk = rows_per_chunk(channels) * channels;
         let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| affine(y, x, &a, &b));
+        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| affine(y, x, &a, &b, self.clamp));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
-    /// With `n = (x - mean) * scale` over `m` pixels: `dx = gain * scale * (g - sum(g) / m - n * sum(g * n) / m)`; with given moments
+    /// With `n = (x - mean) * scale` over `m` pixels, and `g` come through the clamp: `dx = gain * scale * (g - sum(g) / m - n * sum(g * n) / m)`; with given moments
     /// `dx = gain * scale * g`.
     fn bwd(
         &self,
         x: &Tensor,
         gain: &Tensor,
         bias: &Tensor,
-        _y: &Tensor,
+        y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let channels = gain.dims1()?;
         let chunk = rows_per_chunk(channels) * channels;
         let gradient = gradient.contiguous()?;
-        let (g, x_view, gain_view) = (View::new(&gradient)?, View::new(x)?, View::new(gain)?);
-        let (g, x_data): (&[f32], &[f32]) = (&g, &x_view);
+        let (g, x_view, y_view, gain_view) = (View::new(&gradient)?, View::new(x)?, View::new(y)?, View::new(gain)?);
+        let (g, x_data, y): (&[f32], &[f32], &[f32]) = (&g, &x_view, &y_view);
         let mut sums = vec![0f32; 2 * channels];
         if gain.track_op() || bias.track_op() || (x.track_op() && self.of_batch) {
-            let partial = g.par_chunks(chunk).zip(x_data.par_chunks(chunk)).map(|(g, x)| {
+            let partial = g.par_chunks(chunk).zip(x_data.par_chunks(chunk)).zip(y.par_chunks(chunk)).map(|((g, x), y)| {
                 let mut sums = vec![0f32; 2 * channels];
-                backward_parameters(&mut sums, g, x, &self.mean, &self.scale);
+                backward_parameters(&mut sums, g, x, y, &self.mean, &self.scale, self.clamp);
                 sums
             });
             sums = add_all(partial.collect(), 2 * channels);
@@ -243,8 +249,8 @@ impl CustomOp3 for BatchNorm {
             }
             let mut d = vec![0f32; x_data.len()];
             d.par_chunks_mut(chunk)
-                .zip(g.par_chunks(chunk).zip(x_data.par_chunks(chunk)))
-                .for_each(|(d, (g, x))| backward_input(d, g, x, &a, &b, &c));
+                .zip(g.par_chunks(chunk).zip(x_data.par_chunks(chunk)).zip(y.par_chunks(chunk)))
+                .for_each(|(d, ((g, x), y))| backward_input(d, g, x, y, [&a, &b, &c], self.clamp));
             dx = gradient_of(x, Tensor::from_vec(d, x.shape(), &Device::Cpu)?)?;
         }
         let vector = |values: Vec<f32>| Tensor::from_vec(values, channels, &Device::Cpu);

@@ -1,6 +1,6 @@
 //! What a convolutional network is made of, as data.
 
-use crate::ops::{Activation, Stride};
+use crate::ops::{Clamp, Stride};
 
 /// A convolution with the batch normalisation, and perhaps the activation, after it.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,7 +15,7 @@ pub(super) struct Unit {
     pub(super) stride: Stride,
     /// Each channel with a kernel of its own.
     pub(super) depthwise: bool,
-    pub(super) activation: Option<Activation>,
+    pub(super) clamp: Clamp,
 }
 
 /// What is added to what a block's units give.
@@ -41,7 +41,7 @@ pub(super) struct Block {
     pub(super) units: Vec<Unit>,
     pub(super) shortcut: Shortcut,
     /// After the shortcut.
-    pub(super) activation: Option<Activation>,
+    pub(super) clamp: Clamp,
     /// Whether a max-pool, 3 x 3 with stride 2, ends the block.
     pub(super) pooled: bool,
 }
@@ -66,11 +66,11 @@ impl Unit {
     /// Keeps the size of the image but for the step: `padding` is half the kernel.
     pub(super) fn new(names: (String, String), features: usize, out: usize, kernel: usize, step: usize) -> Unit {
         let stride = Stride { step, padding: kernel / 2 };
-        Unit { convolution: names.0, norm: names.1, features, out, kernel, stride, depthwise: false, activation: None }
+        Unit { convolution: names.0, norm: names.1, features, out, kernel, stride, depthwise: false, clamp: Clamp::NONE }
     }
 
-    pub(super) fn activated(self, activation: Activation) -> Unit {
-        Unit { activation: Some(activation), ..self }
+    pub(super) fn clamped(self, clamp: Clamp) -> Unit {
+        Unit { clamp, ..self }
     }
 
     /// Shape of the kernel in the file.

@@ -1,7 +1,7 @@
 //! MobileNetV2 (Sandler et al. 2018), by torchvision's names.
 
 use super::architecture::{Architecture, Block, Shortcut, Unit};
-use crate::{hub::Weights, ops::Activation};
+use crate::{hub::Weights, ops::Clamp};
 
 /// Strides of the inverted residual blocks, which the shapes of their tensors do not tell: those of blocks 2, 4, 7 and 14 are 2.
 const STRIDED: [usize; 4] = [2, 4, 7, 14];
@@ -17,9 +17,8 @@ pub(super) fn recognise(weights: &Weights) -> Option<Architecture> {
     };
     let (width, channels, kernel) = shape("features.0.0")?;
     let pair = |convolution: String, norm: String| (convolution, norm);
-    let relu6 = Activation::Relu6;
-    let plain = |name: &str, units| Block { name: name.to_owned(), units, shortcut: Shortcut::None, activation: None, pooled: false };
-    let stem = Unit::new(pair("features.0.0".to_owned(), "features.0.1".to_owned()), channels, width, kernel, 2).activated(relu6);
+    let plain = |name: &str, units| Block { name: name.to_owned(), units, shortcut: Shortcut::None, clamp: Clamp::NONE, pooled: false };
+    let stem = Unit::new(pair("features.0.0".to_owned(), "features.0.1".to_owned()), channels, width, kernel, 2).clamped(Clamp::RELU6);
     let mut blocks = vec![plain("stem", vec![stem])];
     let mut features = width;
     for index in 1..=INVERTED {
@@ -33,7 +32,7 @@ pub(super) fn recognise(weights: &Weights) -> Option<Architecture> {
             let features = units.last().map_or(features, |below| below.out);
             let depthwise = part + 1 == parts;
             let unit = Unit::new(names(part), features, out, kernel, if depthwise { step } else { 1 });
-            units.push(Unit { depthwise, ..unit.activated(relu6) });
+            units.push(Unit { depthwise, ..unit.clamped(Clamp::RELU6) });
         }
         let last = pair(format!("features.{index}.conv.{parts}"), format!("features.{index}.conv.{}", parts + 1));
         let (out, _, kernel) = shape(&last.0)?;
@@ -45,7 +44,7 @@ pub(super) fn recognise(weights: &Weights) -> Option<Architecture> {
     }
     let last = pair(format!("features.{}.0", INVERTED + 1), format!("features.{}.1", INVERTED + 1));
     let (out, _, kernel) = shape(&last.0)?;
-    let tail = Unit::new(last, features, out, kernel, 1).activated(relu6);
+    let tail = Unit::new(last, features, out, kernel, 1).clamped(Clamp::RELU6);
     blocks.push(plain(&format!("features.{}", INVERTED + 1), vec![tail]));
     Some(Architecture { kind: "mobilenet_v2_torchvision", class: "MobileNetV2", blocks, head: "classifier.1", features: out, side: 224 })
 }

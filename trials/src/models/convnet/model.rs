@@ -11,8 +11,7 @@ use crate::{
     data::batch::Batch,
     models::{BaseModel, Model, Pass},
     ops::{
-        Dropout, Moments, Stride, activation, batch_norm, batch_norm_with, convolution, depthwise, dropout, linear, max_pool, mean_pool,
-        running,
+        Dropout, Moments, Stride, add, batch_norm, batch_norm_with, convolution, depthwise, dropout, linear, max_pool, mean_pool, running,
     },
     parameters::{Layout, ParameterId, Parameters, Role},
 };
@@ -70,23 +69,18 @@ impl ConvNet {
         let x = if unit.depthwise { depthwise(x, kernel, unit.stride)? } else { convolution(x, kernel, unit.stride)? };
         let (gain, bias) = (self.parameters.get(p.gain), self.parameters.get(p.bias));
         let old = Moments { mean: self.parameters.get(p.mean).detach(), variance: self.parameters.get(p.variance).detach() };
-        let y = if of_batch {
-            let (y, moments) = batch_norm(&x, gain, bias, EPSILON)?;
-            let pixels = x.elem_count() / unit.out;
-            if pixels < 2 {
-                bail!("batch normalisation needs more than one pixel a channel: take larger batches or larger images");
-            }
-            let new = running(&old, &moments, pixels, MOMENTUM)?;
-            self.parameters.set_buffer(p.mean, &new.mean)?;
-            self.parameters.set_buffer(p.variance, &new.variance)?;
-            y
-        } else {
-            batch_norm_with(&x, &old, gain, bias, EPSILON)?
-        };
-        match unit.activation {
-            Some(kind) => activation(&y, kind),
-            None => Ok(y),
+        if !of_batch {
+            return batch_norm_with(&x, &old, gain, bias, EPSILON, unit.clamp);
         }
+        let pixels = x.elem_count() / unit.out;
+        if pixels < 2 {
+            bail!("batch normalisation needs more than one pixel a channel: take larger batches or larger images");
+        }
+        let (y, moments) = batch_norm(&x, gain, bias, EPSILON, unit.clamp)?;
+        let new = running(&old, &moments, pixels, MOMENTUM)?;
+        self.parameters.set_buffer(p.mean, &new.mean)?;
+        self.parameters.set_buffer(p.variance, &new.variance)?;
+        Ok(y)
     }
 
     fn block(&self, index: usize, x: &Tensor, pass: &Pass) -> Result<Tensor> {
@@ -98,14 +92,11 @@ impl ConvNet {
         }
         y = match (&block.shortcut, units.last()) {
             (Shortcut::None, _) => y,
-            (Shortcut::Identity, _) => (y + x)?,
-            (Shortcut::Projection(unit), Some(parameters)) => (y + self.unit(unit, *parameters, x, of_batch)?)?,
-            (Shortcut::Padded { step, features, out }, _) => (y + padded(x, *step, *features, *out)?)?,
+            (Shortcut::Identity, _) => add(&y, x, block.clamp)?,
+            (Shortcut::Projection(unit), Some(parameters)) => add(&y, &self.unit(unit, *parameters, x, of_batch)?, block.clamp)?,
+            (Shortcut::Padded { step, features, out }, _) => add(&y, &padded(x, *step, *features, *out)?, block.clamp)?,
             (Shortcut::Projection(_), None) => bail!("a shortcut without parameters"),
         };
-        if let Some(kind) = block.activation {
-            y = activation(&y, kind)?;
-        }
         if block.pooled { max_pool(&y, 3, Stride { step: 2, padding: 1 }) } else { Ok(y) }
     }
 

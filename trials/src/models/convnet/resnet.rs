@@ -1,7 +1,7 @@
 //! Residual networks (He et al. 2016), by the names of their tensors.
 
 use super::architecture::{Architecture, Block, Shortcut, Unit};
-use crate::{hub::Weights, ops::Activation};
+use crate::{hub::Weights, ops::Clamp};
 
 /// No network has more stages, or more blocks in a stage.
 const MOST: usize = 1000;
@@ -70,9 +70,9 @@ impl Naming {
         let step = if self == Naming::Cifar { 1 } else { 2 };
         let mut blocks = vec![Block {
             name: "stem".to_owned(),
-            units: vec![Unit::new(self.stem(), channels, width, kernel, step).activated(Activation::Relu)],
+            units: vec![Unit::new(self.stem(), channels, width, kernel, step).clamped(Clamp::RELU)],
             shortcut: Shortcut::None,
-            activation: None,
+            clamp: Clamp::NONE,
             pooled: self != Naming::Cifar,
         }];
         let mut features = width;
@@ -110,7 +110,7 @@ impl Naming {
             let (out, _, kernel) = shape(&names)?;
             let features = units.last().map_or(features, |below| below.out);
             let new = Unit::new(names, features, out, kernel, if unit == strided { step } else { 1 });
-            units.push(if unit + 1 < count { new.activated(Activation::Relu) } else { new });
+            units.push(if unit + 1 < count { new.clamped(Clamp::RELU) } else { new });
         }
         let out = units.last()?.out;
         let projection = self.projection(stage, layer);
@@ -122,6 +122,6 @@ impl Naming {
             Shortcut::Identity
         };
         let name = format!("layer{}.{layer}", stage + 1);
-        Some((Block { name, units, shortcut, activation: Some(Activation::Relu), pooled: false }, out))
+        Some((Block { name, units, shortcut, clamp: Clamp::RELU, pooled: false }, out))
     }
 }

@@ -95,23 +95,55 @@ fn batch_norm_matches() {
     for shape in [[1, 1, 2, 1], [2, 3, 4, 5], [3, 9, 11, 7], [2, 40, 41, 3]] {
         let channels = shape[3];
         let v = variables(&[&shape, &[channels], &[channels]]);
-        let of_batch = |t: &[Tensor]| Ok(batch_norm(&t[0], &t[1], &t[2], 1e-2)?.0);
-        check("batch norm", &v, of_batch, |t| Ok(batch_norm::composed(&t[0], &t[1], &t[2], 1e-2)?.0));
+        let composed = |t: &[Tensor]| Ok(batch_norm::composed(&t[0], &t[1], &t[2], 1e-2)?.0);
+        check("batch norm", &v, |t| Ok(batch_norm(&t[0], &t[1], &t[2], 1e-2, Clamp::NONE)?.0), composed);
         let moments = Moments { mean: numbers(&[channels], 7), variance: numbers(&[channels], 8).sqr().unwrap() };
         check(
             "batch norm with given moments",
             &v,
-            |t| batch_norm_with(&t[0], &moments, &t[1], &t[2], 1e-2),
+            |t| batch_norm_with(&t[0], &moments, &t[1], &t[2], 1e-2, Clamp::NONE),
             |t| batch_norm::composed_with(&t[0], &moments, &t[1], &t[2], 1e-2),
         );
     }
+}
+
+/// Analytic gradients only: a finite difference across a bound is none.
+#[test]
+fn clamped_forms_match() {
+    for clamp in [Clamp::NONE, Clamp::RELU, Clamp::RELU6] {
+        let v = variables(&[&[3, 9, 11, 7], &[7], &[7], &[3, 9, 11, 7]]);
+        let wide = |t: &Tensor| (t * 9.0).unwrap();
+        let moments = Moments { mean: numbers(&[7], 7), variance: numbers(&[7], 8).sqr().unwrap() };
+        let forms: [(Tensor, Tensor); 3] = [
+            (
+                batch_norm(&v[0], &wide(&v[1]), &v[2], 1e-2, clamp).unwrap().0,
+                clamp.composed(&batch_norm::composed(&v[0], &wide(&v[1]), &v[2], 1e-2).unwrap().0).unwrap(),
+            ),
+            (
+                batch_norm_with(&v[0], &moments, &wide(&v[1]), &v[2], 1e-2, clamp).unwrap(),
+                clamp.composed(&batch_norm::composed_with(&v[0], &moments, &wide(&v[1]), &v[2], 1e-2).unwrap()).unwrap(),
+            ),
+            (add(&wide(&v[0]), &wide(&v[3]), clamp).unwrap(), clamp.composed(&(wide(&v[0]) + wide(&v[3])).unwrap()).unwrap()),
+        ];
+        for (found, expected) in forms {
+            assert_close(&values(&found), &values(&expected), 1e-5, "values");
+            let (found, expected) = (backward(&weigh(&found)).unwrap(), weigh(&expected).backward().unwrap());
+            for x in &v {
+                match (found.get(x), expected.get(x)) {
+                    (Some(found), Some(expected)) => assert_close(&values(found), &values(expected), 1e-4, "gradient"),
+                    (found, expected) => assert_eq!(found.is_some(), expected.is_some()),
+                }
+            }
+        }
+    }
+    assert!(add(&numbers(&[2, 3], 1), &numbers(&[3, 2], 1), Clamp::NONE).is_err());
 }
 
 #[test]
 fn moments_are_of_all_pixels_and_exact_far_from_zero() {
     let x = ((numbers(&[4, 50, 50, 3], 1) * 0.5).unwrap() + 1000.0).unwrap();
     let (gain, bias) = (Tensor::ones(3, DType::F32, &Device::Cpu).unwrap(), Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap());
-    let (_, found) = batch_norm(&x, &gain, &bias, 1e-5).unwrap();
+    let (_, found) = batch_norm(&x, &gain, &bias, 1e-5, Clamp::NONE).unwrap();
     let wide = x.to_dtype(DType::F64).unwrap();
     let mean = wide.mean((0, 1, 2)).unwrap();
     let variance = wide.broadcast_sub(&mean).unwrap().sqr().unwrap().mean((0, 1, 2)).unwrap();
@@ -125,7 +157,7 @@ fn moments_are_of_all_pixels_and_exact_far_from_zero() {
 fn running_moments_are_those_of_torch() {
     let x = Tensor::new(&[1f32, 2.0, 3.0, 6.0], &Device::Cpu).unwrap().reshape((1, 2, 2, 1)).unwrap();
     let (one, zero) = (Tensor::ones(1, DType::F32, &Device::Cpu).unwrap(), Tensor::zeros(1, DType::F32, &Device::Cpu).unwrap());
-    let (_, batch) = batch_norm(&x, &one, &zero, 1e-5).unwrap();
+    let (_, batch) = batch_norm(&x, &one, &zero, 1e-5, Clamp::NONE).unwrap();
     let found = running(&Moments { mean: zero, variance: one }, &batch, 4, 0.1).unwrap();
     assert_close(&values(&found.mean), &[0.3], 1e-6, "mean");
     assert_close(&values(&found.variance), &[0.9 + 0.1 * 14.0 / 3.0], 1e-6, "variance");
@@ -162,9 +194,10 @@ fn threads_do_not_change_a_bit() {
             ]);
             let (one, two) = (Stride { step: 1, padding: 1 }, Stride { step: 2, padding: 1 });
             let y = convolution(&v[0], &v[1], one)?;
-            let y = activation(&batch_norm(&y, &v[2], &v[2], 1e-5)?.0, Activation::Relu)?;
+            let y = batch_norm(&y, &v[2], &v[2], 1e-5, Clamp::RELU)?.0;
+            let y = add(&y, &y, Clamp::RELU6)?;
             let y = max_pool(&convolution(&y, &v[3], two)?, 3, one)?;
-            let y = batch_norm(&depthwise(&y, &v[4], one)?, &v[5], &v[5], 1e-5)?.0;
+            let y = batch_norm(&depthwise(&y, &v[4], one)?, &v[5], &v[5], 1e-5, Clamp::NONE)?.0;
             let y = convolution(&y, &v[6], Stride { step: 1, padding: 0 })?;
             let y = mean_pool(&convolution(&y, &v[7], two)?)?;
             let gradients = backward(&weigh(&y))?;
