@@ -12,7 +12,7 @@ use std::{env, error::Error, path::Path, sync::Arc};
 use candle_core::Device;
 use engine::clock::Stopwatch;
 use search_spaces::{
-    config::{Augment, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
 };
@@ -118,6 +118,8 @@ fn config(batch: usize, optimizer: Optimizer, base: &dyn BaseModel, lowest: usiz
         layer_decay: 1.0,
         early_stopping: None,
         keep: Keep::Last,
+        class_weights: ClassWeights::Off,
+        micro_batch: None,
         augment: Augment::NONE,
         frozen_norm: FrozenNorm::Running,
     }

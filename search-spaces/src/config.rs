@@ -30,6 +30,9 @@ pub struct Config {
     pub early_stopping: Option<EarlyStopping>,
     /// Which weights a full-length trial is ranked by, and exported with.
     pub keep: Keep,
+    pub class_weights: ClassWeights,
+    /// Examples that go through the model at a time, their gradients summed to those of the batch; `None`: all of the batch. For memory.
+    pub micro_batch: Option<u32>,
     /// How training images are changed; texts are left as they are.
     pub augment: Augment,
     pub frozen_norm: FrozenNorm,
@@ -171,6 +174,15 @@ pub enum Rate {
 pub struct EarlyStopping {
     pub patience: u32,
     pub min_delta: f64,
+}
+
+/// What each class counts in the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClassWeights {
+    /// Each example the same.
+    Off,
+    /// Each class the same: an example of it `examples / (classes * examples of the class)`, as scikit-learn's `balanced`.
+    Balanced,
 }
 
 /// Random changes of training images, drawn anew for every batch.

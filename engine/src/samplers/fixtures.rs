@@ -1,7 +1,7 @@
 //! States and trials for the tests of samplers and schedulers.
 
 use search_spaces::{
-    config::{Augment, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     domain::Assignment,
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
@@ -25,6 +25,8 @@ pub(crate) fn config() -> Config {
         layer_decay: 1.0,
         early_stopping: None,
         keep: Keep::Last,
+        class_weights: ClassWeights::Off,
+        micro_batch: None,
         augment: Augment::NONE,
         frozen_norm: FrozenNorm::Running,
     }

@@ -24,6 +24,8 @@ pub(crate) static CONFIG: Kind = Kind::Struct(&Struct {
         field("layer_decay", &SHARE, "1.0"),
         field("early_stopping", &Kind::Option(&EARLY_STOPPING), "None"),
         field("keep", &KEEP, "Best"),
+        field("class_weights", &CLASS_WEIGHTS, "Off"),
+        field("micro_batch", &Kind::Option(&SMALL_COUNT), "None"),
         field("augment", &AUGMENT, "()"),
         field("frozen_norm", &FROZEN_NORM, "Running"),
     ],
@@ -123,6 +125,8 @@ static RATE: Kind = Kind::Enum(&Enum {
 static EARLY_STOPPING: Kind = Kind::Struct(&Struct { name: "EarlyStopping", fields: &[required("patience", &COUNT), MIN_DELTA] });
 
 static KEEP: Kind = Kind::Enum(&Enum { what: "which weights to keep", variants: &[unit("Best"), unit("Last")], bare: None });
+
+static CLASS_WEIGHTS: Kind = Kind::Enum(&Enum { what: "what each class counts", variants: &[unit("Off"), unit("Balanced")], bare: None });
 
 static AUGMENT: Kind = Kind::Struct(&Struct {
     name: "Augment",

@@ -40,7 +40,7 @@ pub use backward::backward;
 pub use batch_norm::{Moments, batch_norm, batch_norm_with, running};
 pub use clamp::{Clamp, add};
 pub use convolution::convolution;
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropy, weighted_cross_entropy};
 pub use depthwise::depthwise;
 pub use dropout::{Dropout, dropout, dropout_add};
 pub use embedding::embedding;

@@ -206,6 +206,23 @@ fn cross_entropy_is_that_of_torch() {
     assert!(cross_entropy(&logits, &outside, 0.0).is_err());
 }
 
+/// Expected values of the same with `weight=torch.tensor([0.5, 2.0, 1.25])`, in double precision.
+#[test]
+fn weighted_cross_entropy_is_that_of_torch() {
+    let logits = Var::new(&[[1f32, 2.0, -1.0], [0.5, 0.25, 3.0]], &Device::Cpu).unwrap();
+    let (labels, weights) = (Tensor::new(&[1u32, 0], &Device::Cpu).unwrap(), Tensor::new(&[0.5f32, 2.0, 1.25], &Device::Cpu).unwrap());
+    let expected = [
+        (0.0, 0.806_467_5, [0.207_597_17, -0.235_692_4, 0.028_095_22, -0.185_674_68, 0.011_156_57, 0.174_518_11]),
+        (0.1, 0.896_752_5, [0.193_145_6, -0.203_520_6, 0.010_374_985, -0.170_192_55, -0.013_836_612, 0.184_029_16]),
+    ];
+    for (smoothing, value, gradient) in expected {
+        let loss = weighted_cross_entropy(&logits, &labels, smoothing, Some(&weights)).unwrap();
+        assert!((loss.to_scalar::<f32>().unwrap() - value).abs() < 1e-6);
+        assert_close(&values(backward(&loss).unwrap().get(&logits).unwrap()), &gradient, 1e-6, "gradient");
+    }
+    assert!(weighted_cross_entropy(&logits, &labels, 0.0, Some(&labels)).is_err());
+}
+
 #[test]
 fn frozen_inputs_get_no_gradient() {
     let (x, w, b) = (numbers(&[3, 4], 1), numbers(&[5, 4], 2), numbers(&[5], 3));

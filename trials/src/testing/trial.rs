@@ -2,7 +2,7 @@
 
 use search_spaces::{
     claim::ConfigFile,
-    config::{Augment, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     data::{Data, Files, Location, Missing, Split, TextColumns, TextData},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
@@ -24,6 +24,8 @@ pub fn trial_config() -> Config {
         layer_decay: 1.0,
         early_stopping: None,
         keep: Keep::Last,
+        class_weights: ClassWeights::Off,
+        micro_batch: None,
         augment: Augment::NONE,
         frozen_norm: FrozenNorm::Running,
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Tensor, Var};
+use candle_core::{DType, Tensor, Var};
 use engine::{
     runner::{Evaluation, TrialError},
     streams::{Purpose, stream},
 };
 use rand::{Rng, rngs::ChaCha8Rng};
-use search_spaces::config::{Config, DecayOn, FrozenNorm, Keep};
+use search_spaces::config::{ClassWeights, Config, DecayOn, FrozenNorm, Keep};
 
 use super::{
     Job, Plan, clip,
@@ -17,7 +17,7 @@ use super::{
     progress::{Identity, Progress, Score},
 };
 use crate::{
-    data::{batch::Batch, order},
+    data::{Task, batch::Batch, order},
     freezing::{Unfreezing, layer_factor, unfreezing},
     metrics::Logits,
     models::{BaseModel, Model, Pass},
@@ -45,6 +45,7 @@ pub struct Trainer<'a> {
     /// Resumed from final weights, of a trial that had trained this many parameters.
     pub(super) finished: Option<u64>,
     lengths: Vec<usize>,
+    pub(super) class_weights: Option<Vec<f32>>,
     /// The batches of one epoch.
     epoch: Option<(u64, Vec<Vec<usize>>)>,
 }
@@ -73,6 +74,7 @@ impl<'a> Trainer<'a> {
             logits: None,
             finished: None,
             lengths: job.task.train.lengths(),
+            class_weights: class_weights(config, job.task),
             epoch: None,
             job,
             plan,
@@ -125,58 +127,104 @@ impl<'a> Trainer<'a> {
         self.model.parameters_mut().thaw_from(lowest).map_err(fault)?;
         self.lowest = Some(lowest);
 
-        let batch = self.batch(step)?;
-        let pass = Pass {
-            training: true,
-            lowest_thawed: lowest,
-            dropout: dropout(&self.job.config.dropout, step, self.plan.total_steps),
-            key: self.dropout_key(step),
-            frozen_norm: self.job.config.frozen_norm,
-        };
-        let logits = self.model.forward(&batch, &pass).map_err(fault)?;
-        let loss = loss(&logits, &batch, self.job.config.label_smoothing).map_err(fault)?;
-        let value = f64::from(loss.to_dtype(candle_core::DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(fault)?);
-        if !value.is_finite() {
-            return Err(TrialError::NonFiniteLoss { step: step + 1, loss: value.to_string() });
+        let indices = self.indices(step)?;
+        let at_a_time = self.job.config.micro_batch.map_or(indices.len(), |count| count as usize);
+        let (all, mut value, mut gradients) = (self.weight_of(&indices), 0.0, Vec::new());
+        for (part, indices) in (0..).zip(indices.chunks(at_a_time)) {
+            let loss = self.loss(indices, self.weight_of(indices) / all, step, part).map_err(fault)?;
+            value += f64::from(loss.to_dtype(DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(fault)?);
+            if !value.is_finite() {
+                return Err(TrialError::NonFiniteLoss { step: step + 1, loss: value.to_string() });
+            }
+            self.backward(&loss, &mut gradients).map_err(fault)?;
         }
-        self.update(&loss, step).map_err(fault)?;
+        self.update(&gradients, step).map_err(fault)?;
 
         self.progress.step += 1;
-        self.progress.loss_sum += value * batch.size() as f64;
-        self.progress.loss_examples += batch.size() as u64;
+        self.progress.loss_sum += value * indices.len() as f64;
+        self.progress.loss_examples += indices.len() as u64;
         Ok(())
     }
 
-    /// The batch of the step after `step` others.
-    fn batch(&mut self, step: u64) -> Result<Batch, TrialError> {
+    /// The examples of the step after `step` others.
+    fn indices(&mut self, step: u64) -> Result<Vec<usize>, TrialError> {
         let (epoch, index) = (step / self.plan.steps_per_epoch, step % self.plan.steps_per_epoch);
         if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
             let size = self.job.config.batch_size as usize;
             self.epoch = Some((epoch, order::batches(&self.lengths, size, self.job.seed, self.job.trial, epoch)));
         }
         let batches = self.epoch.as_ref().map_or(&[][..], |(_, batches)| batches);
-        let indices = batches.get(index as usize).ok_or_else(|| fault("the training split is empty"))?;
+        batches.get(index as usize).cloned().ok_or_else(|| fault("the training split is empty"))
+    }
+
+    /// What these examples count in a mean.
+    fn weight_of(&self, indices: &[usize]) -> f64 {
+        match &self.class_weights {
+            None => indices.len() as f64,
+            Some(weights) => indices.iter().map(|&index| f64::from(weights[self.job.task.train.label(index) as usize])).sum(),
+        }
+    }
+
+    /// The mean loss of these examples, part `part` of a batch, times `share`.
+    fn loss(&self, indices: &[usize], share: f64, step: u64, part: u64) -> candle_core::Result<Tensor> {
+        let config = self.job.config;
+        let batch = self.batch(indices, step, part)?;
+        let pass = Pass {
+            training: true,
+            lowest_thawed: self.lowest.unwrap_or_default(),
+            dropout: dropout(&config.dropout, step, self.plan.total_steps),
+            key: self.stream(Purpose::Dropout, step, part).next_u64(),
+            frozen_norm: config.frozen_norm,
+        };
+        let logits = self.model.forward(&batch, &pass)?;
+        let weights = self.class_weights.as_ref().map(|weights| Tensor::new(&weights[..], logits.device())).transpose()?;
+        let against = |labels| ops::weighted_cross_entropy(&logits, labels, config.label_smoothing, weights.as_ref());
+        let own = against(&batch.labels)?;
+        let loss = match &batch.mixed {
+            None => own,
+            Some((others, share)) => ((own * *share)? + (against(others)? * (1.0 - share))?)?,
+        };
+        if share == 1.0 { Ok(loss) } else { loss * share }
+    }
+
+    fn batch(&self, indices: &[usize], step: u64, part: u64) -> candle_core::Result<Batch> {
         let (train, augment, device) = (&self.job.task.train, &self.job.config.augment, self.job.base.device());
         if augment.is_none() {
-            return train.batch(indices, device).map_err(fault);
+            return train.batch(indices, device);
         }
-        let mut changes = stream(self.job.seed, self.job.trial, Purpose::Augment);
-        changes.set_stream(step);
-        train.training_batch(indices, augment, changes, device).map_err(fault)
+        train.training_batch(indices, augment, self.stream(Purpose::Augment, step, part), device)
     }
 
-    /// Depends on the step alone, so that nothing but the step need be saved.
-    fn dropout_key(&self, step: u64) -> u64 {
-        let mut rng = stream(self.job.seed, self.job.trial, Purpose::Dropout);
-        rng.set_stream(step);
-        rng.next_u64()
+    /// Depends on the step (and the part of its batch) alone, so that nothing but the step need be saved.
+    fn stream(&self, purpose: Purpose, step: u64, part: u64) -> ChaCha8Rng {
+        let mut rng = stream(self.job.seed, self.job.trial, purpose);
+        // No trial has so many steps that they meet the next part's.
+        rng.set_stream(step | part << 40);
+        rng
     }
 
-    fn update(&mut self, loss: &Tensor, step: u64) -> candle_core::Result<()> {
-        let gradients = ops::backward(loss)?;
+    /// Adds the gradients of `loss` to `sums`, which are in the order of the thawed parameters.
+    fn backward(&self, loss: &Tensor, sums: &mut Vec<Option<Tensor>>) -> candle_core::Result<()> {
+        let mut gradients = ops::backward(loss)?;
+        let found = self.model.parameters().thawed().map(|(_, var)| gradients.remove(var));
+        if sums.is_empty() {
+            sums.extend(found);
+            return Ok(());
+        }
+        for (sum, found) in sums.iter_mut().zip(found) {
+            *sum = match (sum.take(), found) {
+                (Some(sum), Some(found)) => Some((sum + found)?),
+                (sum, found) => sum.or(found),
+            };
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, gradients: &[Option<Tensor>], step: u64) -> candle_core::Result<()> {
         // A thawed parameter that the loss does not depend on has no gradient and is left alone, as torch does.
+        let thawed = self.model.parameters().thawed().zip(gradients);
         let thawed: Vec<(&Parameter, &Var, &Tensor)> =
-            self.model.parameters().thawed().filter_map(|(parameter, var)| Some((parameter, var, gradients.get(var)?))).collect();
+            thawed.filter_map(|((parameter, var), gradient)| Some((parameter, var, gradient.as_ref()?))).collect();
         let gradient_scale = match self.job.config.clip_norm {
             Some(clip_norm) => clip::scale(thawed.iter().map(|(_, _, gradient)| *gradient), clip_norm)?,
             None => 1.0,
@@ -283,10 +331,15 @@ pub(super) fn instantiate(
     Ok(model)
 }
 
-fn loss(logits: &Tensor, batch: &Batch, smoothing: f64) -> candle_core::Result<Tensor> {
-    let own = ops::cross_entropy(logits, &batch.labels, smoothing)?;
-    match &batch.mixed {
-        None => Ok(own),
-        Some((others, share)) => (own * *share)? + (ops::cross_entropy(logits, others, smoothing)? * (1.0 - share))?,
+/// For `Balanced` the weight of each class; a class without examples has 1.
+fn class_weights(config: &Config, task: &Task) -> Option<Vec<f32>> {
+    if config.class_weights == ClassWeights::Off {
+        return None;
     }
+    let mut counts = vec![0u64; task.labels.len()];
+    for label in task.train.labels() {
+        counts[label as usize] += 1;
+    }
+    let even = task.train.len() as f64 / counts.len() as f64;
+    Some(counts.into_iter().map(|count| if count == 0 { 1.0 } else { (even / count as f64) as f32 }).collect())
 }

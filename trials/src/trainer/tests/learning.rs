@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use search_spaces::config::{Dropout, EarlyStopping, Keep, Rate};
+use search_spaces::config::{ClassWeights, Dropout, EarlyStopping, Keep, Rate};
 
 use super::*;
 
@@ -164,4 +164,48 @@ fn clipping_and_smoothing_change_training() {
     assert_ne!(plain, run(Config { clip_norm: Some(0.1), ..sgd.clone() }));
     assert_eq!(plain, run(Config { clip_norm: Some(1e9), ..sgd.clone() }));
     assert_ne!(plain, run(Config { label_smoothing: 0.2, ..sgd }));
+}
+
+/// Without dropout a batch in parts is the same batch, but for rounding.
+#[test]
+fn parts_of_a_batch_sum_to_it() {
+    let fixture = Fixture::new(&[60]);
+    let rate = || Rate::Constant(0.0);
+    let still = Config {
+        dropout: Dropout { hidden: rate(), attention: rate(), classifier: rate() },
+        clip_norm: Some(0.5),
+        class_weights: ClassWeights::Balanced,
+        ..testing::trial_config()
+    };
+    let losses = |config: &Config| {
+        let mut trainer = Trainer::new(fixture.job(config)).unwrap();
+        train(&mut trainer, u64::MAX).iter().map(|evaluation| (evaluation.train_loss, evaluation.metrics["loss"])).collect::<Vec<_>>()
+    };
+    let whole = losses(&still);
+    for count in [1, 3, 4, 100] {
+        let parts = losses(&Config { micro_batch: Some(count), ..still.clone() });
+        assert_eq!(parts.len(), whole.len());
+        for ((train, validation), (same_train, same)) in parts.iter().zip(&whole) {
+            assert!((train - same_train).abs() < 1e-4 && (validation - same).abs() < 1e-4, "{count} at a time: {validation} and {same}");
+        }
+    }
+    // Parts have dropout masks of their own.
+    let dropping = Config { class_weights: ClassWeights::Off, ..testing::trial_config() };
+    assert_ne!(losses(&dropping), losses(&Config { micro_batch: Some(2), ..dropping.clone() }));
+}
+
+#[test]
+fn balanced_classes_count_the_same() {
+    let mut task = testing::task(60, 20, 10);
+    // One class in ten is not the first.
+    for (index, example) in task.train.iter_mut().enumerate() {
+        example.label = if index % 10 == 0 { 1 + index as u32 / 10 % 2 } else { 0 };
+    }
+    let fixture = Fixture { task: task.task(), ..Fixture::new(&[120]) };
+    let config = Config { class_weights: ClassWeights::Balanced, ..testing::trial_config() };
+    let weights = Trainer::new(fixture.job(&config)).unwrap().class_weights.unwrap();
+    for (weight, count) in weights.iter().zip([54.0, 3.0, 3.0]) {
+        assert!((f64::from(*weight) - 60.0 / (3.0 * count)).abs() < 1e-6, "{weight} for {count}");
+    }
+    assert_eq!(Trainer::new(fixture.job(&testing::trial_config())).unwrap().class_weights, None);
 }
