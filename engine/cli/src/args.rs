@@ -48,9 +48,9 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Init {
-    /// A CSV, TSV, JSON lines or Parquet file of texts, or a data set that `fetch` knows
+    /// A CSV, TSV, JSON lines or Parquet file of texts; a folder, tar or IDX file of images; or a data set that `fetch` knows
     pub data: String,
-    /// A Hugging Face BERT folder, or a model that `fetch` knows
+    /// A Hugging Face BERT or ResNet folder, a .safetensors file of a ResNet or MobileNetV2, or a model that `fetch` knows
     #[arg(long)]
     pub model: String,
     /// Where to write the space

@@ -136,3 +136,14 @@ fn mistakes_about_images_have_places() {
     "#);
     assert_eq!(refused.code, 3);
 }
+
+#[test]
+fn what_init_writes_for_images_passes_check() {
+    let place = place();
+    let init = place.run(&["init", "shapes-images-idx3-ubyte", "--model", "network", "--to", "new.ron"]).succeeded();
+    assert!(init.err.contains("120 images, 2 classes"), "{}", init.err);
+    let check = place.run(&["check", "new.ron"]).succeeded();
+    assert!(check.out.contains("no mistakes"), "{}", check.out);
+    let columns = place.run(&["init", "shapes-images-idx3-ubyte", "--model", "network", "--label", "x", "--to", "other.ron"]);
+    assert_eq!(columns.code, 2, "{}", columns.err);
+}

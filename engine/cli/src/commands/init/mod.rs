@@ -1,6 +1,7 @@
 //! `thawline init`
 
 mod guess;
+mod images;
 mod template;
 
 use std::{
@@ -16,7 +17,7 @@ use trials::{
 
 use self::template::{Facts, quoted};
 use super::fetch;
-use crate::{args::Init, assets, context::Context, exit::Error, progress::text};
+use crate::{args::Init, assets, context::Context, exit::Error, progress};
 
 /// At most so many inputs are tokenised to see how long they are.
 const MEASURED: usize = 2000;
@@ -28,12 +29,22 @@ pub(super) fn run(arguments: &Init, context: &mut Context) -> Result<(), Error> 
     }
     let model = locate(&arguments.model, to, context)?;
     let data = locate(&arguments.data, to, context)?;
-    let facts = gather(arguments, &model, &data)?;
-    write_new(to, &template::render(&facts)).map_err(|e| Error::write(to, &e))?;
-    let classes = facts.classes.len();
-    let pair = facts.pair.as_ref().map(|pair| format!(" and `{pair}`")).unwrap_or_default();
-    context.note(format!("{} rows, {classes} classes; text in `{}`{pair}, label in `{}`", facts.rows, facts.text, facts.label));
-    context.note(format!("wrote {}; next: thawline check {}", to.display(), text::quoted(to)));
+    let (text, found) = if images::reads_images(&model.path) {
+        if arguments.text.is_some() || arguments.label.is_some() {
+            return Err(Error::usage("--text and --label name columns of texts, but the model reads images"));
+        }
+        let facts = images::Facts::gather(&model, &data)?;
+        (images::render(&facts), format!("{} images, {} classes", facts.images(), facts.classes.len()))
+    } else {
+        let facts = gather(arguments, &model, &data)?;
+        let classes = facts.classes.len();
+        let pair = facts.pair.as_ref().map(|pair| format!(" and `{pair}`")).unwrap_or_default();
+        let found = format!("{} rows, {classes} classes; text in `{}`{pair}, label in `{}`", facts.rows, facts.text, facts.label);
+        (template::render(&facts), found)
+    };
+    write_new(to, &text).map_err(|e| Error::write(to, &e))?;
+    context.note(found);
+    context.note(format!("wrote {}; next: thawline check {}", to.display(), progress::text::quoted(to)));
     context.say(to.display())
 }
 

@@ -33,12 +33,6 @@ impl Facts {
         const PATIENCE: usize = 128;
         self.usual_tokens.next_multiple_of(16).clamp(16, self.model_tokens.min(PATIENCE))
     }
-
-    /// The largest class has more than three times the rows of the smallest.
-    fn uneven(&self) -> bool {
-        let counts = || self.classes.iter().map(|(_, count)| *count);
-        counts().max().unwrap_or(0) > 3 * counts().min().unwrap_or(0)
-    }
 }
 
 /// A RON string.
@@ -75,16 +69,7 @@ pub(super) fn render(facts: &Facts) -> String {
     } else {
         String::new()
     };
-    let (metric, why) = if facts.uneven() {
-        (
-            "MacroF1",
-            "The classes are uneven: the mean F1 of the classes counts each of them alike. Others: Accuracy, Matthews, Minimize(Loss).",
-        )
-    } else {
-        ("Accuracy", "Others: MacroF1 (counts each class alike), Matthews, Minimize(Loss).")
-    };
-    let counts: Vec<String> = facts.classes.iter().take(12).map(|(name, count)| format!("{} {count}", printable(name))).collect();
-    let more = if facts.classes.len() > 12 { ", ..." } else { "" };
+    let (classes, metric, why) = classes_told(&facts.classes);
     let half = (facts.blocks / 2).max(1);
     format!(
         "\
@@ -96,7 +81,7 @@ pub(super) fn render(facts: &Facts) -> String {
 Sweep(
     model: {model},
 
-    // {rows} rows; {class_count} classes: {classes}{more}.
+    // {rows} rows; {class_count} classes: {classes}.
     data: (
         files: One({data}),
 {columns}        text: {text},
@@ -148,7 +133,6 @@ Sweep(
         model = facts.model,
         rows = facts.rows,
         class_count = facts.classes.len(),
-        classes = counts.join(", "),
         data = facts.data,
         label = quoted(&facts.label),
         usual = facts.usual_tokens,
@@ -156,6 +140,23 @@ Sweep(
         model_tokens = facts.model_tokens,
         blocks = facts.blocks,
     )
+}
+
+/// The first dozen classes, and the metric that suits them with the reason.
+pub(super) fn classes_told(classes: &[(String, usize)]) -> (String, &'static str, &'static str) {
+    let counts = || classes.iter().map(|(_, count)| *count);
+    let uneven = counts().max().unwrap_or(0) > 3 * counts().min().unwrap_or(0);
+    let (metric, why) = if uneven {
+        (
+            "MacroF1",
+            "The classes are uneven: the mean F1 of the classes counts each of them alike. Others: Accuracy, Matthews, Minimize(Loss).",
+        )
+    } else {
+        ("Accuracy", "Others: MacroF1 (counts each class alike), Matthews, Minimize(Loss).")
+    };
+    let told: Vec<String> = classes.iter().take(12).map(|(name, count)| format!("{} {count}", printable(name))).collect();
+    let more = if classes.len() > 12 { ", ..." } else { "" };
+    (told.join(", ") + more, metric, why)
 }
 
 /// A class name in a comment: on one line, and short.
