@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("logits lie in {:.3} .. {:.3}", logits.min_all()?.to_scalar::<f32>()?, logits.max_all()?.to_scalar::<f32>()?);
     if let Some(to) = export.first() {
         let labels: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();
-        hub::export(Path::new(to), &base.classifier(&labels), model.parameters())?;
+        hub::export(Path::new(to), &base.classifier(&labels, None), model.parameters())?;
     }
     Ok(())
 }

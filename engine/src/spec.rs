@@ -39,11 +39,14 @@ impl StudySpec {
         let other = |known: &str, now: &str| !known.is_empty() && known != now;
         let mut changed = Vec::new();
         if other(&self.data_hash, data_hash) {
-            changed.push(format!(
-                "the data: {}, with the tokenizer of {}, no longer gives the same tokens, labels and splits",
-                files(&self.data),
-                self.model.display()
-            ));
+            changed.push(match &self.data {
+                Data::Text(_) => format!(
+                    "the data: {}, with the tokenizer of {}, no longer gives the same tokens, labels and splits",
+                    files(&self.data),
+                    self.model.display()
+                ),
+                Data::Images(_) => format!("the data: {} no longer gives the same images, labels and splits", files(&self.data)),
+            });
         }
         if other(&self.model_hash, model_hash) {
             changed.push(format!("the model: {} no longer has the same weights", self.model.display()));

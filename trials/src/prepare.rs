@@ -44,6 +44,8 @@ pub struct Prepared {
     pub report: Arc<DataReport>,
     pub base: Arc<dyn BaseModel>,
     pub device: Device,
+    /// Of images that are not of the model's own size.
+    pub side: Option<usize>,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -68,12 +70,20 @@ pub fn prepare(model: &Path, data: &Data, device: Device) -> Result<Prepared, Pr
         (Data::Images(data), Takes::Pixels(format)) => image::load(data, &format)?,
         (_, takes) => return Err(unfit(&takes)),
     };
-    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base, device })
+    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base, device, side: side(data) })
 }
 
 /// Loads the base model in `model`, whichever kind it is.
 pub fn load_base(model: &Path, device: &device::Handle) -> Result<Arc<dyn BaseModel>, HubError> {
     if ConvNetBase::is_one(model) { Ok(Arc::new(ConvNetBase::load(model, device)?)) } else { Ok(Arc::new(BertBase::load(model, device)?)) }
+}
+
+/// The side that the data ask for.
+pub fn side(data: &Data) -> Option<usize> {
+    match data {
+        Data::Text(_) => None,
+        Data::Images(data) => data.side,
+    }
 }
 
 /// That the data are of another kind than what the model takes.
@@ -114,7 +124,7 @@ impl Prepared {
 
     /// Writes `model` as a Hugging Face folder.
     pub fn export(&self, to: &Path, model: &dyn Model) -> Result<(), HubError> {
-        hub::export(to, &self.base.classifier(&self.task.labels), model.parameters())
+        hub::export(to, &self.base.classifier(&self.task.labels, self.side), model.parameters())
     }
 }
 

@@ -12,6 +12,7 @@ const SPACE: &str = r#"Sweep(
     model: Path("network"),
     data: Images(
         files: One(Path("shapes-images-idx3-ubyte")),
+        side: 12,
         split: (validation: 0.25, test: 0.25),
     ),
     settings: (trials: 4, r_min: Share(0.25), eta: 2, devices: "cpu:2"),
@@ -56,6 +57,8 @@ fn a_sweep_of_images_ends_and_its_best_config_trains_to_the_same_value() {
     let trained = place.run(&["train", "study/best.ron", "--to", "out"]).succeeded();
     assert!(trained.err.contains("exactly what trial"), "{}", trained.err);
     assert_eq!(names(&place.path("out")), ["config.json", "model.safetensors", "preprocessor_config.json"]);
+    let format = fs::read_to_string(place.path("out/preprocessor_config.json")).unwrap();
+    assert!(format.contains("\"shortest_edge\": 12"), "{format}");
     // What was exported is a model to start from.
     place.write("space.ron", &SPACE.replace("Path(\"network\")", "Path(\"out\")"));
     let check = place.run(&["check", "space.ron", "--probe", "--samples", "1"]).succeeded();
@@ -108,32 +111,31 @@ fn mistakes_about_images_have_places() {
             .replace("shapes-images", "shape-images")
             .replace("LastBlocks(k: 2)", "LastBlocks(k: 9)")
             .replace("flip: 0.5", "flip: 1.5")
-            .replace("One(Path", "side: 4, files: One(Path")
-            .replace("files: side", "side"),
+            .replace("side: 12", "side: 4"),
     );
     let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
-    insta::assert_snapshot!(refused.err, @r#"
+    insta::assert_snapshot!(refused.err, @"
     error: 3 mistakes
 
-    space.ron:4:15: `side` must be from 8 to 1024, not 4
+    space.ron:5:15: `side` must be from 8 to 1024, not 4
       |
-    4 |         side: 4, files: One(Path("shape-images-idx3-ubyte")),
+    5 |         side: 4,
       |               ^
 
-    space.ron:12:63: `k` is 9, but the model has 4 blocks below the head
+    space.ron:13:63: `k` is 9, but the model has 4 blocks below the head
        |
-    12 |         unfreeze: Choice([HeadOnly, Everything, LastBlocks(k: 9)]),
+    13 |         unfreeze: Choice([HeadOnly, Everything, LastBlocks(k: 9)]),
        |                                                               ^
        = help: write 4 or less; its blocks are stem, layer1.0, layer2.0, layer3.0, head
 
-    space.ron:13:25: `flip` must be at least 0 and at most 1, not 1.5
+    space.ron:14:25: `flip` must be at least 0 and at most 1, not 1.5
        |
-    13 |         augment: (flip: 1.5, crop: 1, mix: Choice([Off, MixUp, CutMix])),
+    14 |         augment: (flip: 1.5, crop: 1, mix: Choice([Off, MixUp, CutMix])),
        |                         ^^^
 
     cannot read DIR/shape-images-idx3-ubyte: No such file or directory (os error 2)
-      (`data.files`, space.ron:4:25)
-    "#);
+      (`data.files`, space.ron:4:16)
+    ");
     assert_eq!(refused.code, 3);
 }
 

@@ -43,7 +43,7 @@ pub enum DataError {
     ColumnType { file: PathBuf, column: String, kind: String },
     #[error("{}: not a readable IDX file: {reason}", file.display())]
     Idx { file: PathBuf, reason: String },
-    #[error("{}: images are read from a folder or a .tar with a folder for each class, or from an IDX file (images-idx3-ubyte)", file.display())]
+    #[error("{}: images are read from a folder or a .tar with a folder for each class, from .parquet, or from an IDX file (images-idx3-ubyte)", file.display())]
     UnknownPictures { file: PathBuf },
     #[error("{total} of the images cannot be read{}:\n{}\nRemove them, or leave them out with `unreadable: Drop`",
             if *total > first.len() { ", the first of them" } else { "" },

@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use polars::prelude::{ArrowDataType, Column, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{ArrowDataType, Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
 
 use super::{
     error::{DataError, Place},
@@ -17,56 +17,83 @@ use super::{
 /// A compressed file may unpack to much more than its size.
 const MAX_UNPACKED_BYTES: usize = 16 << 30;
 
-/// Where `everything` is wanted, columns that can be neither a text nor a label are left out.
-pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>, everything: bool) -> Result<Table, DataError> {
-    let broken = |reason: String| DataError::Parquet { file: file.to_owned(), reason };
+/// A column as the file declares it.
+pub(super) struct Declared {
+    pub(super) name: String,
+    pub(super) kind: ArrowDataType,
+}
+
+/// From the columns that a file declares to the positions of those to read.
+pub(super) type Choose<'a> = dyn Fn(&[Declared]) -> Result<Vec<usize>, DataError> + 'a;
+
+/// The columns of a file that `choose` takes of those it declares, and what the file says of itself under `key`.
+pub(super) fn frame(file: &Path, bytes: Vec<u8>, key: &str, choose: &Choose<'_>) -> Result<(DataFrame, Option<String>), DataError> {
     if bytes.is_empty() {
         return Err(DataError::NoRows { file: file.to_owned(), what: "is empty" });
     }
-    // polars panics on some damaged files.
-    let guarded = |step: &mut dyn FnMut() -> PolarsResult<()>| match catch_unwind(AssertUnwindSafe(step)) {
-        Ok(result) => result.map_err(|e| broken(e.to_string())),
-        Err(_) => Err(broken("it is damaged".into())),
-    };
-
-    let mut reader = Some(ParquetReader::new(Cursor::new(bytes)));
-    let mut names: Vec<String> = Vec::new();
-    let mut kinds: Vec<ArrowDataType> = Vec::new();
+    let mut reader = ParquetReader::new(Cursor::new(bytes));
+    let mut declared: Vec<Declared> = Vec::new();
     let mut unpacked = 0usize;
-    guarded(&mut || {
-        if let Some(reader) = &mut reader {
-            let schema = reader.schema()?;
-            names = schema.iter_names().map(ToString::to_string).collect();
-            kinds = schema.iter_values().map(|field| field.dtype().clone()).collect();
-            let groups = &reader.get_metadata()?.row_groups;
-            unpacked = groups.iter().fold(0, |sum, group| sum.saturating_add(group.total_byte_size()));
-        }
+    let mut said = None;
+    guarded(file, &mut || {
+        let schema = reader.schema()?;
+        declared = schema.iter().map(|(name, field)| Declared { name: name.to_string(), kind: field.dtype().clone() }).collect();
+        let metadata = reader.get_metadata()?;
+        unpacked = metadata.row_groups.iter().fold(0, |sum, group| sum.saturating_add(group.total_byte_size()));
+        let pairs = metadata.key_value_metadata().as_ref().into_iter().flatten();
+        said = pairs.filter(|pair| pair.key == key).find_map(|pair| pair.value.clone());
         Ok(())
     })?;
     if unpacked > MAX_UNPACKED_BYTES {
         return Err(DataError::TooLarge { file: file.to_owned(), bytes: unpacked as u64, limit: MAX_UNPACKED_BYTES as u64 });
     }
-    let mut picked = pick(&names)?;
-    picked.retain(|&column| !everything || is_plain(&kinds[column]));
     // Before they are read: polars panics on a type that it was built without.
-    if let Some(&wrong) = picked.iter().find(|column| !is_plain(&kinds[**column])) {
-        let kind = format!("{:?}", kinds[wrong]);
-        let kind = kind.split('(').next().unwrap_or_default().to_owned();
-        return Err(DataError::ColumnType { file: file.to_owned(), column: names[wrong].clone(), kind });
-    }
-    let columns: Vec<String> = picked.iter().map(|&column| names[column].clone()).collect();
+    let columns: Vec<String> = choose(&declared)?.into_iter().map(|column| declared[column].name.clone()).collect();
+    let (mut reader, mut frame) = (Some(reader), None);
+    guarded(file, &mut || {
+        frame = reader.take().map(|reader| reader.with_columns(Some(columns.clone())).finish()).transpose()?;
+        Ok(())
+    })?;
+    Ok((frame.unwrap_or_default(), said))
+}
 
+/// polars panics on some damaged files.
+pub(super) fn guarded(file: &Path, step: &mut dyn FnMut() -> PolarsResult<()>) -> Result<(), DataError> {
+    let broken = |reason: String| DataError::Parquet { file: file.to_owned(), reason };
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|e| broken(e.to_string())),
+        Err(_) => Err(broken("it is damaged".into())),
+    }
+}
+
+/// That `column` is of a type that is of no use.
+pub(super) fn wrong_type(file: &Path, column: &Declared) -> DataError {
+    let kind = format!("{:?}", column.kind);
+    let kind = kind.split('(').next().unwrap_or_default().to_owned();
+    DataError::ColumnType { file: file.to_owned(), column: column.name.clone(), kind }
+}
+
+/// Where `everything` is wanted, columns that can be neither a text nor a label are left out.
+pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>, everything: bool) -> Result<Table, DataError> {
+    let choose = |declared: &[Declared]| {
+        let names: Vec<String> = declared.iter().map(|column| column.name.clone()).collect();
+        let mut picked = pick(&names)?;
+        picked.retain(|&column| !everything || is_plain(&declared[column].kind));
+        match picked.iter().find(|column| !is_plain(&declared[**column].kind)) {
+            Some(&wrong) => Err(wrong_type(file, &declared[wrong])),
+            None => Ok(picked),
+        }
+    };
+    let (frame, _) = frame(file, bytes, "", &choose)?;
+    let columns: Vec<String> = frame.get_column_names().into_iter().map(ToString::to_string).collect();
     let mut converter = Converter::new(None);
     let mut rows: Vec<Row> = Vec::new();
-    let mut wrong_type = None;
-    guarded(&mut || {
-        let Some(reader) = reader.take() else { return Ok(()) };
-        let frame = reader.with_columns(Some(columns.clone())).finish()?;
+    let mut useless = None;
+    guarded(file, &mut || {
         let mut values = Vec::with_capacity(columns.len());
-        for name in &columns {
-            let column = frame.column(name)?;
+        for column in frame.columns() {
             let Some(strings) = strings(column, &mut converter)? else {
-                wrong_type = Some((name.clone(), column.dtype().to_string()));
+                useless = Some((column.name().to_string(), column.dtype().to_string()));
                 return Ok(());
             };
             values.push(strings.into_iter());
@@ -77,14 +104,14 @@ pub(super) fn read(file: &Path, bytes: Vec<u8>, pick: &Pick<'_>, everything: boo
         }
         Ok(())
     })?;
-    if let Some((column, kind)) = wrong_type {
+    if let Some((column, kind)) = useless {
         return Err(DataError::ColumnType { file: file.to_owned(), column, kind });
     }
     Ok(converter.table(file, columns, rows))
 }
 
 /// Whether a column of this type may be a text or a label.
-fn is_plain(kind: &ArrowDataType) -> bool {
+pub(super) fn is_plain(kind: &ArrowDataType) -> bool {
     use ArrowDataType as A;
     match kind {
         A::Dictionary(_, values, _) => is_plain(values),
@@ -111,7 +138,7 @@ fn is_plain(kind: &ArrowDataType) -> bool {
 }
 
 /// `None`: the column's type cannot be a text or a label.
-fn strings(column: &Column, converter: &mut Converter) -> PolarsResult<Option<Vec<Option<String>>>> {
+pub(super) fn strings(column: &Column, converter: &mut Converter) -> PolarsResult<Option<Vec<Option<String>>>> {
     let kind = column.dtype();
     Ok(Some(match kind {
         DataType::Binary => {

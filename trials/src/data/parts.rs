@@ -90,6 +90,10 @@ impl<T> Given<T> {
                 return Err(DataError::EmptySplit { split: name, reason: format!("`max_{name}` leaves no row") });
             }
         }
+        let first = train.rows.first().map(|row| row.label.clone());
+        if train.rows.iter().all(|row| Some(&row.label) == first.as_ref()) {
+            return Err(DataError::EmptySplit { split: "train", reason: "`max_train` leaves examples of one label only".to_owned() });
+        }
         Ok(Parts {
             train: Part { name: "train", source: train, before: before.0 },
             validation: Part { name: "validation", source: validation, before: before.1 },

@@ -40,12 +40,31 @@ impl PixelFormat {
             Some(Value::Array(values)) if values.len() == channels => {
                 let values: Option<Vec<f32>> =
                     values.iter().map(|v| v.as_f64().map(|v| v as f32).filter(|v| *v >= lowest && *v <= 1.0)).collect();
-                values.ok_or_else(|| wrong(field, "must hold numbers from 0 to 1"))
+                values.ok_or_else(|| wrong(field, "must hold numbers from 0 to 1, a deviation above 0"))
             }
             Some(_) => Err(wrong(field, "must have a number for each channel of the first convolution")),
         };
+        for field in ["do_rescale", "do_resize"] {
+            if fields.get(field) == Some(&Value::Bool(false)) {
+                return Err(wrong(field, "is false, which is not read: images are resized, and their values from 0 to 1"));
+            }
+        }
+        let factor = fields.get("rescale_factor").and_then(Value::as_f64);
+        if factor.is_some_and(|factor| (factor * 255.0 - 1.0).abs() > 1e-6) {
+            return Err(wrong("rescale_factor", "is not 1/255, which alone is read"));
+        }
+        let asked =
+            ["crop_size", "size"].into_iter().find_map(|field| Some((field, fields.get(field)?)).filter(|(_, size)| !size.is_null()));
+        let side = match asked {
+            None => side,
+            Some((field, size)) => asked_side(size)
+                .ok_or_else(|| wrong(field, "must be a side from 1 to 4096 pixels, or a height and width that are the same"))?,
+        };
+        if fields.get("do_normalize") == Some(&Value::Bool(false)) {
+            return Ok(PixelFormat { side, mean: vec![0.0; channels], deviation: vec![1.0; channels] });
+        }
         let (mean, deviation) = (statistic("image_mean", MEAN, 0.0)?, statistic("image_std", DEVIATION, 1e-6)?);
-        Ok(PixelFormat { side: asked_side(fields.get("crop_size")).or(asked_side(fields.get("size"))).unwrap_or(side), mean, deviation })
+        Ok(PixelFormat { side, mean, deviation })
     }
 
     pub fn channels(&self) -> usize {
@@ -69,9 +88,12 @@ impl PixelFormat {
 }
 
 /// transformers writes a side as a number, or as an object of any of these.
-fn asked_side(size: Option<&Value>) -> Option<usize> {
-    let size = size?;
-    let side = size.as_u64().or_else(|| ["height", "shortest_edge"].iter().find_map(|field| size.get(field)?.as_u64()))?;
+fn asked_side(size: &Value) -> Option<usize> {
+    let (height, width) = (size.get("height").and_then(Value::as_u64), size.get("width").and_then(Value::as_u64));
+    if height != width {
+        return None;
+    }
+    let side = size.as_u64().or(height).or_else(|| size.get("shortest_edge")?.as_u64())?;
     usize::try_from(side).ok().filter(|side| (1..=4096).contains(side))
 }
 
@@ -93,7 +115,14 @@ mod tests {
         assert_eq!((read.side, &read.mean[..], &read.deviation[..]), (224, &[0.5; 3][..], &[0.25, 0.5, 1.0][..]));
         write(&read.to_json().to_string());
         assert_eq!(PixelFormat::read(folder.path(), 3, 32).unwrap(), read);
-        for wrong in [r#"{"image_mean": [0.5]}"#, r#"{"image_std": [0, 1, 1]}"#, r#"{"image_mean": "x"}"#] {
+        for wrong in [
+            r#"{"image_mean": [0.5]}"#,
+            r#"{"image_std": [0, 1, 1]}"#,
+            r#"{"image_mean": "x"}"#,
+            r#"{"size": -4}"#,
+            r#"{"size": {"height": 20, "width": 30}}"#,
+            r#"{"do_rescale": false}"#,
+        ] {
             write(wrong);
             assert!(matches!(PixelFormat::read(folder.path(), 3, 32), Err(HubError::Config { .. })), "{wrong}");
         }

@@ -74,8 +74,8 @@ pub trait BaseModel: Send + Sync {
     /// Everything but the tensors that it computes with.
     fn identity(&self) -> String;
 
-    /// What [`crate::hub::export`] needs besides the parameters.
-    fn classifier(&self, labels: &[String]) -> Classifier;
+    /// What [`crate::hub::export`] needs besides the parameters; `side` is that of the images it was trained on, where it is not the model's.
+    fn classifier(&self, labels: &[String], side: Option<usize>) -> Classifier;
 
     /// The blake3, in hex, of everything that a trial's outcome depends on.
     fn hash(&self) -> Result<String> {

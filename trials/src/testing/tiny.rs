@@ -77,7 +77,7 @@ impl BaseModel for Tiny {
         String::new()
     }
 
-    fn classifier(&self, labels: &[String]) -> Classifier {
+    fn classifier(&self, labels: &[String], _side: Option<usize>) -> Classifier {
         Classifier {
             architecture: "Tiny",
             base: PathBuf::new(),

@@ -22,7 +22,7 @@ use trials::{
     device::Handle,
     hub::HubError,
     models::{BaseModel, Takes},
-    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, load_base, prepare, unfit},
+    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit},
     runner::RunnerSettings,
     trainer::final_model,
 };
@@ -73,7 +73,7 @@ pub(super) fn check(
     let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
-            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base, device };
+            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base, device, side: side(&data) };
             Ok((Ready { model, data, prepared }, devices))
         }
         _ => Err(failures.into_error()),

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image};
-use image::{DynamicImage, ImageReader, Limits};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 /// A picture larger than this on a side, or in memory, is refused: a file of a few bytes may claim any size.
 const MAX_SIDE: u32 = 20_000;
@@ -46,8 +46,13 @@ impl Wanted {
             return Err("the file is empty".to_owned());
         }
         let mut reader = ImageReader::new(Cursor::new(encoded)).with_guessed_format().map_err(|e| e.to_string())?;
-        if reader.format().is_none() {
-            return Err("it is neither JPEG nor PNG".to_owned());
+        match reader.format() {
+            None => return Err("it is neither JPEG nor PNG".to_owned()),
+            // The decoder fills what is missing with grey.
+            Some(ImageFormat::Jpeg) if !encoded.windows(2).rev().any(|pair| pair == [0xff, 0xd9]) => {
+                return Err("it is cut short: a JPEG ends with a mark that is not there".to_owned());
+            }
+            Some(_) => {}
         }
         let mut limits = Limits::default();
         limits.max_image_width = Some(MAX_SIDE);
@@ -98,7 +103,7 @@ impl Wanted {
 
 #[cfg(test)]
 mod tests {
-    use image::{GrayAlphaImage, ImageFormat, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+    use image::{GrayAlphaImage, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
 
     use super::*;
 
@@ -152,7 +157,9 @@ mod tests {
             COLOUR.decode(bytes).unwrap_err();
         }
         let jpeg = encoded(RgbImage::from_fn(64, 64, |x, y| Rgb([(x * y) as u8, 2, 3])), ImageFormat::Jpeg);
-        COLOUR.decode(&jpeg[..30]).unwrap_err();
+        for length in [30, jpeg.len() / 2, jpeg.len() - 2] {
+            COLOUR.decode(&jpeg[..length]).unwrap_err();
+        }
         // A header that claims more pixels than there is memory for.
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);

@@ -202,6 +202,7 @@ fn decode(data: Data, wanted: Wanted) -> Result<Decoded, String> {
         Data::File(path) => fs::read(&path).map_err(|e| e.to_string()).and_then(|bytes| wanted.decode(&bytes)),
         Data::Encoded(bytes) => wanted.decode(&bytes),
         Data::Greys { height, width, values } => wanted.greys(values, height, width),
+        Data::Lost(why) => Err(why),
     }
 }
 

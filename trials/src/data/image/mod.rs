@@ -5,6 +5,7 @@ mod decode;
 mod examples;
 mod idx;
 mod load;
+mod parquet;
 mod sources;
 #[cfg(test)]
 mod tests;

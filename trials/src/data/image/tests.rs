@@ -140,6 +140,37 @@ fn unreadable_images_are_listed_or_left_out() {
     ");
 }
 
+#[cfg(unix)]
+#[test]
+fn links_are_followed_or_told() {
+    use std::os::unix::fs::symlink;
+    let folder = folder();
+    let all = folder.path().join("all");
+    let before = load(&data(all.clone()), &FORMAT()).unwrap().0;
+    // A loop, and a tar with a hard link, a symbolic one, and a name twice.
+    symlink("..", all.join("cat/loop")).unwrap();
+    assert_eq!(load(&data(all.clone()), &FORMAT()).unwrap().0.hash(), before.hash());
+    fs::remove_file(all.join("cat/loop")).unwrap();
+    let path = tar(folder.path(), ".");
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_dir_all(".", &all).unwrap();
+    let mut link = |kind, name: &str| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        archive.append_link(&mut header, name, "cat/0.png").unwrap();
+    };
+    link(tar::EntryType::Link, "bird/0.png");
+    link(tar::EntryType::Link, "bird/1.png");
+    link(tar::EntryType::Symlink, "bird/2.png");
+    archive.append_path_with_name(all.join("dog/1.png"), "dog/0.png").unwrap();
+    fs::write(&path, archive.into_inner().unwrap()).unwrap();
+    let (task, report) = load(&ImageData { unreadable: Unreadable::Drop, ..data(path) }, &FORMAT()).unwrap();
+    assert_eq!(task.labels, ["bird", "cat", "dog"]);
+    let told = report.to_string();
+    assert!(told.contains("23 images, 1 left out") && told.contains("bird/2.png: it is a symbolic link"), "{told}");
+}
+
 #[test]
 fn images_that_stand_in_two_splits_are_counted() {
     let folder = folder();
@@ -167,7 +198,7 @@ fn what_holds_no_images_is_refused() {
     insta::assert_snapshot!(error("nothing"), @"cannot read DIR/nothing: No such file or directory (os error 2)");
     insta::assert_snapshot!(error("empty"), @"DIR/empty holds no folder of images for any class (CLASS/IMAGE.jpg)");
     insta::assert_snapshot!(error("all/cat"), @"DIR/all/cat holds no folder of images for any class (CLASS/IMAGE.jpg)");
-    insta::assert_snapshot!(error("a.zip"), @"DIR/a.zip: images are read from a folder or a .tar with a folder for each class, or from an IDX file (images-idx3-ubyte)");
+    insta::assert_snapshot!(error("a.zip"), @"DIR/a.zip: images are read from a folder or a .tar with a folder for each class, from .parquet, or from an IDX file (images-idx3-ubyte)");
 }
 
 fn batch(task: &Task, augment: &Augment, seed: u64) -> Batch {

@@ -104,7 +104,7 @@ impl BaseModel for BertBase {
         format!("{sizes:?} {:?} {:?} {:?}", c.activation, c.norm_epsilon, c.initializer_range)
     }
 
-    fn classifier(&self, labels: &[String]) -> Classifier {
+    fn classifier(&self, labels: &[String], _side: Option<usize>) -> Classifier {
         Classifier {
             architecture: "BertForSequenceClassification",
             base: self.folder.clone(),

@@ -244,7 +244,7 @@ fn export_is_a_whole_folder_that_loads_again() {
     let parent = tempfile::tempdir().unwrap();
     let to = parent.path().join("deep/model");
     let labels = ["business", "sport", "10"].map(str::to_owned);
-    hub::export(&to, &base.classifier(&labels), model.parameters()).unwrap();
+    hub::export(&to, &base.classifier(&labels, None), model.parameters()).unwrap();
 
     let names = |folder: &Path| {
         let mut names: Vec<String> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
@@ -272,7 +272,7 @@ fn export_is_a_whole_folder_that_loads_again() {
         assert_eq!(values(&found), expected, "{name}");
     }
 
-    assert!(matches!(hub::export(&to, &base.classifier(&labels), model.parameters()), Err(HubError::Occupied { .. })));
+    assert!(matches!(hub::export(&to, &base.classifier(&labels, None), model.parameters()), Err(HubError::Occupied { .. })));
     let file = parent.path().join("file");
     fs::write(&file, "").unwrap();
     assert!(matches!(hub::check_destination(&file), Err(HubError::Occupied { .. })));

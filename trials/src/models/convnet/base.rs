@@ -155,7 +155,8 @@ impl BaseModel for ConvNetBase {
         &self.tensors
     }
 
-    fn classifier(&self, labels: &[String]) -> Classifier {
+    fn classifier(&self, labels: &[String], side: Option<usize>) -> Classifier {
+        let format = PixelFormat { side: side.unwrap_or(self.format.side), ..self.format.clone() };
         let mut config = self.fields.clone();
         config.insert("model_type".into(), json!(self.architecture.kind));
         Classifier {
@@ -163,7 +164,7 @@ impl BaseModel for ConvNetBase {
             base: self.folder.clone(),
             config,
             labels: labels.to_vec(),
-            preprocessor: Some(self.format.to_json()),
+            preprocessor: Some(format.to_json()),
         }
     }
 }

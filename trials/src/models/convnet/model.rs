@@ -69,12 +69,10 @@ impl ConvNet {
         let x = if unit.depthwise { depthwise(x, kernel, unit.stride)? } else { convolution(x, kernel, unit.stride)? };
         let (gain, bias) = (self.parameters.get(p.gain), self.parameters.get(p.bias));
         let old = Moments { mean: self.parameters.get(p.mean).detach(), variance: self.parameters.get(p.variance).detach() };
-        if !of_batch {
-            return batch_norm_with(&x, &old, gain, bias, EPSILON, unit.clamp);
-        }
         let pixels = x.elem_count() / unit.out;
-        if pixels < 2 {
-            bail!("batch normalisation needs more than one pixel a channel: take larger batches or larger images");
+        // One pixel has no variance: the last batch of a pass, of a single small image, must not end a trial.
+        if !of_batch || pixels < 2 {
+            return batch_norm_with(&x, &old, gain, bias, EPSILON, unit.clamp);
         }
         let (y, moments) = batch_norm(&x, gain, bias, EPSILON, unit.clamp)?;
         let new = running(&old, &moments, pixels, MOMENTUM)?;
