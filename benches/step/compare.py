@@ -87,7 +87,7 @@ def torch_step(name, minilm):
 def compare(program, minilm, names):
 
     def run(name, command):
-        started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(SHAPE.get(name, (1, 2))[0])]
+        started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(SHAPE.get(name, (1, 2))[0])]
         found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
         return {"median": max(f["median"] for f in found), "peak_kb": sum(f["peak_kb"] for f in found)}
 
