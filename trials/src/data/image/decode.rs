@@ -49,7 +49,7 @@ impl Wanted {
         match reader.format() {
             None => return Err("it is neither JPEG nor PNG".to_owned()),
             // The decoder fills what is missing with grey.
-            Some(ImageFormat::Jpeg) if !encoded.windows(2).rev().any(|pair| pair == [0xff, 0xd9]) => {
+            Some(ImageFormat::Jpeg) if !ends(encoded) => {
                 return Err("it is cut short: a JPEG ends with a mark that is not there".to_owned());
             }
             Some(_) => {}
@@ -99,6 +99,14 @@ impl Wanted {
         Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
         Ok(Decoded { pixels: target.into_vec(), change })
     }
+}
+
+/// Whether the end mark of a JPEG follows the start of its last scan: a preview before it may have an end of its own.
+fn ends(jpeg: &[u8]) -> bool {
+    const SCAN: [u8; 2] = [0xff, 0xda];
+    const END: [u8; 2] = [0xff, 0xd9];
+    let scan = jpeg.windows(2).rposition(|pair| pair == SCAN).unwrap_or(0);
+    jpeg[scan..].windows(2).any(|pair| pair == END)
 }
 
 #[cfg(test)]
@@ -160,6 +168,10 @@ mod tests {
         for length in [30, jpeg.len() / 2, jpeg.len() - 2] {
             COLOUR.decode(&jpeg[..length]).unwrap_err();
         }
+        // A preview in a comment, with an end mark of its own.
+        let preview = [&jpeg[..2], &[0xff, 0xfe, 0x00, 0x04, 0xff, 0xd9], &jpeg[2..]].concat();
+        COLOUR.decode(&preview).unwrap();
+        COLOUR.decode(&preview[..preview.len() / 2]).unwrap_err();
         // A header that claims more pixels than there is memory for.
         let mut huge = whole.clone();
         huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);

@@ -1,6 +1,9 @@
 //! What a convolutional network is made of, as data.
 
-use crate::ops::{Clamp, Stride};
+use crate::{
+    ops::{Clamp, Stride},
+    parameters::Layout,
+};
 
 /// A convolution with the batch normalisation, and perhaps the activation, after it.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +74,11 @@ impl Unit {
 
     pub(super) fn clamped(self, clamp: Clamp) -> Unit {
         Unit { clamp, ..self }
+    }
+
+    /// How the kernel lies in memory.
+    pub(super) fn layout(&self) -> Layout {
+        if self.depthwise { Layout::DepthwiseKernel } else { Layout::Kernel }
     }
 
     /// Shape of the kernel in the file.

@@ -18,6 +18,7 @@ use crate::{
     data::pixels::PixelFormat,
     hub::{Classifier, HubError, Weights, read_json},
     models::{BaseModel, Model, Takes},
+    parameters::Layout,
 };
 
 /// A pre-trained network in memory, shared by every model made from it.
@@ -29,7 +30,7 @@ pub struct ConvNetBase {
     format: PixelFormat,
     pub(super) architecture: Architecture,
     device: Device,
-    /// By name and in the layout of the file, all but the head's.
+    /// By name in the file, all but the head's; kernels as they lie in memory, so that every model shares them.
     tensors: BTreeMap<String, Tensor>,
 }
 
@@ -69,6 +70,9 @@ impl ConvNetBase {
         for unit in architecture.blocks.iter().flat_map(Block::all_units) {
             for (name, shape) in tensors_of(unit) {
                 let tensor = weights.take(&name, &shape)?;
+                let layout = if shape.len() == 4 { unit.layout() } else { Layout::Same };
+                let path = || weights.listing().to_owned();
+                let tensor = layout.in_memory(&tensor).map_err(|source| HubError::Device { path: path(), source })?;
                 tensors.insert(name, tensor);
             }
         }
@@ -86,7 +90,7 @@ impl ConvNetBase {
         if self.architecture.kind == "resnet" && !name.starts_with("classifier") { format!("resnet.{name}") } else { name.to_owned() }
     }
 
-    /// The tensor `name` of the file, which `load` has found.
+    /// The tensor that the file calls `name`, which `load` has found.
     pub(super) fn tensor(&self, name: &str) -> Result<&Tensor> {
         self.tensors.get(name).ok_or_else(|| candle_core::Error::msg(format!("no tensor {name}")))
     }

@@ -13,7 +13,7 @@ use crate::{
     ops::{
         Dropout, Moments, Stride, add, batch_norm, batch_norm_with, convolution, depthwise, dropout, linear, max_pool, mean_pool, running,
     },
-    parameters::{Layout, ParameterId, Parameters, Role},
+    parameters::{ParameterId, Parameters, Role},
 };
 
 /// Added to variances, and the weight of a batch in the running moments: those of `torch.nn.BatchNorm2d`.
@@ -116,10 +116,9 @@ fn padded(x: &Tensor, step: usize, features: usize, out: usize) -> Result<Tensor
 }
 
 fn add_unit(parameters: &mut Parameters, base: &ConvNetBase, block: usize, unit: &Unit) -> Result<UnitParameters> {
-    let layout = if unit.depthwise { Layout::DepthwiseKernel } else { Layout::Kernel };
     let name = format!("{}.weight", unit.convolution);
-    let kernel = layout.in_memory(base.tensor(&name)?)?;
-    let kernel = parameters.add_as(base.exported(&name), block, Role::Matrix, layout, kernel);
+    let kernel = base.tensor(&name)?.clone();
+    let kernel = parameters.add_as(base.exported(&name), block, Role::Matrix, unit.layout(), kernel);
     let mut add = |part: &str, role| -> Result<ParameterId> {
         let name = format!("{}.{part}", unit.norm);
         let tensor = base.tensor(&name)?.clone();

@@ -113,6 +113,10 @@ impl Naming {
             units.push(if unit + 1 < count { new.clamped(Clamp::RELU) } else { new });
         }
         let out = units.last()?.out;
+        if self == Naming::Cifar && out < features {
+            // Its shortcuts can add channels and not lose any.
+            return None;
+        }
         let projection = self.projection(stage, layer);
         let shortcut = if self == Naming::Cifar && (step > 1 || features != out) {
             Shortcut::Padded { step, features, out }

@@ -236,6 +236,34 @@ fn other_files_are_refused() {
     insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: tensor `layer2.0.bn1.weight` is missing, which the model needs: weights and config.json do not belong together, or are of another architecture");
 }
 
+#[test]
+fn a_network_that_grows_narrower_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let format = PixelFormat { side: 8, mean: vec![0.5], deviation: vec![0.5] };
+    let narrower = Untrained { widths: [8, 4, 4], depth: 1, format };
+    narrower.write(folder.path(), &mut stream(1, 0, Purpose::HeadWeights)).unwrap();
+    assert!(matches!(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err(), HubError::Unrecognised { .. }));
+}
+
+#[test]
+fn models_share_the_frozen_weights_of_their_base() {
+    let base = base("mobilenet");
+    let models = [1, 2].map(|seed| base.instantiate(5, &mut stream(seed, 0, Purpose::HeadWeights)).unwrap());
+    let head = models[0].blocks().len() - 1;
+    let addresses = |model: &dyn Model| -> Vec<*const f32> {
+        let below = model.parameters().iter().filter(|parameter| parameter.block < head);
+        below.map(|parameter| address(parameter.tensor())).collect()
+    };
+    assert_eq!(addresses(models[0].as_ref()), addresses(models[1].as_ref()));
+}
+
+/// Where the values of a tensor lie.
+fn address(tensor: &Tensor) -> *const f32 {
+    let (storage, layout) = tensor.storage_and_layout();
+    let candle_core::Storage::Cpu(candle_core::CpuStorage::F32(values)) = &*storage else { panic!("f32 on the CPU") };
+    values[layout.start_offset()..].as_ptr()
+}
+
 /// PyTorch refuses such a batch; here the last batch of a pass may be one.
 #[test]
 fn a_batch_of_one_pixel_is_normalised_with_the_running_statistics() {

@@ -8,7 +8,10 @@ use trials::{
     models::{BaseModel, Takes, convnet::ConvNetBase},
 };
 
-use super::{Located, template::classes_told};
+use super::{
+    Located,
+    template::{HEAD, classes_told},
+};
 use crate::exit::Error;
 
 /// What the text depends on.
@@ -75,13 +78,7 @@ pub(super) fn render(facts: &Facts) -> String {
         }
     };
     format!(
-        "\
-// A search space: what to fine-tune, on what, and which ways of doing so to try.
-//
-//     thawline check THIS_FILE                    shows what it means
-//     thawline check THIS_FILE --probe            measures how long it would take
-//     thawline sweep THIS_FILE --study my-study   runs it; the same command again continues it
-Sweep(
+        "{HEAD}Sweep(
     model: {model},
 
     // {images} images; {class_count} classes: {classes}.

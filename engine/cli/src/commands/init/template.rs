@@ -51,6 +51,15 @@ pub(super) fn quoted(text: &str) -> String {
     quoted + "\""
 }
 
+/// What every space begins with.
+pub(super) const HEAD: &str = "\
+// A search space: what to fine-tune, on what, and which ways of doing so to try.
+//
+//     thawline check THIS_FILE                    shows what it means
+//     thawline check THIS_FILE --probe            measures how long it would take
+//     thawline sweep THIS_FILE --study my-study   runs it; the same command again continues it
+";
+
 pub(super) fn render(facts: &Facts) -> String {
     let max_tokens = facts.max_tokens();
     let columns = facts.columns.as_ref().map_or_else(String::new, |columns| {
@@ -72,13 +81,7 @@ pub(super) fn render(facts: &Facts) -> String {
     let (classes, metric, why) = classes_told(&facts.classes);
     let half = (facts.blocks / 2).max(1);
     format!(
-        "\
-// A search space: what to fine-tune, on what, and which ways of doing so to try.
-//
-//     thawline check THIS_FILE                    shows what it means
-//     thawline check THIS_FILE --probe            measures how long it would take
-//     thawline sweep THIS_FILE --study my-study   runs it; the same command again continues it
-Sweep(
+        "{HEAD}Sweep(
     model: {model},
 
     // {rows} rows; {class_count} classes: {classes}.
