@@ -12,12 +12,13 @@ use std::{env, error::Error, path::Path, sync::Arc};
 use candle_core::Device;
 use engine::clock::Stopwatch;
 use search_spaces::{
-    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Adapter, Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
 };
 use trials::{
     data::{Example, Examples, Task, Texts, image::Images},
+    metrics::Measures,
     models::{BaseModel, Takes},
     prepare::load_base,
     trainer::{Job, Trainer},
@@ -65,9 +66,11 @@ fn time(model: &Path, batch: usize, size: usize, lowest: usize, steps: usize) ->
     };
     let config = config(batch, optimizer, base.as_ref(), lowest);
     let ladder = Ladder { eta: 3, rungs: vec![1_000_000] };
+    let measures = Measures::default();
     let mut trainer = Trainer::new(Job {
         task: &task,
         base: base.as_ref(),
+        measures: &measures,
         objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
         config: &config,
         ladder: &ladder,
@@ -112,6 +115,7 @@ fn config(batch: usize, optimizer: Optimizer, base: &dyn BaseModel, lowest: usiz
         schedule: Schedule::Constant,
         warmup: 0.0,
         unfreeze: if lowest == 0 { Unfreeze::Everything } else { Unfreeze::LastBlocks { k: (below - lowest) as u32 } },
+        adapter: Adapter::Off,
         dropout: Dropout { hidden: Rate::Constant(rate), attention: Rate::Constant(rate), classifier: Rate::Constant(rate) },
         label_smoothing: 0.0,
         clip_norm: None,

@@ -1,10 +1,13 @@
 //! Finds the next segment for a free slot: what waits, what the scheduler wants, what the sampler proposes.
 
+use std::path::PathBuf;
+
 use search_spaces::space::Space;
 
 use crate::{
     estimate,
     events::{Event, Logged, TrialAdded},
+    folds::{Fold, NextFold},
     runner::{Checkpoint, Segment},
     samplers::Sampler,
     schedulers::{Action, Scheduler},
@@ -20,6 +23,8 @@ use crate::{
 pub(crate) enum Work {
     /// Claimed for it.
     Run { segment: Box<Segment>, from: Option<Checkpoint>, fence: u64 },
+    /// The same, of another split: `segment.fold` says which.
+    Fold { segment: Box<Segment> },
     /// Nothing until a running segment ends, here or elsewhere.
     Wait,
     /// Or what is left of it is too little for another trial.
@@ -38,6 +43,13 @@ pub(crate) struct Dispatcher {
     pub worker: String,
 }
 
+/// What has been claimed.
+#[derive(Debug, Clone, Copy)]
+enum Claimed {
+    Segment { trial: u32, rung: usize },
+    Fold(Fold),
+}
+
 /// What the newest state asks for.
 #[derive(Debug)]
 enum Plan {
@@ -49,6 +61,7 @@ enum Plan {
     /// By this event.
     CloseStarts(Event),
     Add(PendingStart),
+    Fold(Fold),
     Wait,
     BudgetSpent,
     Finished,
@@ -64,10 +77,12 @@ impl Dispatcher {
                 Plan::Wait => return Ok(Work::Wait),
                 Plan::BudgetSpent => return Ok(Work::BudgetSpent),
                 Plan::Finished => return Ok(Work::Finished),
-                Plan::Claim { .. } | Plan::Decide(_) | Plan::CloseStarts(_) | Plan::Add(_) => {}
+                Plan::Claim { .. } | Plan::Decide(_) | Plan::CloseStarts(_) | Plan::Add(_) | Plan::Fold(_) => {}
             }
-            if let Some((trial, rung)) = self.act(slot, busy, now)? {
-                return Ok(self.work(trial, rung)?);
+            match self.act(slot, busy, now)? {
+                Some(Claimed::Segment { trial, rung }) => return Ok(self.work(trial, rung)?),
+                Some(Claimed::Fold(fold)) => return Ok(self.fold(fold)?),
+                None => {}
             }
         }
     }
@@ -79,13 +94,13 @@ impl Dispatcher {
     }
 
     /// Plans anew under the write lock and takes the first step; gives the segment claimed, if that was it.
-    fn act(&mut self, slot: &str, busy: bool, now: i64) -> Result<Option<(u32, usize)>, WorkerError> {
+    fn act(&mut self, slot: &str, busy: bool, now: i64) -> Result<Option<Claimed>, WorkerError> {
         let mut claimed = None;
         let mut start = None;
         let (scheduler, worker) = (&*self.scheduler, &self.worker);
         self.store.commit(now, &mut |state| match plan(state, scheduler, worker, busy, now) {
             Plan::Claim { trial, rung } => {
-                claimed = Some((trial, rung));
+                claimed = Some(Claimed::Segment { trial, rung });
                 vec![claim(state, trial, rung, worker, slot)]
             }
             Plan::Decide(action) => {
@@ -93,7 +108,7 @@ impl Dispatcher {
                 let decided = Event::Decided { upto_seq, action, worker: worker.clone() };
                 match action {
                     Action::Promote { trial, rung } => {
-                        claimed = Some((trial, rung));
+                        claimed = Some(Claimed::Segment { trial, rung });
                         vec![decided, claim(state, trial, rung, worker, slot)]
                     }
                     Action::Start { learn_from } => {
@@ -105,6 +120,10 @@ impl Dispatcher {
                 }
             }
             Plan::CloseStarts(event) => vec![event],
+            Plan::Fold(fold) => {
+                claimed = Some(Claimed::Fold(fold));
+                vec![Event::FoldClaimed { fold, worker: worker.clone(), slot: slot.to_owned() }]
+            }
             Plan::Add(pending) => {
                 start = Some((pending, None));
                 Vec::new()
@@ -118,7 +137,7 @@ impl Dispatcher {
     }
 
     /// Carries out a start that has been decided: the sampler runs outside any transaction, on the values as they were when it was decided.
-    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str) -> Result<Option<(u32, usize)>, WorkerError> {
+    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str) -> Result<Option<Claimed>, WorkerError> {
         let snapshot = match snapshot {
             Some(snapshot) => snapshot,
             None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
@@ -139,7 +158,7 @@ impl Dispatcher {
             let claim = Event::SegmentClaimed { trial, rung, fence, worker: worker.clone(), slot: slot.to_owned() };
             let mut events = vec![Event::TrialAdded(Box::new(added)), claim];
             match refused {
-                None => claimed = Some((trial, rung)),
+                None => claimed = Some(Claimed::Segment { trial, rung }),
                 Some(cause) => events.push(Event::SegmentFailed { trial, rung, fence, cause }),
             }
             events
@@ -148,19 +167,38 @@ impl Dispatcher {
     }
 
     fn work(&mut self, trial: u32, rung: usize) -> Result<Work, StoreError> {
+        let (checkpoints, artefacts) = (self.folder.checkpoints(), self.folder.artefacts());
         let state = study(&mut *self.store)?;
         let progress = &state.trials[trial as usize];
         let from = progress.checkpoint.clone().map(|c| Checkpoint { path: self.folder.absolute(&c.path), ..c });
-        let segment = Segment {
-            trial,
-            rung,
-            ladder: state.spec.ladder.clone(),
-            config: state.search.trials[trial as usize].config.clone(),
-            seed: state.spec.space.settings.seed,
-            checkpoints: self.folder.checkpoints(),
-            artefacts: self.folder.artefacts(),
-        };
+        let segment = segment(state, trial, rung, checkpoints, artefacts);
         Ok(Work::Run { segment: Box::new(segment), from, fence: progress.fence })
+    }
+
+    /// A fold leaves no files: all it writes is for the time of its training.
+    fn fold(&mut self, fold: Fold) -> Result<Work, StoreError> {
+        let folder = self.folder.fold(fold);
+        std::fs::create_dir_all(&folder).map_err(|source| StoreError::Io {
+            path: folder.clone(),
+            action: "make a folder for cross-validation",
+            source,
+        })?;
+        let state = study(&mut *self.store)?;
+        let segment = segment(state, fold.trial, state.spec.ladder.top(), folder.clone(), folder);
+        Ok(Work::Fold { segment: Box::new(Segment { fold: Some(fold), ..segment }) })
+    }
+}
+
+fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, artefacts: PathBuf) -> Segment {
+    Segment {
+        trial,
+        rung,
+        fold: None,
+        ladder: state.spec.ladder.clone(),
+        config: state.search.trials[trial as usize].config.clone(),
+        seed: state.spec.space.settings.seed,
+        checkpoints,
+        artefacts,
     }
 }
 
@@ -168,7 +206,13 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     let decision = scheduler.decide(&state.search, 1).first().copied();
     let active = state.search.trials.iter().any(|t| matches!(t.phase, Phase::Active { .. }));
     if decision.is_none() && !active && state.pending.is_none() {
-        return if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
+        let over = if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
+        return match state.next_fold(worker, busy) {
+            NextFold::Done => over,
+            NextFold::Run(_) | NextFold::Wait if state.budget_spent(now) => Plan::BudgetSpent,
+            NextFold::Run(fold) => Plan::Fold(fold),
+            NextFold::Wait => Plan::Wait,
+        };
     }
     if state.budget_spent(now) {
         return Plan::BudgetSpent;

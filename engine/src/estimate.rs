@@ -35,7 +35,9 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
         let missing = (missing as f64 - done).max(0.0);
         (missing / slots.max(1) as f64).max(missing.min(1.0)) * seconds
     });
-    Some(rungs.sum())
+    // Each fold trains its config in full.
+    let folds = state.folds_open() as f64 / slots.max(1) as f64 * pace.iter().sum::<f64>();
+    Some(rungs.sum::<f64>() + folds)
 }
 
 /// The event that keeps the rest of the budget for taking the best trials to the top, when one more trial would use it up.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     devices::Device,
+    folds::{Fold, Folded},
     runner::{Checkpoint, Completed, Evaluation},
     schedulers::Action,
     spec::StudySpec,
@@ -109,6 +110,30 @@ pub enum Event {
         /// Its worker died while running it.
         crashed: bool,
     },
+    /// A slot starts to train a finalist's config on another split.
+    FoldClaimed {
+        fold: Fold,
+        worker: String,
+        slot: String,
+    },
+    FoldCompleted {
+        fold: Fold,
+        worker: String,
+        folded: Folded,
+    },
+    /// The config's fault.
+    FoldFailed {
+        fold: Fold,
+        worker: String,
+        cause: String,
+    },
+    /// Not its fault: it runs again, from the start.
+    FoldLost {
+        fold: Fold,
+        worker: String,
+        cause: String,
+        crashed: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,6 +183,10 @@ impl Event {
             Event::SegmentCompleted { .. } => "segment_completed",
             Event::SegmentFailed { .. } => "segment_failed",
             Event::SegmentLost { .. } => "segment_lost",
+            Event::FoldClaimed { .. } => "fold_claimed",
+            Event::FoldCompleted { .. } => "fold_completed",
+            Event::FoldFailed { .. } => "fold_failed",
+            Event::FoldLost { .. } => "fold_lost",
         }
     }
 }

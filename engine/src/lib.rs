@@ -8,6 +8,7 @@ mod dispatcher;
 pub mod estimate;
 pub mod events;
 mod executor;
+pub mod folds;
 mod numbers;
 pub mod progress;
 pub mod record;

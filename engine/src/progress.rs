@@ -1,6 +1,6 @@
 //! How far a sweep has come, for displays.
 
-use crate::{estimate, state::Phase, study::StudyState, worker::WorkerMessage};
+use crate::{estimate, folds::Fold, state::Phase, study::StudyState, worker::WorkerMessage};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Progress {
@@ -10,6 +10,8 @@ pub struct Progress {
     pub paused: u32,
     pub complete: u32,
     pub failed: u32,
+    /// Of the cross-validation: ended, and wanted in all.
+    pub folds: (usize, usize),
     /// By name: `cpu/0`.
     pub slots: Vec<SlotProgress>,
     /// The best trial so far and its value.
@@ -34,6 +36,8 @@ pub struct SlotProgress {
 pub struct SlotSegment {
     pub trial: u32,
     pub rung: usize,
+    /// It trains this fold, not to a rung.
+    pub fold: Option<Fold>,
     /// Optimizer steps of the trial done.
     pub step: u64,
     /// Of its full length; 0 while unknown.
@@ -49,6 +53,8 @@ impl Progress {
         self.paused = count(|p| matches!(p, Phase::Paused { .. }));
         self.complete = count(|p| p == Phase::Complete);
         self.failed = count(|p| matches!(p, Phase::Failed { .. }));
+        let wanted = state.folds_wanted().len();
+        self.folds = (wanted - state.folds_open(), wanted);
         self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials[n as usize].values.last()?)));
         self.active_seconds = state.active_millis(now) as f64 / 1000.0;
         let budget = state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - self.active_seconds).max(0.0));
@@ -63,7 +69,10 @@ impl Progress {
         match message {
             WorkerMessage::Started { slots, .. } => slots.iter().for_each(|slot| self.slot(slot).segment = None),
             WorkerMessage::Claimed { slot, trial, rung } => {
-                self.slot(slot).segment = Some(SlotSegment { trial: *trial, rung: *rung, step: 0, total_steps: 0 });
+                self.slot(slot).segment = Some(SlotSegment { trial: *trial, rung: *rung, ..SlotSegment::default() });
+            }
+            WorkerMessage::ClaimedFold { slot, fold } => {
+                self.slot(slot).segment = Some(SlotSegment { trial: fold.trial, fold: Some(*fold), ..SlotSegment::default() });
             }
             WorkerMessage::Step { slot, step, total_steps, .. } => {
                 if let Some(segment) = &mut self.slot(slot).segment {
@@ -98,7 +107,7 @@ mod tests {
         progress.hear(&WorkerMessage::Claimed { slot: slot.clone(), trial, rung: 1 });
         progress.hear(&WorkerMessage::Step { slot: slot.clone(), trial, step: 5, total_steps: 36 });
         assert_eq!(progress.slots[0].segment, None);
-        assert_eq!(progress.slots[1].segment, Some(SlotSegment { trial: 3, rung: 1, step: 5, total_steps: 36 }));
+        assert_eq!(progress.slots[1].segment, Some(SlotSegment { trial: 3, rung: 1, fold: None, step: 5, total_steps: 36 }));
         progress.hear(&WorkerMessage::Idle { slot });
         assert_eq!(progress.slots[1].segment, None);
     }

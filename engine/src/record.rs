@@ -6,6 +6,7 @@ use search_spaces::space::Space;
 
 use crate::{
     events::{Event, Logged},
+    folds::{Fold, Folded},
     runner::Evaluation,
     state::SearchState,
     store::{Store, StoreError, StudyFolder},
@@ -32,6 +33,16 @@ pub struct StudyRecord {
     pub evaluations: Vec<EvaluationRecord>,
     /// Training examples in one pass.
     pub examples_per_epoch: u64,
+    /// Of the cross-validation, as far as it has come: by trial, then by part.
+    pub folds: Vec<FoldRecord>,
+}
+
+/// A fold that has ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoldRecord {
+    pub fold: Fold,
+    /// The result, or why there is none.
+    pub outcome: Result<Folded, String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -126,6 +137,8 @@ impl StudyRecord {
             }
         });
         let finished = state.is_finished();
+        let ended = state.folds.iter().filter_map(|(fold, run)| Some(FoldRecord { fold, outcome: run.outcome.clone()? }));
+        let folds = ended.collect();
         Ok(StudyRecord {
             name: folder.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
             created_at: state.created_at,
@@ -135,6 +148,7 @@ impl StudyRecord {
             evaluations,
             examples_per_epoch: state.spec.examples_per_epoch,
             space: state.spec.space,
+            folds,
             finished,
             state: state.search,
         })

@@ -13,7 +13,7 @@ use crossbeam_channel::Sender;
 use search_spaces::{config::Config, ladder::Ladder};
 use serde::{Deserialize, Serialize};
 
-use crate::devices::Device;
+use crate::{devices::Device, folds::Fold};
 
 /// Trains segments. One runner serves all slots of a worker; what trials share (data, base weights) lives in it.
 ///
@@ -63,6 +63,8 @@ pub struct Segment {
     pub trial: u32,
     /// Index into `ladder.rungs` to stop at.
     pub rung: usize,
+    /// Train on this split in place of the task's own, from the start to the top.
+    pub fold: Option<Fold>,
     pub ladder: Ladder,
     pub config: Config,
     /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
@@ -108,7 +110,7 @@ pub struct Evaluation {
     /// Mean training loss since the last evaluation.
     #[serde(with = "crate::numbers")]
     pub train_loss: f64,
-    /// On the validation split: `accuracy`, `macro_f1`, `matthews`, `loss`.
+    /// On the validation split: `accuracy`, `macro_f1`, `matthews`, `loss`, and what the program measures besides.
     #[serde(with = "crate::numbers")]
     pub metrics: BTreeMap<String, f64>,
     /// Learning rate of each thawed block at this step, lowest block first.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::{
     events::Event,
+    folds::Fold,
     spec::StudySpec,
     store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock, WorkerLock},
 };
@@ -82,12 +83,10 @@ fn remove_unneeded(store: &mut dyn Store, folder: &StudyFolder) -> Result<(), St
     let wrap = |source| StoreError::Io { path: path.clone(), action: "list the checkpoints", source };
     for entry in std::fs::read_dir(&path).map_err(wrap)? {
         let file = entry.map_err(wrap)?.path();
-        if file.is_file() && !kept.contains(&file) {
-            std::fs::remove_file(&file).map_err(|source| StoreError::Io {
-                path: file.clone(),
-                action: "remove an old checkpoint",
-                source,
-            })?;
+        let of_a_fold = file.is_dir() && file.file_name().is_some_and(|name| Fold::is_name(&name.to_string_lossy()));
+        if of_a_fold || (file.is_file() && !kept.contains(&file)) {
+            let removed = if of_a_fold { std::fs::remove_dir_all(&file) } else { std::fs::remove_file(&file) };
+            removed.map_err(|source| StoreError::Io { path: file.clone(), action: "remove an old checkpoint", source })?;
         }
     }
     Ok(())

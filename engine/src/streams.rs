@@ -21,6 +21,8 @@ pub enum Purpose {
     TrainSample,
     /// The rows that `max_validation` keeps (seeded like [`Purpose::DataSplit`]).
     ValidationSample,
+    /// Which examples go to which part in cross-validation (the seed is the study's, the trial 0: all trials have the same parts).
+    Folds,
 }
 
 impl Purpose {
@@ -34,6 +36,7 @@ impl Purpose {
             Purpose::DataSplit => "data-split",
             Purpose::TrainSample => "train-sample",
             Purpose::ValidationSample => "validation-sample",
+            Purpose::Folds => "folds",
         }
     }
 }

@@ -6,6 +6,7 @@ use search_spaces::settings::Settings;
 
 use crate::{
     events::{Event, Logged, TrialAdded, WorkerInfo},
+    folds::Folds,
     runner::{Checkpoint, Completed},
     schedulers::{self, Action},
     spec::StudySpec,
@@ -25,6 +26,7 @@ pub struct StudyState {
     pub pending: Option<PendingStart>,
     /// Trials that were planned before the starts were closed because of the budget; `None` while they are open.
     pub closed_from: Option<u32>,
+    pub folds: Folds,
     /// Live workers by name.
     pub workers: BTreeMap<String, WorkerInfo>,
     pub workers_started: u32,
@@ -119,6 +121,7 @@ impl StudyState {
             trials: Vec::new(),
             pending: None,
             closed_from: None,
+            folds: Folds::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
             active_millis: 0,
@@ -193,11 +196,9 @@ impl StudyState {
         claims.filter(move |(_, claim)| claim.worker == worker)
     }
 
-    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of the best three.
+    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of the finalists.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
-        const FINALISTS: usize = 3;
-        let complete = |n: &u32| self.search.trials[*n as usize].phase == Phase::Complete;
-        let finalists: Vec<u32> = self.search.leaderboard().into_iter().filter(complete).take(FINALISTS).collect();
+        let finalists = self.finalists();
         let kept = self.search.trials.iter().filter(|trial| match trial.phase {
             Phase::Active { .. } | Phase::Paused { .. } => true,
             Phase::Complete => finalists.contains(&trial.number),
@@ -224,6 +225,7 @@ impl StudyState {
                 Event::SegmentLost { trial, rung, fence, cause: cause.to_owned(), crashed }
             });
         }
+        events.extend(workers.iter().flat_map(|worker| self.folds.release(worker, cause, crashed)));
         events
     }
 
@@ -267,6 +269,9 @@ impl StudyState {
                 }
                 if let Some((trial, _)) = self.claims_of(worker).next() {
                     return out_of_order(format!("worker {worker} cannot leave while it runs trial {trial}"));
+                }
+                if let Some(fold) = self.folds.claims_of(worker).next() {
+                    return out_of_order(format!("worker {worker} cannot leave while it runs {}", fold.name()));
                 }
             }
             Event::WorkersLost { .. } => {}
@@ -312,6 +317,15 @@ impl StudyState {
                 self.end_claim(*trial, *rung, *fence, None)?;
                 self.trials[*trial as usize].crashes += u32::from(*crashed);
             }
+            Event::FoldClaimed { fold, worker, slot } => {
+                if !self.workers.contains_key(worker) {
+                    return Err(Refused::WorkerGone { worker: worker.clone() });
+                }
+                self.folds.claim(*fold, worker, slot)?;
+            }
+            Event::FoldCompleted { fold, worker, folded } => self.folds.end(*fold, worker, Some(Ok(folded.clone())), false)?,
+            Event::FoldFailed { fold, worker, cause } => self.folds.end(*fold, worker, Some(Err(cause.clone())), false)?,
+            Event::FoldLost { fold, worker, crashed, .. } => self.folds.end(*fold, worker, None, *crashed)?,
         }
         Ok(())
     }

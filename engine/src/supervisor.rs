@@ -213,7 +213,11 @@ impl WorkerProcess {
             WorkerMessage::Started { worker, .. } => self.name = Some(worker.clone()),
             WorkerMessage::Ended(how) => self.ended = Some(*how),
             WorkerMessage::Failed { message, code } => self.failed = Some((message.clone(), *code)),
-            WorkerMessage::Claimed { .. } | WorkerMessage::Step { .. } | WorkerMessage::Idle { .. } | WorkerMessage::Mended { .. } => {}
+            WorkerMessage::Claimed { .. }
+            | WorkerMessage::ClaimedFold { .. }
+            | WorkerMessage::Step { .. }
+            | WorkerMessage::Idle { .. }
+            | WorkerMessage::Mended { .. } => {}
         }
     }
 }

@@ -86,6 +86,8 @@ pub(crate) struct CurveRunner {
     pub step_takes: Duration,
     /// A simulated clock that every step moves on by a second.
     pub clock: Option<&'static AtomicI64>,
+    /// Fails on the fold of this index.
+    pub fold_fails: Option<u32>,
     /// A checkpoint every so many steps; 0: at the end only.
     pub checkpoint_every: u64,
     /// Every step trained, in the order of training.
@@ -138,6 +140,9 @@ impl CurveRunner {
             }
             step += 1;
             self.trained.lock().unwrap().push((segment.trial, step));
+            if step == FAULT_AT && segment.fold.is_some_and(|fold| Some(fold.index) == self.fold_fails) {
+                return Err(TrialError::NonFiniteLoss { step, loss: "NaN".to_owned() });
+            }
             if step == FAULT_AT {
                 match fault {
                     Some(Fault::Panics) => panic!("a shape was wrong"),
@@ -210,7 +215,8 @@ fn value(segment: &Segment, step: u64) -> f64 {
         _ => 1e-4,
     };
     let noise: f64 = stream(segment.seed, segment.trial, Purpose::DataOrder).random();
-    let limit = 1.0 - 0.1 * (learning_rate.log10() + 3.0).abs() + 0.01 * noise;
+    let fold = segment.fold.map_or(0.0, |fold| 0.001 * f64::from(fold.index + 1));
+    let limit = 1.0 - 0.1 * (learning_rate.log10() + 3.0).abs() + 0.01 * noise - fold;
     limit * (1.0 - (-(step as f64) / 10.0).exp())
 }
 

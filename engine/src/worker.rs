@@ -11,6 +11,7 @@ use crate::{
     dispatcher::{Dispatcher, Work},
     events::{Event, WorkerInfo},
     executor::{self, Executor, Job},
+    folds::{Fold, Folded},
     runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialError, TrialEvent, TrialRunner},
     samplers::Sampler,
     schedulers::Scheduler,
@@ -59,6 +60,10 @@ pub enum WorkerMessage {
         trial: u32,
         rung: usize,
     },
+    ClaimedFold {
+        slot: String,
+        fold: Fold,
+    },
     Step {
         slot: String,
         trial: u32,
@@ -100,13 +105,25 @@ struct Slot {
     running: Option<Running>,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Segment { trial: u32, rung: usize, fence: u64 },
+    Fold(Fold),
+}
+
 struct Running {
-    trial: u32,
-    rung: usize,
-    fence: u64,
+    what: What,
     cancel: Cancel,
     /// The study has given this segment to someone else: whatever it still tells is nothing to us.
     disowned: bool,
+}
+
+impl Slot {
+    fn start(&mut self, what: What, job: Job) {
+        self.running = Some(Running { what, cancel: job.cancel.clone(), disowned: false });
+        // The thread is there as long as the slot is.
+        let _ = self.executor.jobs.send(job);
+    }
 }
 
 /// Works on the study until nothing is left to do, here or in other workers, or until it is told to stop.
@@ -192,10 +209,14 @@ impl Loop<'_> {
                 Work::Run { segment, from, fence } => {
                     let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
                     (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
-                    let slot = &mut self.slots[index];
-                    slot.running = Some(Running { trial, rung, fence, cancel: cancel.clone(), disowned: false });
-                    // The thread is there as long as the slot is.
-                    let _ = slot.executor.jobs.send(Job { segment: *segment, from, cancel });
+                    let what = What::Segment { trial, rung, fence };
+                    self.slots[index].start(what, Job { segment: *segment, from, cancel });
+                }
+                Work::Fold { segment } => {
+                    let Some(fold) = segment.fold else { continue };
+                    (self.tell)(&WorkerMessage::ClaimedFold { slot: name, fold });
+                    let job = Job { segment: *segment, from: None, cancel: Cancel::default() };
+                    self.slots[index].start(What::Fold(fold), job);
                 }
                 Work::Wait => return Ok(false),
                 Work::Finished => return Ok(true),
@@ -239,16 +260,19 @@ impl Loop<'_> {
 
     fn drain(&mut self, index: usize) -> Result<(), WorkerError> {
         while let Ok(event) = self.slots[index].executor.events.try_recv() {
-            let Some(Running { trial, fence, disowned: false, .. }) = self.slots[index].running else { continue };
-            match event {
-                TrialEvent::Step { step, total_steps } => {
+            let Some(Running { what, disowned: false, .. }) = self.slots[index].running else { continue };
+            let (What::Segment { trial, .. } | What::Fold(Fold { trial, .. })) = what;
+            match (event, what) {
+                (TrialEvent::Step { step, total_steps }, _) => {
                     let slot = self.slots[index].executor.info.name.clone();
                     (self.tell)(&WorkerMessage::Step { slot, trial, step, total_steps });
                 }
-                TrialEvent::Evaluated(evaluation) => {
+                // Of a fold the end counts alone.
+                (_, What::Fold(_)) => {}
+                (TrialEvent::Evaluated(evaluation), What::Segment { fence, .. }) => {
                     self.commit_for(index, &[Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) }])?;
                 }
-                TrialEvent::Checkpointed(checkpoint) => {
+                (TrialEvent::Checkpointed(checkpoint), What::Segment { fence, .. }) => {
                     let checkpoint = self.official(checkpoint);
                     self.commit_for(index, &[Event::Checkpointed { trial, fence, checkpoint }])?;
                 }
@@ -259,23 +283,67 @@ impl Loop<'_> {
 
     fn end(&mut self, ended: executor::Ended) -> Result<(), WorkerError> {
         let index = ended.slot;
-        let Some(Running { trial, rung, fence, cancel, disowned, .. }) = &self.slots[index].running else { return Ok(()) };
-        let (trial, rung, fence, asked, disowned) = (*trial, *rung, *fence, cancel.is_set(), *disowned);
+        let Some(Running { what, cancel, disowned }) = &self.slots[index].running else { return Ok(()) };
+        let (what, asked, disowned) = (*what, cancel.is_set(), *disowned);
+        let (events, machine) = match what {
+            What::Segment { trial, rung, fence } => self.segment_ended(trial, rung, fence, ended.outcome, asked),
+            What::Fold(fold) => self.fold_ended(fold, ended.outcome, asked),
+        };
+        if !disowned {
+            self.commit_for(index, &events)?;
+        }
+        self.slots[index].running = None;
+        (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
+        machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
+    }
+
+    /// What a fold's end is in events, and the machine's fault that ends the worker, if there is one.
+    fn fold_ended(&mut self, fold: Fold, outcome: Result<Outcome, TrialError>, asked: bool) -> (Vec<Event>, Option<String>) {
+        // What stays behind is swept up when the study is next opened.
+        let _ = std::fs::remove_dir_all(self.dispatcher.folder.fold(fold));
+        let worker = self.dispatcher.worker.clone();
+        let lost = |cause: String| Event::FoldLost { fold, worker: worker.clone(), cause, crashed: false };
+        let failed = |cause: String| Event::FoldFailed { fold, worker: worker.clone(), cause };
+        let mut machine = None;
+        let event = match outcome {
+            Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
+                let folded = Folded { value: completed.value, steps: completed.steps_trained, seconds: completed.seconds };
+                Event::FoldCompleted { fold, worker, folded }
+            }
+            Ok(Outcome::Completed(completed)) => failed(not_finite(&completed)),
+            Ok(Outcome::Cancelled) if asked => lost("interrupted".to_owned()),
+            Ok(Outcome::Cancelled) => failed(UNASKED.to_owned()),
+            Err(TrialError::Machine(why)) => {
+                machine = Some(why.clone());
+                lost(why)
+            }
+            Err(cause) => failed(cause.to_string()),
+        };
+        (vec![event], machine)
+    }
+
+    /// The same for a segment's end.
+    fn segment_ended(
+        &mut self,
+        trial: u32,
+        rung: usize,
+        fence: u64,
+        outcome: Result<Outcome, TrialError>,
+        asked: bool,
+    ) -> (Vec<Event>, Option<String>) {
         let failed = |cause: String| vec![Event::SegmentFailed { trial, rung, fence, cause }];
         let lost = |cause: String| Event::SegmentLost { trial, rung, fence, cause, crashed: false };
         let mut machine = None;
-        let events = match ended.outcome {
+        let events = match outcome {
             Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
                 let checkpoint = completed.checkpoint.map(|c| self.official(c));
                 let predictions = completed.predictions.map(|path| self.dispatcher.folder.relative(&path));
                 let completed = Box::new(Completed { checkpoint, predictions, ..completed });
                 vec![Event::SegmentCompleted { trial, rung, fence, completed }]
             }
-            Ok(Outcome::Completed(completed)) => {
-                failed(format!("its objective became {} at step {}", crate::numbers::name(completed.value), completed.step))
-            }
+            Ok(Outcome::Completed(completed)) => failed(not_finite(&completed)),
             Ok(Outcome::Cancelled) if asked => vec![lost("interrupted".to_owned())],
-            Ok(Outcome::Cancelled) => failed("it stopped before its rung without being asked to".to_owned()),
+            Ok(Outcome::Cancelled) => failed(UNASKED.to_owned()),
             Err(TrialError::Machine(why)) => {
                 machine = Some(why.clone());
                 vec![lost(why)]
@@ -287,12 +355,7 @@ impl Loop<'_> {
             }
             Err(cause) => failed(cause.to_string()),
         };
-        if !disowned {
-            self.commit_for(index, &events)?;
-        }
-        self.slots[index].running = None;
-        (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
-        machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
+        (events, machine)
     }
 
     /// A checkpoint as events name it.
@@ -338,4 +401,10 @@ impl Loop<'_> {
     fn commit(&mut self, events: &[Event]) -> Result<(), StoreError> {
         self.dispatcher.store.commit((self.dispatcher.clock)(), &mut |_| events.to_vec())
     }
+}
+
+const UNASKED: &str = "it stopped before its rung without being asked to";
+
+fn not_finite(completed: &Completed) -> String {
+    format!("its objective became {} at step {}", crate::numbers::name(completed.value), completed.step)
 }

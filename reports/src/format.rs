@@ -2,7 +2,7 @@
 
 use search_spaces::settings::Metric;
 
-/// Of the objective's metric: three decimals for scores, four for a loss.
+/// Of the objective's metric: three decimals for scores, four for a loss and for what nobody here knows.
 pub fn metric(metric: Metric, value: f64) -> String {
     if !value.is_finite() {
         return "not a number".to_owned();
@@ -11,7 +11,7 @@ pub fn metric(metric: Metric, value: f64) -> String {
 }
 
 fn decimals(metric: Metric) -> usize {
-    if metric == Metric::Loss { 4 } else { 3 }
+    if matches!(metric, Metric::Loss | Metric::Custom(_)) { 4 } else { 3 }
 }
 
 /// `value - than` as `+3.8 points` (of 100) where the metric is a share, else `+0.041`. Taken from the rounded values, so that it is
@@ -27,7 +27,7 @@ pub fn difference(of: Metric, value: f64, than: f64) -> String {
     let steps = if steps == 0.0 { 0.0 } else { steps };
     match of {
         Metric::Accuracy | Metric::MacroF1 => format!("{:+.1} points", steps / unit * 100.0),
-        Metric::Matthews | Metric::Loss => format!("{:+.digits$}", steps / unit),
+        Metric::Matthews | Metric::Loss | Metric::Custom(_) => format!("{:+.digits$}", steps / unit),
     }
 }
 

@@ -1,11 +1,12 @@
 //! The leaderboard as plain text.
 
 use engine::{record::StudyRecord, state::Phase};
+use search_spaces::settings::Metric;
 
 use crate::{
     format, parameters,
     summary::Summary,
-    tables::{LeaderboardRow, Tables},
+    tables::{CrossRow, LeaderboardRow, Tables},
 };
 
 /// Longer configs are cut off; the report has them whole.
@@ -48,6 +49,7 @@ pub fn leaderboard_text(record: &StudyRecord, top_n: usize) -> String {
     }
     text.push(String::new());
     text.extend(closing(&summary));
+    text.extend(cross_validation(&tables, metric));
     text.join("\n") + "\n"
 }
 
@@ -81,6 +83,24 @@ fn closing(summary: &Summary) -> Vec<String> {
     lines
 }
 
+fn cross_validation(tables: &Tables, metric: Metric) -> Vec<String> {
+    let show = |value| format::metric(metric, value);
+    let line = |row: &CrossRow| {
+        let deviation = row.deviation.map_or_else(String::new, |deviation| format!(" +- {}", show(deviation)));
+        let against = row.above_default.map_or_else(String::new, |above| {
+            let error = row.above_default_error.map_or_else(String::new, |error| {
+                format!(", standard error {}", format::difference(metric, error, 0.0).trim_start_matches('+'))
+            });
+            format!("; against the default recipe {}{error}", format::difference(metric, above, 0.0))
+        });
+        let missing = if row.folds < row.of { format!(" (of {})", row.of) } else { String::new() };
+        let folds = format::counted(u64::from(row.folds), "fold");
+        format!("  trial {}: {}{deviation} over {folds}{missing}{against}", row.trial, show(row.mean))
+    };
+    let lines: Vec<String> = tables.cross_validation.iter().map(line).collect();
+    if lines.is_empty() { lines } else { std::iter::once("Cross-validated, best mean first:".to_owned()).chain(lines).collect() }
+}
+
 fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
@@ -92,7 +112,7 @@ fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{running_record, sample_record};
+    use crate::testing::{running_record, sample_record, with_folds};
 
     #[test]
     fn the_best_the_default_and_the_closing_lines() {
@@ -106,6 +126,21 @@ mod tests {
 
         Trial 6: accuracy 0.953 against 0.924 of the default recipe (+2.9 points).
         1,381 of 3,189 steps trained: early termination saved 57 % of full-length training.
+        ");
+    }
+
+    #[test]
+    fn cross_validation_comes_last() {
+        let mut record = sample_record(12, 3, 1);
+        with_folds(&mut record, 6, &[Some(0.94), Some(0.95), Some(0.93)]);
+        with_folds(&mut record, 8, &[Some(0.91), None, None]);
+        with_folds(&mut record, 0, &[Some(0.90), Some(0.92), Some(0.91)]);
+        let text = leaderboard_text(&record, 1);
+        insta::assert_snapshot!(text.split_once("Cross").unwrap().1, @"
+        -validated, best mean first:
+          trial 6: 0.940 +- 0.010 over 3 folds; against the default recipe +3.0 points, standard error 0.6 points
+          trial 0: 0.910 +- 0.010 over 3 folds
+          trial 8: 0.910 over 1 fold (of 3); against the default recipe +1.0 points
         ");
     }
 

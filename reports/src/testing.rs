@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use engine::{
-    record::{EvaluationRecord, SegmentEnd, SegmentRecord, StudyRecord, TrialRecord},
+    folds::{Fold, Folded},
+    record::{EvaluationRecord, FoldRecord, SegmentEnd, SegmentRecord, StudyRecord, TrialRecord},
     runner::Evaluation,
     state::{Phase, SearchState, TrialKind, TrialState},
     streams::{Purpose, stream},
@@ -72,10 +73,21 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         segments: simulation.segments,
         evaluations: simulation.evaluations,
         examples_per_epoch: EXAMPLES_PER_EPOCH,
+        folds: Vec::new(),
         finished,
         state: SearchState { objective: space.objective, ladder, planned: trials, trials: state_trials, seq: 0 },
         space,
     }
+}
+
+/// Adds the folds of `trial`; `None`: failed.
+pub fn with_folds(record: &mut StudyRecord, trial: u32, values: &[Option<f64>]) {
+    let of = values.len() as u32;
+    record.space.settings.folds = Some(of);
+    record.folds.extend((0..).zip(values).map(|(index, value)| FoldRecord {
+        fold: Fold { trial, index, of },
+        outcome: value.map(|value| Folded { value, steps: 90, seconds: 12.0 }).ok_or_else(|| "the loss became NaN".to_owned()),
+    }));
 }
 
 /// One trial's config and how well it does.

@@ -75,7 +75,7 @@ fn check_columns(lowerer: &mut Lowerer<'_>, data: &TextData, knows: &dyn Fn(&[&s
 pub(crate) fn check_objective(lowerer: &mut Lowerer<'_>, objective: Objective) -> Option<Objective> {
     let (message, hint) = match (objective.direction, objective.metric) {
         (Direction::Maximize, Metric::Loss) => ("a loss is better when it is lower", "write `Minimize(Loss)`".to_string()),
-        (Direction::Minimize, metric) if metric != Metric::Loss => {
+        (Direction::Minimize, metric @ (Metric::Accuracy | Metric::MacroF1 | Metric::Matthews)) => {
             ("this metric is better when it is higher", format!("write `Maximize({metric:?})`"))
         }
         _ => return Some(objective),

@@ -19,6 +19,7 @@ pub struct Config {
     /// `[0, 1)`.
     pub warmup: f64,
     pub unfreeze: Unfreeze,
+    pub adapter: Adapter,
     pub dropout: Dropout,
     /// In `[0, 1)`, as `torch.nn.CrossEntropyLoss(label_smoothing)`.
     pub label_smoothing: f64,
@@ -140,6 +141,30 @@ pub enum Unfreeze {
         min_delta: f64,
         rewarm: f64,
     },
+}
+
+/// What trains in the blocks below the head that `unfreeze` thaws.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Adapter {
+    /// All their parameters.
+    Off,
+    /// A low-rank addition to each attention projection, and nothing else (LoRA, Hu et al. 2021): `alpha / rank` times the product of two
+    /// matrices, of which one is random and the other zero at first. Exported models have it added to their weights.
+    Lora {
+        rank: u32,
+        alpha: f64,
+        /// On what the addition reads.
+        dropout: f64,
+        projections: Projections,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Projections {
+    /// Query and value (the paper's choice, and the default).
+    QueryValue,
+    /// Query, key, value and the projection of the output.
+    All,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -24,7 +24,7 @@ pub struct Draft {
     pub(crate) path: PathBuf,
     pub model: Option<Location>,
     pub data: Option<Data>,
-    pub(crate) objective: Option<Objective>,
+    pub objective: Option<Objective>,
     pub settings: Option<Settings>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) template: Option<Template>,

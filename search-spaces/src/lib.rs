@@ -12,6 +12,7 @@ pub mod draw;
 mod identity;
 pub mod ladder;
 mod lower;
+pub mod metric_name;
 pub mod places;
 pub mod problem;
 mod read;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric_name::MetricName;
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Configs to try, recipes included; at least 1. May grow when a study is extended.
@@ -15,6 +17,8 @@ pub struct Settings {
     pub seed: u64,
     pub sampler: SamplerKind,
     pub scheduler: SchedulerKind,
+    /// Parts for cross-validating the best configs once the search has ended; `None`: they are not.
+    pub folds: Option<u32>,
     /// `None`: whatever the machine has. Otherwise as on the command line: `cpu:2,cuda:0`.
     pub devices: Option<String>,
     /// Evaluations this share of a pass apart (and always at rungs).
@@ -56,6 +60,8 @@ pub enum Metric {
     MacroF1,
     Matthews,
     Loss,
+    /// One that the program brings along itself.
+    Custom(MetricName),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,12 +79,13 @@ pub struct Objective {
 
 impl Metric {
     /// The name in tables and reports.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Metric::Accuracy => "accuracy",
             Metric::MacroF1 => "macro_f1",
             Metric::Matthews => "matthews",
             Metric::Loss => "loss",
+            Metric::Custom(name) => name.as_str(),
         }
     }
 }

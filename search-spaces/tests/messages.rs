@@ -162,7 +162,7 @@ fn syntax_errors_have_places() {
 fn wrong_kinds_of_values() {
     let with = |field: &str| problems(&format!("Sweep(model: Asset(\"m\"), data: Text(files: One(Asset(\"d\"))),\n{field}, space: ())"));
     insta::assert_snapshot!(with("objective: Maximize(\"accuracy\")"), @r#"
-    bbc.ron:2:21: `objective` is one of `Accuracy`, `MacroF1`, `Matthews` or `Loss`, not the string "accuracy"
+    bbc.ron:2:21: `objective` is one of `Accuracy`, `MacroF1`, `Matthews`, `Loss` or `Custom`, not the string "accuracy"
       |
     2 | objective: Maximize("accuracy"), space: ())
       |                     ^^^^^^^^^^

@@ -77,7 +77,7 @@ fn the_first_recipe_is_the_literatures() {
     let space = Space::read(&folder().join("bbc-news.ron")).unwrap_or_else(|error| panic!("{error}"));
     let recipe = &space.recipes[0];
     insta::assert_snapshot!(recipe.name, @"literature default");
-    insta::assert_snapshot!(ron::to_string(&recipe.config).expect("RON"), @"(epochs:2,batch_size:16,optimizer:AdamW(learning_rate:5e-5,beta1:0.9,beta2:0.999,epsilon:1e-8,weight_decay:0.01),decay_on:Matrices,schedule:Linear(end:0.0),warmup:0.1,unfreeze:Everything,dropout:(hidden:Constant(0.1),attention:Constant(0.1),classifier:Constant(0.1)),label_smoothing:0.0,clip_norm:Some(1.0),layer_decay:1.0,early_stopping:None,keep:Best,class_weights:Off,micro_batch:None,augment:(flip:0.0,crop:0,jitter:0.0,erase:0.0,mix:Off),frozen_norm:Running)");
+    insta::assert_snapshot!(ron::to_string(&recipe.config).expect("RON"), @"(epochs:2,batch_size:16,optimizer:AdamW(learning_rate:5e-5,beta1:0.9,beta2:0.999,epsilon:1e-8,weight_decay:0.01),decay_on:Matrices,schedule:Linear(end:0.0),warmup:0.1,unfreeze:Everything,adapter:Off,dropout:(hidden:Constant(0.1),attention:Constant(0.1),classifier:Constant(0.1)),label_smoothing:0.0,clip_norm:Some(1.0),layer_decay:1.0,early_stopping:None,keep:Best,class_weights:Off,micro_batch:None,augment:(flip:0.0,crop:0,jitter:0.0,erase:0.0,mix:Off),frozen_norm:Running)");
     // Lies in the space, for samplers to learn from: moved to the nearest allowed values.
     let assignment = recipe.assignment.as_ref().expect("AdamW with linear decay is in the space");
     assert_eq!(draw::validate(&space.parameters, assignment), Ok(()));
@@ -392,6 +392,7 @@ fn a_config_file_is_written_whole() {
             ),
             warmup: 0.1,
             unfreeze: Everything,
+            adapter: Off,
             dropout: (
                 hidden: Constant(0.1),
                 attention: Constant(0.1),

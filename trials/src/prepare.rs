@@ -6,13 +6,20 @@ use std::{
 };
 
 use engine::{devices::Device, runner::TrialError};
-use search_spaces::{config::Config, data::Data, places::Places, problem::Problem};
+use search_spaces::{
+    config::{Adapter, Config},
+    data::Data,
+    places::Places,
+    problem::Problem,
+    settings::Metric,
+};
 
 use crate::{
     data::{self, DataError, DataReport, Task, TextTask, Tokenizer, image},
     device::{self, DeviceError},
     freezing,
     hub::{self, HubError},
+    metrics::Measures,
     models::{BaseModel, Model, Takes, bert::BertBase, convnet::ConvNetBase},
     runner::{Runner, RunnerSettings},
 };
@@ -46,6 +53,8 @@ pub struct Prepared {
     pub device: Device,
     /// Of images that are not of the model's own size.
     pub side: Option<usize>,
+    /// The standard ones, unless a program has more.
+    pub measures: Measures,
 }
 
 impl std::fmt::Debug for Prepared {
@@ -70,7 +79,7 @@ pub fn prepare(model: &Path, data: &Data, device: Device) -> Result<Prepared, Pr
         (Data::Images(data), Takes::Pixels(format)) => image::load(data, &format)?,
         (_, takes) => return Err(unfit(&takes)),
     };
-    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base, device, side: side(data) })
+    Ok(Prepared { task: Arc::new(task), report: Arc::new(report), base, device, side: side(data), measures: Measures::default() })
 }
 
 /// Loads the base model in `model`, whichever kind it is.
@@ -119,13 +128,23 @@ pub fn check_tokens(task: &TextTask, base: &dyn BaseModel, folder: &Path) -> Res
 
 impl Prepared {
     pub fn runner(&self, settings: RunnerSettings) -> Runner {
-        Runner::new(Arc::clone(&self.task), Arc::clone(&self.base), self.device, settings)
+        Runner::new(Arc::clone(&self.task), Arc::clone(&self.base), self.device, settings, self.measures.clone())
     }
 
     /// Writes `model` as a Hugging Face folder.
     pub fn export(&self, to: &Path, model: &dyn Model) -> Result<(), HubError> {
         hub::export(to, &self.base.classifier(&self.task.labels, self.side), model.parameters())
     }
+}
+
+/// Whether `metric` is among `measures`; the error is a message and a hint.
+pub fn check_metric(metric: Metric, measures: &Measures) -> Result<(), (String, String)> {
+    if measures.has(metric) {
+        return Ok(());
+    }
+    let names: Vec<&str> = measures.names().collect();
+    let hint = "metrics of your own are added in Rust, in a program of your own around this one: see the README".to_owned();
+    Err((format!("this program measures no {:?}, only {}", metric.name(), names.join(", ")), hint))
 }
 
 /// Mistakes of a space that only the model can tell, in the order of the file. `max_tokens` is that of its data, if it is known.
@@ -146,7 +165,22 @@ pub fn check_space(places: &Places, max_tokens: Option<usize>, base: &dyn BaseMo
             problems.push(places.problem_in(mention, message, Some(hint)));
         }
     }
+    for mention in places.mentions("adapter.Lora.rank") {
+        if let Err((message, hint)) = check_rank(mention.value, base) {
+            problems.push(places.problem_in(mention, message, Some(hint)));
+        }
+    }
     problems
+}
+
+fn check_rank(rank: f64, base: &dyn BaseModel) -> Result<(), (String, String)> {
+    match base.widest_lora() {
+        None => Err(("`Lora` adapts attention projections, and the model has none".to_owned(), "leave `adapter` out".to_owned())),
+        Some(widest) if rank > widest as f64 => {
+            Err((format!("`rank` is {rank}, but the model's projections are {widest} wide"), format!("write {widest} or less")))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// The same for one config on its own.
@@ -155,6 +189,9 @@ pub fn check_config(config: &Config, max_tokens: Option<usize>, base: &dyn BaseM
     let depth = freezing::depth(&config.unfreeze);
     if depth as usize > below {
         return Err(TrialError::Other(format!("config.unfreeze names {depth} blocks, but the model has {below} below the head")));
+    }
+    if let Adapter::Lora { rank, .. } = config.adapter {
+        check_rank(f64::from(rank), base).map_err(|(message, hint)| TrialError::Other(format!("config.adapter: {message}: {hint}")))?;
     }
     if let (Takes::Tokens { most, .. }, Some(tokens)) = (base.takes(), max_tokens)
         && tokens > most

@@ -16,7 +16,7 @@ use search_spaces::{claim::ConfigFile, settings::Objective};
 
 use crate::{
     data::Task,
-    metrics::Metrics,
+    metrics::Measures,
     models::{BaseModel, Model},
     trainer::{self, Job, Places},
 };
@@ -41,6 +41,7 @@ pub struct Runner {
     /// Where the base weights lie.
     device: Device,
     settings: RunnerSettings,
+    measures: Measures,
     /// By slot.
     pools: Mutex<BTreeMap<String, Arc<ThreadPool>>>,
 }
@@ -52,9 +53,9 @@ impl std::fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// `base` lies on `device`.
-    pub fn new(task: Arc<Task>, base: Arc<dyn BaseModel>, device: Device, settings: RunnerSettings) -> Runner {
-        Runner { task, base, device, settings, pools: Mutex::new(BTreeMap::new()) }
+    /// `base` lies on `device`, and the objective of `settings` is among `measures`.
+    pub fn new(task: Arc<Task>, base: Arc<dyn BaseModel>, device: Device, settings: RunnerSettings, measures: Measures) -> Runner {
+        Runner { task, base, device, settings, measures, pools: Mutex::new(BTreeMap::new()) }
     }
 
     pub fn task(&self) -> &Task {
@@ -68,6 +69,7 @@ impl Runner {
         let segment = Segment {
             trial: file.trial,
             rung: file.ladder.top(),
+            fold: None,
             ladder: file.ladder.clone(),
             config: file.config.clone(),
             seed: file.seed,
@@ -84,7 +86,7 @@ impl Runner {
     }
 
     /// Metrics of `checkpoint`'s model on the test split, with `threads` threads; `None` when there is no test split.
-    pub fn evaluate_test(&self, checkpoint: &Checkpoint, threads: usize) -> Result<Option<Metrics>, TrialError> {
+    pub fn evaluate_test(&self, checkpoint: &Checkpoint, threads: usize) -> Result<Option<BTreeMap<String, f64>>, TrialError> {
         if self.task.test.is_empty() {
             return Ok(None);
         }
@@ -93,7 +95,7 @@ impl Runner {
             let model = self.model(checkpoint)?;
             let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), self.task.test.as_ref(), self.task.labels.len())
                 .map_err(|error| TrialError::Other(error.to_string()))?;
-            Ok(Some(logits.metrics(&self.task.test.labels())))
+            Ok(Some(self.measures.of(&logits, &self.task.test.labels())))
         })
     }
 
@@ -141,9 +143,11 @@ impl TrialRunner for Runner {
         if segment.rung >= segment.ladder.rungs.len() {
             return Err(TrialError::Other(format!("rung {} of a ladder of {}", segment.rung, segment.ladder.rungs.len())));
         }
+        let fold = segment.fold.map(|fold| self.task.fold(fold.index, fold.of, segment.seed));
         let job = Job {
-            task: &self.task,
+            task: fold.as_ref().unwrap_or(&self.task),
             base: self.base.as_ref(),
+            measures: &self.measures,
             objective: self.settings.objective,
             config: &segment.config,
             ladder: &segment.ladder,

@@ -1,5 +1,6 @@
 //! Small generated models, model folders and tasks for tests, here and in the crates above.
 
+mod measure;
 mod task;
 mod tiny;
 mod trial;
@@ -12,6 +13,7 @@ use rand_distr::{Distribution, Normal};
 use serde_json::{Value, json};
 
 pub use self::{
+    measure::check_measure,
     task::task,
     tiny::Tiny,
     trial::{text_data, trial_config, trial_config_file},

@@ -9,7 +9,7 @@ use engine::{
 };
 use search_spaces::{
     claim::ConfigFile,
-    config::{Config, DecayOn, Keep, Optimizer, Schedule, Unfreeze},
+    config::{Adapter, Config, DecayOn, Keep, Optimizer, Projections, Schedule, Unfreeze},
     data::{Data, Location, TextColumns, TextData},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
@@ -73,9 +73,9 @@ fn ladder() -> Ladder {
     Ladder { eta: 3, rungs: vec![18, 54, 162] }
 }
 
-fn run(runner: &Runner, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {
+fn run(runner: &Runner, config: &Config, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {
     let (checkpoints, artefacts) = (folder.to_owned(), folder.to_owned());
-    let segment = Segment { trial: 2, rung, ladder: ladder(), config: config(), seed: 1, checkpoints, artefacts };
+    let segment = Segment { trial: 2, rung, fold: None, ladder: ladder(), config: config.clone(), seed: 1, checkpoints, artefacts };
     let slot = SlotInfo { name: "cpu/0".to_owned(), device: Device::Cpu, threads: 1 };
     let (sender, _receiver) = unbounded();
     match runner.run(&segment, &slot, from, &sender, &Cancel::default()).unwrap() {
@@ -86,6 +86,16 @@ fn run(runner: &Runner, folder: &Path, rung: usize, from: Option<&Checkpoint>) -
 
 #[test]
 fn a_bert_trained_in_segments_is_the_one_trained_from_its_config_file() {
+    segments_and_one_go(&config());
+}
+
+#[test]
+fn so_is_one_with_low_rank_additions() {
+    let adapter = Adapter::Lora { rank: 4, alpha: 16.0, dropout: 0.1, projections: Projections::QueryValue };
+    segments_and_one_go(&Config { adapter, ..config() });
+}
+
+fn segments_and_one_go(config: &Config) {
     let study = study();
     let scratch = |name: &str| {
         let folder = study.folder.path().join(name);
@@ -95,15 +105,15 @@ fn a_bert_trained_in_segments_is_the_one_trained_from_its_config_file() {
     let runner = study.prepared.runner(settings());
     assert_eq!(runner.examples_per_epoch(), 54);
     let folder = scratch("sweep");
-    let first = run(&runner, &folder, 0, None);
-    let second = run(&runner, &folder, 1, first.checkpoint.as_ref());
-    let third = run(&runner, &folder, 2, second.checkpoint.as_ref());
+    let first = run(&runner, config, &folder, 0, None);
+    let second = run(&runner, config, &folder, 1, first.checkpoint.as_ref());
+    let third = run(&runner, config, &folder, 2, second.checkpoint.as_ref());
     assert!(third.value < first.value, "{} after {}", third.value, first.value);
     assert!(third.trainable_parameters > first.trainable_parameters, "blocks were thawed on the way");
 
     // Another process would read everything anew.
     let again = prepare(&study.folder.path().join("model"), &study.data, Device::Cpu).unwrap();
-    let file = ConfigFile { objective: OBJECTIVE, config: config(), ladder: ladder(), seed: 1, trial: 2, ..trial_config_file() };
+    let file = ConfigFile { objective: OBJECTIVE, config: config.clone(), ladder: ladder(), seed: 1, trial: 2, ..trial_config_file() };
     let (sender, _receiver) = unbounded();
     let runner = again.runner(RunnerSettings::of(&file));
     let outcome = runner.train(&file, &scratch("train"), &sender, &Cancel::default()).unwrap();
@@ -113,15 +123,17 @@ fn a_bert_trained_in_segments_is_the_one_trained_from_its_config_file() {
     assert_eq!(checkpoint.blake3, third.checkpoint.unwrap().blake3, "every weight, bit for bit");
 
     let metrics = runner.evaluate_test(&checkpoint, 1).unwrap().unwrap();
-    assert!(metrics.accuracy > 0.9, "{metrics:?}");
+    assert!(metrics["accuracy"] > 0.9, "{metrics:?}");
 
     let model = runner.model(&checkpoint).unwrap();
     let to = study.folder.path().join("exported");
     again.export(&to, model.as_ref()).unwrap();
     let exported = candle_core::safetensors::load(to.join("model.safetensors"), &candle_core::Device::Cpu).unwrap();
-    for parameter in model.parameters().iter() {
+    let merged = model.parameters().exported().unwrap();
+    assert_eq!(merged.len(), exported.len());
+    for (name, tensor) in merged {
         let values = |tensor: &candle_core::Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        assert_eq!(values(&exported[&parameter.name]), values(parameter.tensor()), "{}", parameter.name);
+        assert_eq!(values(&exported[name]), values(&tensor), "{name}");
     }
     let labels: serde_json::Value = serde_json::from_slice(&fs::read(to.join("config.json")).unwrap()).unwrap();
     assert_eq!(labels["id2label"], serde_json::json!({ "0": "no", "1": "yes" }));
@@ -143,6 +155,7 @@ fn what_only_the_model_can_tell_is_reported_with_its_place() {
             Gradual(start: 3, blocks: 1, patience: 1),
             Progressive(start: 4, blocks: 1, every: 1.0),
         ]),
+        adapter: Lora(rank: LogInt(4, 64)),
     ),
 )"#;
     let space = Space::parse(Path::new("/x/space.ron"), text).unwrap_or_else(|problems| panic!("{problems}"));
@@ -165,14 +178,23 @@ fn what_only_the_model_can_tell_is_reported_with_its_place() {
     9 |             Progressive(start: 4, blocks: 1, every: 1.0),
       |                                ^
       = help: write 3 or less; its blocks are embeddings, layer.0, layer.1, head
+
+    /x/space.ron:11:39: `rank` is 64, but the model's projections are 16 wide
+       |
+    11 |         adapter: Lora(rank: LogInt(4, 64)),
+       |                                       ^^
+       = help: write 16 or less
     "#);
 
     let deep = Config { unfreeze: Unfreeze::LastBlocks { k: 4 }, ..trial_config() };
-    let messages = [check_config(&deep, Some(64), &base), check_config(&trial_config(), Some(65), &base)]
-        .map(|result| result.unwrap_err().to_string());
+    let wide = Config { adapter: Adapter::Lora { rank: 17, alpha: 1.0, dropout: 0.0, projections: Projections::All }, ..trial_config() };
+    let messages =
+        [check_config(&deep, Some(64), &base), check_config(&trial_config(), Some(65), &base), check_config(&wide, Some(64), &base)]
+            .map(|result| result.unwrap_err().to_string());
     insta::assert_snapshot!(messages.join("\n"), @"
     config.unfreeze names 4 blocks, but the model has 3 below the head
     data.max_tokens is 65, but the model takes 64 tokens at most
+    config.adapter: `rank` is 17, but the model's projections are 16 wide: write 16 or less
     ");
     check_config(&Config { unfreeze: Unfreeze::LastBlocks { k: 3 }, ..trial_config() }, Some(64), &base).unwrap();
 }

@@ -2,9 +2,11 @@
 
 use std::{fmt, io::Write, path::PathBuf};
 
+use trials::metrics::Measures;
+
 use crate::{assets::Assets, exit::Error};
 
-/// Read from the process once, in `main.rs`.
+/// Read from the process once, by [`crate::program::run`].
 pub struct Context {
     /// Results: standard output.
     pub out: Box<dyn Write>,
@@ -13,6 +15,8 @@ pub struct Context {
     /// Whether `log` is a terminal, which can redraw.
     pub interactive: bool,
     pub assets: Assets,
+    /// What is measured of every evaluation.
+    pub measures: Measures,
     /// This program, to be started again as a worker.
     pub program: PathBuf,
 }

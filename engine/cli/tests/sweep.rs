@@ -84,6 +84,21 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
 }
 
 #[test]
+fn finalists_are_cross_validated_when_the_space_asks_for_it() {
+    let place = Workplace::new();
+    place.space_with("trials: 4,", "trials: 4,\n        folds: 3,");
+    let swept = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(swept.out.contains("Cross-validated, best mean first:\n  trial "), "{}", swept.out);
+    let done = status(&place);
+    assert_eq!((&done["state"], &done["folds_ended"]), (&"finished".into(), &done["folds"]));
+    let rows = fs::read_to_string(place.path("study/tables/folds.csv")).unwrap().lines().count() - 1;
+    assert!(rows >= 6 && rows as u64 == done["folds"].as_u64().unwrap(), "{rows}");
+    assert!(fs::read_to_string(place.path("study/report/index.html")).unwrap().contains("Cross-validation"));
+    let again = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(again.err.contains("nothing is left to do"), "{}", again.err);
+}
+
+#[test]
 fn a_sweep_that_was_killed_goes_on_where_it_was() {
     let place = Workplace::new();
     place.write("space.ron", &common::SPACE.replace("trials: 4", "trials: 10").replace("epochs: 2", "epochs: 20"));

@@ -1,7 +1,7 @@
 //! States and trials for the tests of samplers and schedulers.
 
 use search_spaces::{
-    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Adapter, Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     domain::Assignment,
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
@@ -19,6 +19,7 @@ pub(crate) fn config() -> Config {
         schedule: Schedule::Constant,
         warmup: 0.0,
         unfreeze: Unfreeze::Everything,
+        adapter: Adapter::Off,
         dropout: Dropout { hidden: Rate::Constant(0.0), attention: Rate::Constant(0.0), classifier: Rate::Constant(0.0) },
         label_smoothing: 0.0,
         clip_norm: None,

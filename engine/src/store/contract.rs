@@ -304,10 +304,22 @@ fn a_newer_format_is_refused_untouched() {
     let files = names();
     for error in [SqliteStore::open(&folder).unwrap_err(), SqliteStore::open_or_create(&folder).unwrap_err()] {
         let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
-        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 2; this program knows up to 1): use that program, or another study folder; nothing was changed"); }
+        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 3; this program knows up to 2): use that program, or another study folder; nothing was changed"); }
     }
     assert_eq!(std::fs::read(folder.database()).unwrap(), before);
     assert_eq!(names(), files);
+}
+
+#[test]
+fn a_format_that_is_too_old_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    store.connection().pragma_update(None, "user_version", FORMAT - 1).unwrap();
+    drop(store);
+    let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(text, @"");
 }
 
 #[test]

@@ -14,6 +14,12 @@ pub enum StoreError {
     )]
     NewerFormat { path: PathBuf, found: i64, known: i64 },
     #[error(
+        "{path}: this study has format {found}, which came before configs had all that this version (format {known}) trains with\n\
+         Go on with the version that made it, or start a new study in another folder with --study",
+        path = path.display()
+    )]
+    OlderFormat { path: PathBuf, found: i64, known: i64 },
+    #[error(
         "{path}: this study was started with another space:\n{list}\nName a new folder with --study, or go back to the space and the options it was started with",
         path = path.display(),
         list = differences.iter().map(|d| format!("  {d}")).collect::<Vec<_>>().join("\n")

@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::StoreError;
+use crate::folds::Fold;
 
 const SWEEP_LOCK: &str = "sweep.lock";
 const WORKERS_LOCK: &str = "workers.lock";
@@ -32,6 +33,11 @@ impl StudyFolder {
 
     pub fn checkpoints(&self) -> PathBuf {
         self.0.join("checkpoints")
+    }
+
+    /// For what is written while `fold` trains.
+    pub fn fold(&self, fold: Fold) -> PathBuf {
+        self.checkpoints().join(fold.name())
     }
 
     pub fn artefacts(&self) -> PathBuf {

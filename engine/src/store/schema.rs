@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The newest study format this program knows (`PRAGMA user_version`).
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// `PRAGMA application_id`: "thaw".
 pub(super) const APPLICATION: i64 = 0x7468_6177;
@@ -164,6 +164,9 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             end_task(*trial, *rung, "done", Some("completed"), None, number(completed.value))
         }
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
+        // Few, and read from the events alone.
+        Event::FoldClaimed { worker, .. } => seen(worker),
+        Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),
     }
 }

@@ -188,6 +188,9 @@ fn check_format(path: &Path, application: i64, format: i64) -> Result<(), StoreE
     if format > FORMAT {
         return Err(StoreError::NewerFormat { path: path.to_owned(), found: format, known: FORMAT });
     }
+    if format < FORMAT {
+        return Err(StoreError::OlderFormat { path: path.to_owned(), found: format, known: FORMAT });
+    }
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use crate::{
     format,
     parameters::{self, Cell},
     summary::Summary,
-    tables::Tables,
+    tables::{CrossRow, Tables},
 };
 
 /// The page. All texts in it are escaped: causes, labels and file names come from users' files. `charts` are embedded.
@@ -42,6 +42,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
         charts: charts.iter().map(Figure::new).collect(),
         leaderboard: Leaderboard::new(record, tables),
         failures: failures(tables),
+        cross_validation: tables.cross_validation.iter().map(|row| Crossed::new(record, row)).collect(),
         data: data_report.map(data::section),
         space: record.space.path.display().to_string(),
         space_hash: &record.space_hash,
@@ -54,7 +55,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
 struct Page<'a> {
     name: &'a str,
     created: String,
-    metric: &'static str,
+    metric: &'a str,
     paragraphs: Vec<String>,
     tiles: Vec<Tile>,
     best: Option<u32>,
@@ -63,6 +64,7 @@ struct Page<'a> {
     charts: Vec<Figure<'a>>,
     leaderboard: Leaderboard,
     failures: Vec<Failure>,
+    cross_validation: Vec<Crossed>,
     data: Option<DataSection>,
     space: String,
     space_hash: &'a str,
@@ -127,6 +129,38 @@ struct Row {
     cells: Vec<String>,
     /// For the row's looks.
     kind: &'static str,
+}
+
+/// A row of the cross-validation, in words.
+#[derive(Debug, Serialize)]
+struct Crossed {
+    trial: u32,
+    recipe: Option<String>,
+    value: String,
+    folds: String,
+    mean: String,
+    deviation: String,
+    above_default: String,
+}
+
+impl Crossed {
+    fn new(record: &StudyRecord, row: &CrossRow) -> Crossed {
+        let metric = record.state.objective.metric;
+        let show = |value| format::metric(metric, value);
+        let above = row.above_default.map(|above| format::difference(metric, above, 0.0));
+        let error = row
+            .above_default_error
+            .map(|error| format!(" (standard error {})", format::difference(metric, error, 0.0).trim_start_matches('+')));
+        Crossed {
+            trial: row.trial,
+            recipe: row.recipe.clone(),
+            value: show(row.value),
+            folds: if row.folds < row.of { format!("{} of {}", row.folds, row.of) } else { row.of.to_string() },
+            mean: show(row.mean),
+            deviation: row.deviation.map(show).unwrap_or_default(),
+            above_default: above.map(|above| above + &error.unwrap_or_default()).unwrap_or_default(),
+        }
+    }
 }
 
 impl Leaderboard {

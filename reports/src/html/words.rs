@@ -58,12 +58,13 @@ fn outcome(summary: &Summary) -> String {
     }
 }
 
-fn a(metric: Metric) -> &'static str {
+fn a(metric: Metric) -> String {
     match metric {
-        Metric::Accuracy => "an accuracy of",
-        Metric::MacroF1 => "a macro-F1 of",
-        Metric::Matthews => "a Matthews correlation of",
-        Metric::Loss => "a loss of",
+        Metric::Accuracy => "an accuracy of".to_owned(),
+        Metric::MacroF1 => "a macro-F1 of".to_owned(),
+        Metric::Matthews => "a Matthews correlation of".to_owned(),
+        Metric::Loss => "a loss of".to_owned(),
+        Metric::Custom(name) => format!("a value of {} of", name.as_str()),
     }
 }
 

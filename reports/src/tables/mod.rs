@@ -4,6 +4,7 @@
 
 mod curves;
 mod files;
+mod folds;
 mod leaderboard;
 mod rungs;
 mod segments;
@@ -19,6 +20,7 @@ use crate::{
 
 pub use curves::CurveRow;
 pub use files::write_tables;
+pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
@@ -42,6 +44,10 @@ pub struct Tables {
     pub leaderboard: Vec<LeaderboardRow>,
     /// In the order they were started.
     pub segments: Vec<SegmentRow>,
+    /// By trial, then by part; empty without cross-validation.
+    pub folds: Vec<FoldRow>,
+    /// Of each trial that was cross-validated, best mean first.
+    pub cross_validation: Vec<CrossRow>,
     /// In the order of the space; their cells by trial number.
     pub parameters: Vec<ParameterColumn>,
     /// The search has nothing left to do: trials that wait at a rung have been ended there.
@@ -59,11 +65,14 @@ impl Tables {
         let time = ActiveTime::new(record);
         let trials = trials::rows(record, &time);
         let rungs = rungs::rows(record, &time);
+        let folds = folds::folds(record);
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
             leaderboard: leaderboard::rows(record, &trials),
             segments: segments::rows(record, &time),
+            cross_validation: folds::crosses(record, &folds),
+            folds,
             parameters: parameters::columns(&record.space, &record.state.trials),
             finished: record.finished,
             ladder: record.state.ladder.rungs.clone(),
@@ -76,13 +85,18 @@ impl Tables {
 
     /// The frames by file name, as they are written.
     pub fn frames(&self) -> PolarsResult<Vec<(&'static str, DataFrame)>> {
-        Ok(vec![
+        let mut frames = vec![
             ("trials", trials::frame(self)?),
             ("curves", curves::frame(self)?),
             ("rungs", rungs::frame(self)?),
             ("leaderboard", leaderboard::frame(self)?),
             ("segments", segments::frame(self)?),
-        ])
+        ];
+        if !self.folds.is_empty() {
+            frames.push(("folds", folds::fold_frame(self)?));
+            frames.push(("cross_validation", folds::cross_frame(self)?));
+        }
+        Ok(frames)
     }
 }
 

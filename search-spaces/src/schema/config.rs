@@ -18,6 +18,7 @@ pub(crate) static CONFIG: Kind = Kind::Struct(&Struct {
         field("schedule", &SCHEDULE, "Linear(end: 0.0)"),
         field("warmup", &BELOW_ONE, "0.1"),
         field("unfreeze", &UNFREEZE, "Everything"),
+        field("adapter", &ADAPTER, "Off"),
         field("dropout", &DROPOUT, "()"),
         field("label_smoothing", &BELOW_ONE, "0.0"),
         field("clip_norm", &Kind::Option(&POSITIVE), "Some(1.0)"),
@@ -106,6 +107,26 @@ static UNFREEZE: Kind = Kind::Enum(&Enum {
 
 const START: Field = field("start", &COUNT_OR_ZERO, "1");
 const BLOCKS: Field = field("blocks", &COUNT, "1");
+
+static ADAPTER: Kind = Kind::Enum(&Enum {
+    what: "a way to adapt blocks",
+    variants: &[
+        unit("Off"),
+        record(
+            "Lora",
+            &[
+                required("rank", &SMALL_COUNT),
+                field("alpha", &POSITIVE, "16.0"),
+                field("dropout", &BELOW_ONE, "0.0"),
+                field("projections", &PROJECTIONS, "QueryValue"),
+            ],
+        ),
+    ],
+    bare: None,
+});
+
+static PROJECTIONS: Kind =
+    Kind::Enum(&Enum { what: "which projections to adapt", variants: &[unit("QueryValue"), unit("All")], bare: None });
 
 static DROPOUT: Kind = Kind::Struct(&Struct {
     name: "Dropout",

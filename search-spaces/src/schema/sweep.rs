@@ -132,8 +132,11 @@ static OBJECTIVE: Kind = Kind::Enum(&Enum {
 static OBJECTIVE_RECORD: Kind =
     Kind::Struct(&Struct { name: "Objective", fields: &[required("metric", &METRIC), required("direction", &DIRECTION)] });
 
-static METRIC: Kind =
-    Kind::Enum(&Enum { what: "a metric", variants: &[unit("Accuracy"), unit("MacroF1"), unit("Matthews"), unit("Loss")], bare: None });
+static METRIC: Kind = Kind::Enum(&Enum {
+    what: "a metric",
+    variants: &[unit("Accuracy"), unit("MacroF1"), unit("Matthews"), unit("Loss"), newtype("Custom", &TEXT)],
+    bare: None,
+});
 
 static DIRECTION: Kind = Kind::Enum(&Enum { what: "a direction", variants: &[unit("Maximize"), unit("Minimize")], bare: None });
 
@@ -147,6 +150,7 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("seed", &SEED, "0"),
         field("sampler", &SAMPLER, "Tpe"),
         field("scheduler", &SCHEDULER, "Asha"),
+        field("folds", &Kind::Option(&integer(2, 100)), "None"),
         field("devices", &Kind::Option(&TEXT), "None"),
         field("eval_every", &SHARE_OF_PASS, "0.25"),
         field("checkpoint_every", &Kind::Duration, "\"3m\""),

@@ -55,6 +55,17 @@ pub fn sample(classes: &[u32], count: usize, total: usize, rng: &mut impl Rng) -
     taken
 }
 
+/// Row numbers of `of` parts, each ascending: each row is in one, sizes differ by at most one, and so do those of each class.
+pub fn folds(classes: &[u32], count: usize, of: usize, rng: &mut impl Rng) -> Vec<Vec<usize>> {
+    let mut parts = vec![Vec::new(); of];
+    // Dealt out, one class after the other without a break.
+    for (place, row) in shuffled_by_class(classes, count, rng).into_iter().flatten().enumerate() {
+        parts[place % of].push(row);
+    }
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    parts
+}
+
 fn shuffled_by_class(classes: &[u32], count: usize, rng: &mut impl Rng) -> Vec<Vec<usize>> {
     let mut rows = vec![Vec::new(); count];
     for (row, &class) in classes.iter().enumerate() {
@@ -161,6 +172,20 @@ mod tests {
             }
             for (class, &size) in sizes.iter().enumerate() {
                 prop_assert!(size == 0 || rows_by_class(&classes, &parts.train, 6)[class] > 0);
+            }
+        }
+
+        #[test]
+        fn folds_are_a_stratified_partition(classes in prop::collection::vec(0u32..6, 1..200), of in 2usize..8, seed: u64) {
+            let parts = folds(&classes, 6, of, &mut stream(seed, 0, Purpose::Folds));
+            prop_assert_eq!(parts.len(), of);
+            let mut all = parts.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..classes.len()).collect::<Vec<_>>());
+            let even = |sizes: Vec<usize>| sizes.iter().max().zip(sizes.iter().min()).is_some_and(|(most, least)| most - least <= 1);
+            prop_assert!(even(parts.iter().map(Vec::len).collect()));
+            for class in 0..6 {
+                prop_assert!(even(parts.iter().map(|part| rows_by_class(&classes, part, 6)[class]).collect()));
             }
         }
 

@@ -1,12 +1,13 @@
 //! What a model is trained and judged on, whatever it is made of.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{any::Any, fmt::Debug, sync::Arc};
 
 use candle_core::{Device, Result};
+use engine::streams::{Purpose, stream};
 use rand::rngs::ChaCha8Rng;
 use search_spaces::config::Augment;
 
-use super::batch::Batch;
+use super::{batch::Batch, split::folds};
 
 /// A classification task in memory. Clones share its examples.
 #[derive(Debug, Clone)]
@@ -44,6 +45,11 @@ pub trait Examples: Debug + Send + Sync {
     /// Only those at `indices`.
     fn subset(&self, indices: &[usize]) -> Arc<dyn Examples>;
 
+    /// These, and after them those of `other`, which must be of the same kind and form.
+    fn and(&self, other: &dyn Examples) -> Arc<dyn Examples>;
+
+    fn as_any(&self) -> &dyn Any;
+
     /// Adds everything that a trial's outcome depends on.
     fn hash(&self, hasher: &mut blake3::Hasher);
 
@@ -61,6 +67,20 @@ pub trait Examples: Debug + Send + Sync {
 }
 
 impl Task {
+    /// Another split of the training and validation examples, for cross-validation: stratified part `index` of `of` parts is the validation
+    /// split, the others are for training. The parts depend on `seed` alone.
+    ///
+    /// # Panics
+    /// When `index` is not below `of`.
+    pub fn fold(&self, index: u32, of: u32, seed: u64) -> Task {
+        let pool = self.train.and(self.validation.as_ref());
+        let parts = folds(&pool.labels(), self.labels.len(), of as usize, &mut stream(seed, 0, Purpose::Folds));
+        let validation = &parts[index as usize];
+        let mut train: Vec<usize> = parts.iter().filter(|part| !std::ptr::eq(*part, validation)).flatten().copied().collect();
+        train.sort_unstable();
+        Task { train: pool.subset(&train), validation: pool.subset(validation), test: Arc::clone(&self.test), labels: self.labels.clone() }
+    }
+
     /// The blake3, in hex, of everything in the task that a trial's outcome depends on.
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new_derive_key("thawline 2026-11 task");

@@ -346,3 +346,31 @@ fn samples_are_seeded_and_do_not_move_each_other() {
     let other_seed = TextData { split: Split { seed: 2, ..data.split.clone() }, ..data };
     assert_ne!(rows(&other_seed).0.0, all.0);
 }
+
+#[test]
+fn folds_share_training_and_validation_examples_out_and_leave_the_test_split_alone() {
+    let task = crate::testing::task(31, 20, 10).task();
+    let row_of = |examples: &dyn super::Examples| {
+        // The rows of both splits count from 0: a text tells which it was.
+        let tokens = |index| format!("{:?}", examples.batch(&[index], &candle_core::Device::Cpu).map(|batch| batch.inputs).unwrap());
+        (0..examples.len()).map(|index| format!("{} {}", examples.row(index), tokens(index))).collect::<Vec<String>>()
+    };
+    let mut pool = [row_of(task.train.as_ref()), row_of(task.validation.as_ref())].concat();
+    pool.sort();
+    let mut judged = Vec::new();
+    for index in 0..5 {
+        let fold = task.fold(index, 5, 7);
+        assert_eq!(row_of(fold.test.as_ref()), row_of(task.test.as_ref()));
+        assert_eq!(fold.labels, task.labels);
+        let (train, validation) = (row_of(fold.train.as_ref()), row_of(fold.validation.as_ref()));
+        assert!((10..=11).contains(&validation.len()), "{}", validation.len());
+        let mut all = [train, validation.clone()].concat();
+        all.sort();
+        assert_eq!(all, pool);
+        judged.extend(validation);
+    }
+    judged.sort();
+    assert_eq!(judged, pool);
+    assert_eq!(task.fold(2, 5, 7).hash(), task.fold(2, 5, 7).hash());
+    assert_ne!(task.fold(2, 5, 7).hash(), task.fold(2, 5, 8).hash());
+}

@@ -1,6 +1,6 @@
 //! Tokenised texts.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use candle_core::{Device, Result, Tensor};
 use rand::rngs::ChaCha8Rng;
@@ -78,6 +78,16 @@ impl Examples for Texts {
 
     fn subset(&self, indices: &[usize]) -> Arc<dyn Examples> {
         Arc::new(Texts { examples: indices.iter().map(|&index| self.examples[index].clone()).collect(), padding: self.padding })
+    }
+
+    fn and(&self, other: &dyn Examples) -> Arc<dyn Examples> {
+        let other = other.as_any().downcast_ref::<Texts>().expect("splits of a task are of one kind");
+        let examples = self.examples.iter().chain(&other.examples).cloned().collect();
+        Arc::new(Texts { examples, padding: self.padding })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn hash(&self, hasher: &mut blake3::Hasher) {

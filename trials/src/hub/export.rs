@@ -123,11 +123,11 @@ fn config(classifier: &Classifier) -> String {
 
 fn weights(folder: &Path, parameters: &Parameters) -> Result<Vec<u8>, HubError> {
     let path = folder.join("model.safetensors");
-    let tensors = parameters
-        .iter()
-        .map(|p| Ok((p.name.as_str(), p.layout.in_file(&p.tensor().detach().to_device(&Device::Cpu)?)?)))
-        .collect::<candle_core::Result<Vec<_>>>()
-        .map_err(|source| HubError::Device { path: path.clone(), source })?;
+    let device = |source| HubError::Device { path: path.clone(), source };
+    let mut tensors = parameters.exported().map_err(device)?;
+    for (_, tensor) in &mut tensors {
+        *tensor = tensor.to_device(&Device::Cpu).map_err(device)?;
+    }
     let metadata = std::iter::once(("format".to_owned(), "pt".to_owned())).collect();
     safetensors::serialize(tensors, Some(metadata)).map_err(|e| HubError::Write { path, source: io::Error::other(e) })
 }

@@ -2,13 +2,15 @@
 
 pub mod bert;
 pub mod convnet;
+mod lora;
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, bail};
 use rand::rngs::ChaCha8Rng;
 use search_spaces::config::FrozenNorm;
 
+pub use self::lora::Lora;
 use crate::{
     data::{batch::Batch, pixels::PixelFormat},
     hub::Classifier,
@@ -37,6 +39,16 @@ pub trait Model: Send {
 
     fn parameters_mut(&mut self) -> &mut Parameters;
 
+    /// Makes `lora` all that trains in the blocks below the head, whatever is thawed there. The output is the same as before until a step
+    /// has trained it. New weights are drawn from `stream`.
+    ///
+    /// # Errors
+    /// When the model has no attention projections ([`BaseModel::widest_lora`] says so).
+    fn adapt(&mut self, lora: Lora, stream: &mut ChaCha8Rng) -> Result<()> {
+        let _ = stream;
+        bail!("the model has no attention projections for {lora:?}")
+    }
+
     /// Runs one block. `input` is the output of the block below, `None` for block 0, which reads the batch. Hidden states are
     /// `[batch, tokens, hidden]` or `[batch, height, width, channels]`; the head gives logits `[batch, classes]`.
     fn run_block(&self, block: usize, input: Option<&Tensor>, batch: &Batch, pass: &Pass) -> Result<Tensor>;
@@ -64,6 +76,11 @@ pub trait BaseModel: Send + Sync {
     fn takes(&self) -> Takes;
 
     fn device(&self) -> &Device;
+
+    /// The highest rank that [`Model::adapt`] takes; `None` where a model has no attention projections.
+    fn widest_lora(&self) -> Option<usize> {
+        None
+    }
 
     /// A model whose blocks are frozen and share these weights, with a new head drawn from `head`.
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>>;
@@ -132,11 +149,16 @@ impl Pass {
 
     /// Whether batch normalisation in `block` uses the statistics of the batch.
     pub fn normalises_by_batch(&self, block: usize) -> bool {
-        self.training && (block >= self.lowest_thawed || self.frozen_norm == FrozenNorm::Batch)
+        self.trains(block) || (self.training && self.frozen_norm == FrozenNorm::Batch)
+    }
+
+    /// Whether `block` runs as in training.
+    pub fn trains(&self, block: usize) -> bool {
+        self.training && block >= self.lowest_thawed
     }
 
     /// The rates that hold in `block`: none in evaluation and none in a frozen block.
     pub fn rates(&self, block: usize) -> DropoutRates {
-        if self.training && block >= self.lowest_thawed { self.dropout } else { DropoutRates::default() }
+        if self.trains(block) { self.dropout } else { DropoutRates::default() }
     }
 }

@@ -2,7 +2,7 @@
 
 use search_spaces::{
     claim::ConfigFile,
-    config::{Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Adapter, Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
     data::{Data, Files, Location, Missing, Split, TextColumns, TextData},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
@@ -18,6 +18,7 @@ pub fn trial_config() -> Config {
         schedule: Schedule::Constant,
         warmup: 0.0,
         unfreeze: Unfreeze::Everything,
+        adapter: Adapter::Off,
         dropout: Dropout { hidden: Rate::Constant(0.1), attention: Rate::Constant(0.0), classifier: Rate::Constant(0.1) },
         label_smoothing: 0.0,
         clip_norm: None,

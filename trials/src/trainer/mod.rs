@@ -17,7 +17,7 @@ use std::io;
 use engine::runner::TrialError;
 use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
 
-use crate::{checkpoint::CheckpointError, data::Task, models::BaseModel};
+use crate::{checkpoint::CheckpointError, data::Task, metrics::Measures, models::BaseModel};
 
 pub use self::{
     course::{dropout, rate},
@@ -33,6 +33,8 @@ pub use self::{
 pub struct Job<'a> {
     pub task: &'a Task,
     pub base: &'a dyn BaseModel,
+    pub measures: &'a Measures,
+    /// Of one of `measures`.
     pub objective: Objective,
     pub config: &'a Config,
     /// Each rung is evaluated, whether the trial pauses there or not.

@@ -8,7 +8,7 @@ use engine::{
     streams::{Purpose, stream},
 };
 use rand::{Rng, rngs::ChaCha8Rng};
-use search_spaces::config::{ClassWeights, Config, DecayOn, FrozenNorm, Keep};
+use search_spaces::config::{Adapter, ClassWeights, Config, DecayOn, FrozenNorm, Keep};
 
 use super::{
     Job, Plan, clip,
@@ -20,7 +20,7 @@ use crate::{
     data::{Task, batch::Batch, order},
     freezing::{Unfreezing, layer_factor, unfreezing},
     metrics::Logits,
-    models::{BaseModel, Model, Pass},
+    models::{BaseModel, Lora, Model, Pass},
     ops,
     optimizers::{Optimizer, Update, learning_rate},
     parameters::{Parameter, Role},
@@ -256,14 +256,15 @@ impl<'a> Trainer<'a> {
         if let Some(loss) = logits.first_non_finite() {
             return Err(TrialError::NonFiniteLoss { step, loss: loss.to_string() });
         }
-        let metrics = logits.metrics(&self.job.task.validation.labels());
+        let metrics = self.job.measures.of(&logits, &self.job.task.validation.labels());
+        let value = metrics.get(self.job.objective.metric.name()).copied().unwrap_or(f64::NAN);
         let lowest = self.lowest.unwrap_or(self.model.blocks().len());
         let evaluation = Evaluation {
             step,
             examples: self.plan.examples_after(step),
             epoch: self.plan.epochs_after(step),
             train_loss: self.progress.loss_sum / self.progress.loss_examples.max(1) as f64,
-            metrics: metrics.by_name(),
+            metrics,
             learning_rates: (lowest..self.model.blocks().len())
                 .map(|block| (self.model.blocks()[block].clone(), self.learning_rate(block, step - 1)))
                 .collect(),
@@ -272,7 +273,7 @@ impl<'a> Trainer<'a> {
         self.progress.loss_sum = 0.0;
         self.progress.loss_examples = 0;
         self.logits = Some(logits);
-        self.observe(Score { step, value: metrics.get(self.job.objective.metric), lowest }).map_err(fault)?;
+        self.observe(Score { step, value, lowest }).map_err(fault)?;
         Ok(Some(evaluation))
     }
 
@@ -325,6 +326,9 @@ pub(super) fn instantiate(
     head: &mut ChaCha8Rng,
 ) -> candle_core::Result<Box<dyn Model>> {
     let mut model = base.instantiate(classes, head)?;
+    if let Adapter::Lora { rank, alpha, dropout, projections } = config.adapter {
+        model.adapt(Lora { rank: rank as usize, alpha, dropout, projections }, head)?;
+    }
     if config.frozen_norm == FrozenNorm::Batch {
         model.parameters_mut().thaw_buffers()?;
     }

@@ -15,14 +15,16 @@ use search_spaces::{
     data::{Data, Files, ImageData, Location, TextData},
     draft::Draft,
     problem::Problem,
+    settings::Objective,
     space::Space,
 };
 use trials::{
     data::{DataReport, Rows, Task, Tokenizer, image::Pictures},
     device::Handle,
     hub::HubError,
+    metrics::Measures,
     models::{BaseModel, Takes},
-    prepare::{PrepareError, Prepared, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit},
+    prepare::{PrepareError, Prepared, check_metric, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit},
     runner::RunnerSettings,
     trainer::final_model,
 };
@@ -51,6 +53,7 @@ pub(super) fn check(
     let mut failures = Failures::of(&space.places, Vec::new());
     let ladder = |examples| space.ladder(examples).err().map(|problem| *problem);
     unknown_assets(Some(&space.model), Some(&space.data), &mut failures);
+    unknown_metric(Some(space.objective), &context.measures, &mut failures);
     let devices = match devices {
         Ok(devices) if failures.is_empty() => devices,
         devices => {
@@ -73,7 +76,14 @@ pub(super) fn check(
     let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
-            let prepared = Prepared { task: Arc::new(task), report: Arc::new(report), base, device, side: side(&data) };
+            let prepared = Prepared {
+                task: Arc::new(task),
+                report: Arc::new(report),
+                base,
+                device,
+                side: side(&data),
+                measures: context.measures.clone(),
+            };
             Ok((Ready { model, data, prepared }, devices))
         }
         _ => Err(failures.into_error()),
@@ -84,6 +94,7 @@ pub(super) fn check(
 pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     let mut failures = Failures::of(&draft.places, draft.problems.clone());
     unknown_assets(draft.model.as_ref(), draft.data.as_ref(), &mut failures);
+    unknown_metric(draft.objective, &context.measures, &mut failures);
     let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
     let ladder = |examples| draft.check_ladder(examples);
     look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
@@ -221,12 +232,20 @@ fn unknown_assets(model: Option<&Location>, data: Option<&Data>, failures: &mut 
     }
 }
 
+/// Notes a metric that this program does not measure.
+fn unknown_metric(objective: Option<Objective>, measures: &Measures, failures: &mut Failures<'_>) {
+    if let Some(Err((message, hint))) = objective.map(|objective| check_metric(objective.metric, measures)) {
+        failures.problem("objective", message, Some(hint));
+    }
+}
+
 /// Reads model and data of a config file, or of a study that has been checked.
-pub(super) fn read(model: PathBuf, data: Data, device: Device) -> Result<Ready, Error> {
-    let prepared = prepare(&model, &data, device).map_err(|error| match error {
+pub(super) fn read(model: PathBuf, data: Data, device: Device, measures: &Measures) -> Result<Ready, Error> {
+    let mut prepared = prepare(&model, &data, device).map_err(|error| match error {
         PrepareError::Device(error) => Error::environment(error),
         error => Error::input(error),
     })?;
+    prepared.measures = measures.clone();
     Ok(Ready { model, data, prepared })
 }
 

@@ -18,13 +18,16 @@ struct Summary {
     trials_paused: usize,
     trials_failed: usize,
     segments_running: usize,
+    /// Of the cross-validation: ended, and wanted in all.
+    folds_ended: usize,
+    folds: usize,
     /// Optimizer steps in all, and those of them that were trained again because a worker or a checkpoint was lost.
     steps_trained: u64,
     steps_repeated: u64,
     rungs: Vec<u64>,
     /// Trials that have reached each rung.
     reached: Vec<usize>,
-    metric: &'static str,
+    metric: String,
     best_trial: Option<u32>,
     best_value: Option<f64>,
     /// Of the best value, from 0.
@@ -59,7 +62,7 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
         search.incumbent().and_then(|n| Some((n, search.trials[n as usize].values.len(), *search.trials[n as usize].values.last()?)));
     let mut progress = Progress::default();
     progress.update(state, now);
-    let finished = state.is_finished();
+    let finished = state.is_finished() && state.folds_open() == 0;
     // With the starts closed it is more budget that lets it go on.
     let budget_spent = state.budget_spent(now) || (finished && state.closed_from.is_some());
     Summary {
@@ -75,13 +78,15 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
         trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
         trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
         segments_running: state.trials.iter().filter(|trial| worked_on && trial.claim.is_some()).count(),
+        folds_ended: progress.folds.0,
+        folds: progress.folds.1,
         steps_trained: state.trials.iter().map(|trial| trial.steps_trained).sum(),
         steps_repeated: state.steps_repeated(),
         rungs: search.ladder.rungs.clone(),
         reached: (0..search.ladder.rungs.len())
             .map(|rung| search.trials.iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
             .collect(),
-        metric: search.objective.metric.name(),
+        metric: search.objective.metric.name().to_owned(),
         best_trial: best.map(|(trial, ..)| trial),
         best_value: best.map(|(.., value)| value),
         best_rung: best.map(|(_, reached, _)| reached - 1),
@@ -123,6 +128,9 @@ fn words(summary: &Summary) -> String {
             _ => "no value yet".to_owned(),
         },
     ]);
+    if summary.folds > 0 {
+        rows.push(vec!["folds".to_owned(), format!("{} of {} cross-validated", summary.folds_ended, summary.folds)]);
+    }
     let repeated = match summary.steps_repeated {
         0 => "none of them known to be repeated".to_owned(),
         steps => format!("{steps} of them again, after a worker or a checkpoint was lost"),

@@ -60,11 +60,12 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 /// How the study has already ended, if it has.
 fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let state = state_of(&mut session.store).map_err(study::store_error)?;
-    Ok(if state.is_finished() {
+    let spent = state.budget_spent(clock::now_millis());
+    Ok(if state.is_finished() && (spent || state.folds_open() == 0) {
         // With the starts closed it is more budget that lets it go on.
-        Some(if state.closed_from.is_some() { Ended::BudgetSpent } else { Ended::Finished })
+        Some(if state.closed_from.is_some() || state.folds_open() > 0 { Ended::BudgetSpent } else { Ended::Finished })
     } else {
-        state.budget_spent(clock::now_millis()).then_some(Ended::BudgetSpent)
+        spent.then_some(Ended::BudgetSpent)
     })
 }
 

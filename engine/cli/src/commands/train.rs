@@ -7,9 +7,12 @@ use engine::{
     devices::{self, Device},
     runner::{Completed, Outcome, TrialEvent},
 };
-use search_spaces::{claim::ConfigFile, domain::Assignment, ladder::Ladder, problem::ReadError, settings::Metric, space::Space};
+use search_spaces::{claim::ConfigFile, domain::Assignment, ladder::Ladder, problem::ReadError, space::Space};
 use tempfile::TempDir;
-use trials::{prepare::check_config, runner::RunnerSettings};
+use trials::{
+    prepare::{check_config, check_metric},
+    runner::RunnerSettings,
+};
 
 use super::{
     interrupt::{self, Interrupts},
@@ -27,7 +30,9 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     // Known before hours of training, not after.
     trials::hub::check_destination(&arguments.to).map_err(Error::usage)?;
     let (model, data) = (setup::locate(&file.model, context)?, setup::locate_data(&file.data, context)?);
-    let ready = ready::read(model, data, device)?;
+    let ready = ready::read(model, data, device, &context.measures)?;
+    check_metric(file.objective.metric, &context.measures)
+        .map_err(|(why, hint)| Error::space(format!("{}: {why}\n  {hint}", arguments.config.display())))?;
     check_config(&file.config, ready::max_tokens(&file.data), ready.prepared.base.as_ref())
         .map_err(|why| Error::space(format!("{}: {why}", arguments.config.display())))?;
     if let Some(space) = space {
@@ -48,12 +53,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
         return compared.and(Err(Error::interrupted("interrupted: the model folder is written, the test split is left")));
     };
     if let Some(test) = tested.map_err(|error| Error::trial("the test split cannot be evaluated", &error))? {
-        let value = match file.objective.metric {
-            Metric::Accuracy => test.accuracy,
-            Metric::MacroF1 => test.macro_f1,
-            Metric::Matthews => test.matthews,
-            Metric::Loss => test.loss,
-        };
+        let value = test.get(file.objective.metric.name()).copied().unwrap_or(f64::NAN);
         context.note(format!("on the test split: {} {value:.4}", file.objective.metric.name()));
     }
     compared

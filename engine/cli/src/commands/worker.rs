@@ -38,7 +38,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
     let _alive = if arguments.supervised { None } else { Some(WorkerLock::share(&folder).map_err(study::store_error)?) };
-    let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device)?;
+    let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
     let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));

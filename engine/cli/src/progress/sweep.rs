@@ -2,7 +2,7 @@
 
 use engine::{
     clock::Stopwatch,
-    progress::{Progress, SlotProgress},
+    progress::{Progress, SlotProgress, SlotSegment},
 };
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use search_spaces::{ladder::Ladder, settings::Metric};
@@ -106,6 +106,9 @@ impl Words {
 
     fn slot(&self, slot: &SlotProgress) -> String {
         match &slot.segment {
+            Some(SlotSegment { fold: Some(fold), .. }) => {
+                format!("{}: trial {}, fold {} of {}", slot.slot, fold.trial, fold.index + 1, fold.of)
+            }
             Some(segment) => format!("{}: trial {} to rung {} of {}", slot.slot, segment.trial, segment.rung, self.ladder.top()),
             None => format!("{}: idle", slot.slot),
         }
@@ -115,6 +118,9 @@ impl Words {
     fn share_of_segment(&self, slot: &SlotProgress) -> f64 {
         let Some(segment) = slot.segment.as_ref().filter(|segment| segment.total_steps > 0) else { return 0.0 };
         let step = |rung: usize| self.ladder.step(rung.min(self.ladder.top()), segment.total_steps);
+        if segment.fold.is_some() {
+            return (segment.step as f64 / segment.total_steps as f64).min(1.0);
+        }
         let (from, to) = (segment.rung.checked_sub(1).map_or(0, step), step(segment.rung));
         (segment.step.saturating_sub(from) as f64 / to.saturating_sub(from).max(1) as f64).min(1.0)
     }
@@ -128,7 +134,11 @@ impl Words {
 fn trials(progress: &Progress) -> String {
     let started = progress.active + progress.paused + progress.complete + progress.failed;
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
-    format!("{started} of {} trials started, {} complete, {} paused{failed}", progress.planned, progress.complete, progress.paused)
+    let folds = match progress.folds {
+        (_, 0) => String::new(),
+        (ended, wanted) => format!(", {ended} of {wanted} folds"),
+    };
+    format!("{started} of {} trials started, {} complete, {} paused{failed}{folds}", progress.planned, progress.complete, progress.paused)
 }
 
 fn time(progress: &Progress) -> String {
@@ -144,20 +154,21 @@ fn share_done(progress: &Progress) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use engine::progress::SlotSegment;
+    use engine::folds::Fold;
 
     use super::*;
 
     #[test]
     fn a_line_says_it_all() {
         let words = Words { ladder: Ladder { eta: 3, rungs: vec![100, 300, 900] }, metric: Metric::Accuracy };
-        let segment = SlotSegment { trial: 6, rung: 1, step: 20, total_steps: 90 };
+        let segment = SlotSegment { trial: 6, rung: 1, fold: None, step: 20, total_steps: 90 };
         let progress = Progress {
             planned: 16,
             active: 2,
             paused: 4,
             complete: 1,
             failed: 1,
+            folds: (0, 0),
             slots: vec![
                 SlotProgress { slot: "cpu/0".to_owned(), segment: Some(segment) },
                 SlotProgress { slot: "cpu/1".to_owned(), segment: None },
@@ -169,6 +180,11 @@ mod tests {
         };
         insta::assert_snapshot!(words.line(&progress), @"8 of 16 trials started, 1 complete, 4 paused, 1 failed; best so far: accuracy 0.9432, trial 4; 2 min 10 s so far, about 3 min 15 s left; cpu/0: trial 6 to rung 1 of 2; cpu/1: idle");
         insta::assert_snapshot!(words.line(&Progress { planned: 16, ..Progress::default() }), @"0 of 16 trials started, 0 complete, 0 paused; best so far: none yet; 0 s so far, time left not known yet;");
+        let fold = Some(Fold { trial: 4, index: 1, of: 5 });
+        let folding = SlotSegment { trial: 4, rung: 0, fold, step: 30, total_steps: 120 };
+        let slot = SlotProgress { slot: "cpu/0".to_owned(), segment: Some(folding) };
+        assert_eq!((words.slot(&slot).as_str(), words.share_of_segment(&slot)), ("cpu/0: trial 4, fold 2 of 5", 0.25));
+        assert!(trials(&Progress { folds: (3, 20), ..progress.clone() }).ends_with("1 failed, 3 of 20 folds"));
         // Between the 10th and the 30th of 90 steps.
         assert_eq!(words.share_of_segment(&progress.slots[0]), 0.5);
         assert_eq!(share_done(&progress), 0.4);

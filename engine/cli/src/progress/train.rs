@@ -10,13 +10,13 @@ use crate::context::Context;
 /// Evaluations as lines that stay; a bar of steps below them on a terminal.
 pub(crate) struct TrainProgress<'a> {
     context: &'a mut Context,
-    metric: &'static str,
+    metric: &'a str,
     bar: ProgressBar,
     watch: Stopwatch,
 }
 
 impl<'a> TrainProgress<'a> {
-    pub(crate) fn new(context: &'a mut Context, metric: &'static str) -> TrainProgress<'a> {
+    pub(crate) fn new(context: &'a mut Context, metric: &'a str) -> TrainProgress<'a> {
         let target = if context.interactive { ProgressDrawTarget::stderr_with_hz(5) } else { ProgressDrawTarget::hidden() };
         let style =
             ProgressStyle::with_template("{bar:30} step {pos} of {len}, about {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());

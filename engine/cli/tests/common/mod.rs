@@ -47,7 +47,12 @@ impl Workplace {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_thawline"));
+        self.command_of(Path::new(env!("CARGO_BIN_EXE_thawline")), arguments)
+    }
+
+    /// Another program in place of `thawline`.
+    pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         // Nothing of the machine's own settings, and no network.
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         // No Python either, which could fetch.

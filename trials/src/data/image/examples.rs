@@ -1,6 +1,6 @@
 //! Decoded images.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use candle_core::{Device, Result, Tensor};
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng, seq::SliceRandom};
@@ -118,6 +118,21 @@ impl Examples for Images {
         let pixels = indices.iter().flat_map(|&index| &self.pixels[index * self.image_len()..][..self.image_len()]).copied().collect();
         let rows = indices.iter().map(|&index| self.rows[index]).collect();
         Arc::new(Images { pixels, labels: self.labels_of(indices), rows, side: self.side, format: self.format.clone() })
+    }
+
+    fn and(&self, other: &dyn Examples) -> Arc<dyn Examples> {
+        let other = other.as_any().downcast_ref::<Images>().expect("splits of a task are of one kind");
+        Arc::new(Images {
+            pixels: [&self.pixels[..], &other.pixels].concat(),
+            labels: [&self.labels[..], &other.labels].concat(),
+            rows: [&self.rows[..], &other.rows].concat(),
+            side: self.side,
+            format: self.format.clone(),
+        })
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 
     fn hash(&self, hasher: &mut blake3::Hasher) {

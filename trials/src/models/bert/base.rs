@@ -90,6 +90,10 @@ impl BaseModel for BertBase {
         &self.device
     }
 
+    fn widest_lora(&self) -> Option<usize> {
+        Some(self.config.hidden)
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(Bert::new(self, classes, head)?))
     }

@@ -2,11 +2,12 @@
 
 use candle_core::{Result, Tensor, bail};
 use rand::rngs::ChaCha8Rng;
+use search_spaces::config::Projections;
 
 use super::{BertBase, BertConfig};
 use crate::{
     data::batch::Batch,
-    models::{BaseModel, Model, Pass},
+    models::{BaseModel, Lora, Model, Pass, lora},
     ops::{Dropout, Heads, activation, attention, dropout, dropout_add, embedding, layer_norm, linear},
     parameters::{ParameterId, Parameters, Role},
 };
@@ -18,6 +19,11 @@ mod site {
     pub(super) const ATTENTION_OUTPUT: u64 = 2;
     pub(super) const OUTPUT: u64 = 3;
     pub(super) const CLASSIFIER: u64 = 4;
+    /// Before the low-rank additions.
+    pub(super) const QUERY: u64 = 5;
+    pub(super) const KEY: u64 = 6;
+    pub(super) const VALUE: u64 = 7;
+    pub(super) const PROJECTION: u64 = 8;
 }
 
 /// A BERT with a classification head. Blocks: `embeddings`, `layer.0`, ..., `head` (pooler and classifier).
@@ -133,6 +139,15 @@ impl Bert {
         linear(x, self.parameters.get(map.weight), self.parameters.get(map.bias))
     }
 
+    /// An attention projection, which may have a low-rank addition.
+    fn project(&self, x: &Tensor, map: Affine, pass: &Pass, site: u64) -> Result<Tensor> {
+        let y = self.linear(x, map)?;
+        match self.parameters.addition(map.weight) {
+            Some(addition) => lora::add(addition, y, x, &self.parameters, pass, site),
+            None => Ok(y),
+        }
+    }
+
     fn norm(&self, x: &Tensor, norm: Affine) -> Result<Tensor> {
         layer_norm(x, self.parameters.get(norm.weight), self.parameters.get(norm.bias), self.config.norm_epsilon)
     }
@@ -157,10 +172,12 @@ impl Bert {
         let drop = |rate, site| Dropout::at(rate, pass.key, block, site);
         let last = index + 1 == self.layers.len();
         let read = if last { x.narrow(1, 0, 1)?.contiguous()? } else { x.clone() };
-        let (query, key, value) = (self.linear(&read, layer.query)?, self.linear(x, layer.key)?, self.linear(x, layer.value)?);
+        let query = self.project(&read, layer.query, pass, site::QUERY)?;
+        let key = self.project(x, layer.key, pass, site::KEY)?;
+        let value = self.project(x, layer.value, pass, site::VALUE)?;
         let heads = Heads { count: self.config.heads, dropout: drop(rates.attention, site::ATTENTION) };
         let context = attention(&query, &key, &value, batch.tokens()?.2, heads)?;
-        let attended = self.linear(&context, layer.attention_output)?;
+        let attended = self.project(&context, layer.attention_output, pass, site::PROJECTION)?;
         let attended = dropout_add(&attended, &read, drop(rates.hidden, site::ATTENTION_OUTPUT))?;
         let attended = self.norm(&attended, layer.attention_norm)?;
         let wide = activation(&self.linear(&attended, layer.intermediate)?, self.config.activation)?;
@@ -187,6 +204,23 @@ impl Model for Bert {
 
     fn parameters_mut(&mut self) -> &mut Parameters {
         &mut self.parameters
+    }
+
+    fn adapt(&mut self, lora: Lora, stream: &mut ChaCha8Rng) -> Result<()> {
+        self.parameters.pin_below(self.layers.len() + 1);
+        for (index, layer) in self.layers.iter().enumerate() {
+            let maps = [
+                (layer.query, "self.query", true),
+                (layer.key, "self.key", lora.projections == Projections::All),
+                (layer.value, "self.value", true),
+                (layer.attention_output, "output.dense", lora.projections == Projections::All),
+            ];
+            for (map, name, _) in maps.into_iter().filter(|(_, _, adapted)| *adapted) {
+                let prefix = format!("bert.encoder.layer.{index}.attention.{name}");
+                lora.add(&mut self.parameters, map.weight, &prefix, stream)?;
+            }
+        }
+        Ok(())
     }
 
     fn run_block(&self, block: usize, input: Option<&Tensor>, batch: &Batch, pass: &Pass) -> Result<Tensor> {

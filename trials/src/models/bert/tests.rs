@@ -2,6 +2,7 @@ use std::{fs, path::Path};
 
 use candle_core::{DType, Device, Tensor};
 use engine::streams::{Purpose, stream};
+use search_spaces::config::Projections;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -9,7 +10,7 @@ use super::*;
 use crate::{
     data::{Example, Examples as _, Texts, batch::Batch},
     hub::{self, HubError},
-    models::{BaseModel, DropoutRates, Model, Pass},
+    models::{BaseModel, DropoutRates, Lora, Model, Pass},
     ops::{backward, cross_entropy},
     parameters::Role,
     testing::{TinyBert, tiny_bert},
@@ -160,6 +161,59 @@ fn exactly_the_thawed_parameters_train() {
     for (parameter, before) in model(&base).parameters().iter().zip(&before) {
         assert_eq!(values(parameter.tensor()), *before);
     }
+}
+
+fn adapted(base: &BertBase, dropout: f64) -> Box<dyn Model> {
+    let mut head = stream(1, 0, Purpose::HeadWeights);
+    let mut model = base.instantiate(3, &mut head).unwrap();
+    model.adapt(Lora { rank: 2, alpha: 4.0, dropout, projections: Projections::QueryValue }, &mut head).unwrap();
+    model
+}
+
+#[test]
+fn with_low_rank_additions_nothing_else_trains_below_the_head() {
+    let base = load(&TinyBert::default());
+    let plain = values(&model(&base).forward(&batch(), &Pass::evaluation()).unwrap());
+    for lowest in 0..4 {
+        let mut model = adapted(&base, 0.0);
+        let before: Vec<Vec<f32>> = model.parameters().iter().map(|p| values(p.tensor())).collect();
+        model.parameters_mut().thaw_from(lowest).unwrap();
+        // Of the same head, and nothing added yet.
+        assert_eq!(values(&model.forward(&batch(), &Pass::evaluation()).unwrap()), plain);
+        // In the first step half of each addition has no gradient, since the other half is zero.
+        for _ in 0..2 {
+            let logits = model.forward(&batch(), &Pass { lowest_thawed: lowest, ..Pass::evaluation() }).unwrap();
+            let gradients = backward(&cross_entropy(&logits, &batch().labels, 0.0).unwrap()).unwrap();
+            for (parameter, var) in model.parameters().thawed() {
+                let step = (gradients.get(parameter.tensor()).unwrap() * 10.0).unwrap();
+                var.set(&var.sub(&step).unwrap()).unwrap();
+            }
+        }
+        for (parameter, before) in model.parameters().iter().zip(&before) {
+            let trains = parameter.block >= lowest && (parameter.block == 3 || parameter.name.contains(".lora_"));
+            assert_eq!(values(parameter.tensor()) != *before, trains, "{} when blocks train from {lowest}", parameter.name);
+        }
+        let layers = 2 - lowest.saturating_sub(1).min(2) as u64;
+        // Two projections of two matrices of 2 x 16 numbers a layer; pooler and classifier.
+        assert_eq!(model.parameters().trained(), layers * 2 * 2 * 2 * 16 + 16 * 17 + 3 * 17);
+    }
+}
+
+#[test]
+fn what_low_rank_additions_read_drops_in_training_alone() {
+    let base = load(&TinyBert::default());
+    let run = |dropout, pass: &Pass| {
+        let mut model = adapted(&base, dropout);
+        model.parameters_mut().thaw_from(0).unwrap();
+        for (_, var) in model.parameters().thawed().filter(|(parameter, _)| parameter.name.ends_with("lora_B.weight")) {
+            var.set(&(var.ones_like().unwrap() * 0.5).unwrap()).unwrap();
+        }
+        values(&model.forward(&batch(), pass).unwrap())
+    };
+    let still = Pass { training: true, key: 7, ..Pass::evaluation() };
+    assert_eq!(run(0.0, &still), run(0.5, &Pass::evaluation()));
+    assert_ne!(run(0.0, &still), run(0.5, &still));
+    assert_eq!(run(0.0, &still), run(0.5, &Pass { lowest_thawed: 4, ..still }));
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn every_optimizer_schedule_and_unfreezing_learns() {
     for config in configs {
         let mut trainer = Trainer::new(fixture.job(&config)).unwrap();
         let validation = fixture.task.validation.as_ref();
-        let before = evaluate(trainer.model.as_ref(), &fixture.base, validation, 3).unwrap().metrics(&validation.labels()).loss;
+        let before = evaluate(trainer.model.as_ref(), &fixture.base, validation, 3).unwrap().cross_entropy(&validation.labels());
         let evaluations = train(&mut trainer, u64::MAX);
         let after = evaluations.last().unwrap().metrics["loss"];
         assert_eq!(trainer.step(), 32);
@@ -138,8 +138,8 @@ fn the_best_weights_are_kept_when_they_count() {
         // The weights are those that have this value, in memory and on disk.
         let validation = fixture.task.validation.as_ref();
         for model in [finished.model, final_model(&fixture.base, &finished.checkpoint).unwrap()] {
-            let metrics = evaluate(model.as_ref(), &fixture.base, validation, 3).unwrap().metrics(&validation.labels());
-            assert_eq!(metrics.by_name(), expected.metrics);
+            let logits = evaluate(model.as_ref(), &fixture.base, validation, 3).unwrap();
+            assert_eq!(fixture.measures.of(&logits, &validation.labels()), expected.metrics);
         }
     }
 }

@@ -12,7 +12,10 @@ use search_spaces::{
 };
 
 use super::*;
-use crate::testing::{self, Tiny};
+use crate::{
+    metrics::Measures,
+    testing::{self, Tiny},
+};
 
 const OBJECTIVE: Objective = Objective { metric: Metric::Loss, direction: Direction::Minimize };
 
@@ -69,6 +72,7 @@ struct Fixture {
     base: Tiny,
     ladder: Ladder,
     eval_every: f64,
+    measures: Measures,
 }
 
 impl Fixture {
@@ -79,6 +83,7 @@ impl Fixture {
             base: Tiny::new(),
             ladder: Ladder { eta: 3, rungs: rungs.to_vec() },
             eval_every: 0.25,
+            measures: Measures::default(),
         }
     }
 
@@ -86,6 +91,7 @@ impl Fixture {
         Job {
             task: &self.task,
             base: &self.base,
+            measures: &self.measures,
             objective: OBJECTIVE,
             config,
             ladder: &self.ladder,

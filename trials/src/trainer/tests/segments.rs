@@ -5,13 +5,17 @@ use std::sync::Arc;
 use crossbeam_channel::unbounded;
 use engine::{
     devices::Device,
+    folds::Fold,
     runner::{Cancel, Completed, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner},
 };
 use search_spaces::config::{EarlyStopping, Keep};
 use tempfile::TempDir;
 
 use super::*;
-use crate::runner::{Runner, RunnerSettings};
+use crate::{
+    metrics::Measures,
+    runner::{Runner, RunnerSettings},
+};
 
 struct Study {
     folder: TempDir,
@@ -30,14 +34,15 @@ fn slot(threads: usize) -> SlotInfo {
 impl Study {
     fn new(config: Config, checkpoint_every_seconds: u64) -> Study {
         let settings = RunnerSettings { objective: OBJECTIVE, eval_every: 0.25, checkpoint_every_seconds };
-        let runner = Runner::new(Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()), Device::Cpu, settings);
+        let runner =
+            Runner::new(Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()), Device::Cpu, settings, Measures::default());
         Study { folder: tempfile::tempdir().unwrap(), runner, config }
     }
 
     fn segment(&self, rung: usize) -> Segment {
         let folder = self.folder.path().to_owned();
         let ladder = Ladder { eta: 3, rungs: vec![10, 30, 90] };
-        Segment { trial: 3, rung, ladder, config: self.config.clone(), seed: 5, checkpoints: folder.clone(), artefacts: folder }
+        Segment { trial: 3, rung, fold: None, ladder, config: self.config.clone(), seed: 5, checkpoints: folder.clone(), artefacts: folder }
     }
 
     fn run(&self, rung: usize, from: Option<&Checkpoint>) -> (Completed, Vec<TrialEvent>) {
@@ -228,7 +233,7 @@ fn the_test_split_is_evaluated_with_the_weights_that_count() {
     let test = study.runner.task().test.as_ref();
     let logits = evaluate(model.as_ref(), &Tiny::new(), test, 3).unwrap();
     let labels = test.labels();
-    assert_eq!(study.runner.evaluate_test(&checkpoint, 1).unwrap(), Some(logits.metrics(&labels)));
+    assert_eq!(study.runner.evaluate_test(&checkpoint, 1).unwrap(), Some(Measures::default().of(&logits, &labels)));
 }
 
 #[test]
@@ -248,7 +253,8 @@ fn trained_again_from_its_config_file_a_trial_has_the_same_value() {
         threads: 1,
         ..testing::trial_config_file()
     };
-    let runner = Runner::new(Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()), Device::Cpu, RunnerSettings::of(&file));
+    let (task, base) = (Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()));
+    let runner = Runner::new(task, base, Device::Cpu, RunnerSettings::of(&file), Measures::default());
     let folder = tempfile::tempdir().unwrap();
     let (sender, _receiver) = unbounded();
     let Outcome::Completed(trained) = runner.train(&file, folder.path(), &sender, &Cancel::default()).unwrap() else { panic!("cancelled") };
@@ -316,4 +322,29 @@ fn threads_of_a_slot_may_change_between_segments() {
         let (loss, like) = (found.metrics["loss"], expected.metrics["loss"]);
         assert!((loss - like).abs() < 1e-5 && (found.train_loss - expected.train_loss).abs() < 1e-5, "step {}: {loss}, {like}", found.step);
     }
+}
+
+#[test]
+fn a_fold_is_trained_on_the_other_parts_and_judged_by_its_own() {
+    let study = Study::new(config(), 600);
+    let task = testing::task(30, 20, 10).task();
+    let mut values = Vec::new();
+    for index in 0..3 {
+        let fold = Fold { trial: 3, index, of: 3 };
+        let segment = Segment { fold: Some(fold), ..study.segment(2) };
+        let (completed, _) = study.run_segment(&segment, 1, None);
+        // 50 examples in all: of one part 16 or 17, so 33 or 34 for training in batches of 4.
+        assert_eq!(completed.steps_trained, 3 * 9);
+        // As a task of its own.
+        let base = Tiny::new();
+        let split = task.fold(index, 3, 5);
+        let fixture = Fixture { task: split, base, ladder: segment.ladder.clone(), eval_every: 0.25, measures: Measures::default() };
+        let mut trainer = Trainer::new(fixture.job(&study.config)).unwrap();
+        train(&mut trainer, u64::MAX);
+        let finished = trainer.finish(study.folder.path(), None).unwrap();
+        assert_eq!(completed.value.to_bits(), finished.value.to_bits());
+        values.push(completed.value.to_bits());
+    }
+    values.dedup();
+    assert_eq!(values.len(), 3, "every part gives another value");
 }

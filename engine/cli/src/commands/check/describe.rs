@@ -1,6 +1,6 @@
 //! A space in words.
 
-use engine::estimate;
+use engine::{estimate, folds};
 use search_spaces::{
     domain::{Assignment, Domain, Parameter, Value},
     ladder::Ladder,
@@ -47,6 +47,10 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         ""
     };
+    let folds = settings.folds.map_or_else(String::new, |of| {
+        let most = folds::most_trainings(of);
+        format!("\n  then the best configs and the default recipe are trained on each of {of} folds: up to {most} full trainings")
+    });
     let (horizon, last) = (ladder.horizon() as f64, ladder.top().checked_sub(1).map_or(0.0, |rung| ladder.rungs[rung] as f64));
     // A promotion that late saves next to nothing.
     let late = if last > 0.8 * horizon {
@@ -60,7 +64,7 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         String::new()
     };
-    text::table(&rows) + default + &late
+    text::table(&rows) + default + &late + &folds
 }
 
 /// One drawn point on a line: the last part of each path, and the value.

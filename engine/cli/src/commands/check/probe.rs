@@ -5,7 +5,7 @@ use std::{cmp::Reverse, sync::Arc};
 use engine::{
     clock::Stopwatch,
     devices::DeviceSlots,
-    estimate,
+    estimate, folds,
     runner::{Cancel, Completed, Outcome, Segment, SlotInfo, TrialEvent, TrialRunner as _},
 };
 use search_spaces::{
@@ -123,6 +123,7 @@ fn probe(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
     let ladder = Ladder { eta: task.spec.ladder.eta, rungs: if rung < horizon { vec![rung.max(1), horizon] } else { vec![horizon] } };
     let segment = Segment {
         trial: 0,
+        fold: None,
         rung: 0,
         ladder,
         config: config.clone(),
@@ -177,8 +178,11 @@ fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>,
     let spec = task.spec;
     let settings = &spec.space.settings;
     let at_rungs = estimate::trials_at_rungs(settings.trials as usize, &spec.ladder, settings.scheduler);
-    let examples = estimate::examples(&at_rungs, &spec.ladder) as f64;
-    let evaluations = examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + at_rungs.iter().sum::<usize>() as f64;
+    let search = estimate::examples(&at_rungs, &spec.ladder) as f64;
+    let folds = settings.folds.map_or(0, folds::most_trainings) as usize;
+    let examples = search + folds as f64 * spec.ladder.horizon() as f64;
+    let evaluations =
+        examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + (at_rungs.iter().sum::<usize>() + folds) as f64;
     let seconds = |probe: &Probe| (examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds) / slots as f64;
     // Few parameters to train are not always less work: small batches and more steps cost more than a pass backward.
     let (least, most) = (seconds(cheap).min(seconds(dear)), seconds(cheap).max(seconds(dear)));
@@ -187,7 +191,7 @@ fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>,
         .budget_seconds
         .map_or_else(String::new, |budget| format!(", and no longer than {} by its budget", text::seconds(budget as f64)));
     let rows = vec![
-        vec!["trials".to_owned(), format!("{}, {} of full-length training in all", settings.trials, share(examples / full))],
+        vec!["trials".to_owned(), format!("{}, {} of full-length training in all", settings.trials, share(search / full))],
         vec![
             "time".to_owned(),
             format!(

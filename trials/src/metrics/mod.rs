@@ -1,27 +1,20 @@
-//! Classification metrics, as scikit-learn defines them.
+//! How good predictions are.
 
-use std::collections::BTreeMap;
+mod confusion;
+mod measure;
+mod standard;
 
-use search_spaces::settings::Metric;
+use self::confusion::Confusion;
+pub use self::{
+    measure::{Measure, MeasureError, Measures},
+    standard::{Accuracy, Loss, MacroF1, Matthews},
+};
 
 /// Logits of a split, row after row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Logits {
     classes: usize,
     values: Vec<f32>,
-}
-
-/// The four metrics of one look at a split.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Metrics {
-    /// `accuracy_score`.
-    pub accuracy: f64,
-    /// `f1_score(average="macro", zero_division=0)`: the mean over the classes that are there or were predicted.
-    pub macro_f1: f64,
-    /// `matthews_corrcoef`; 0 when only one class is there or was predicted.
-    pub matthews: f64,
-    /// Mean cross-entropy, without label smoothing: `log_loss`.
-    pub loss: f64,
 }
 
 impl Logits {
@@ -53,40 +46,20 @@ impl Logits {
         })
     }
 
-    /// `labels` has one class for each row, and at least one.
-    pub fn metrics(&self, labels: &[u32]) -> Metrics {
+    /// Rows are classes, columns predictions. `labels` has one class for each row, and at least one.
+    pub(crate) fn confusion(&self, labels: &[u32]) -> Confusion {
         assert!(!labels.is_empty() && labels.len() * self.classes == self.values.len(), "a label for each row");
-        let mut confusion = vec![0u64; self.classes * self.classes];
-        let mut loss = 0.0;
-        for (row, &label) in self.rows().zip(labels) {
-            confusion[label as usize * self.classes + argmax(row)] += 1;
-            loss += log_sum_exp(row) - f64::from(row[label as usize]);
+        let mut counts = vec![0u64; self.classes * self.classes];
+        for (predicted, &label) in self.predictions().zip(labels) {
+            counts[label as usize * self.classes + predicted] += 1;
         }
-        let confusion = Confusion { classes: self.classes, counts: confusion };
-        Metrics {
-            accuracy: confusion.accuracy(),
-            macro_f1: confusion.macro_f1(),
-            matthews: confusion.matthews(),
-            loss: loss / labels.len() as f64,
-        }
-    }
-}
-
-impl Metrics {
-    pub fn get(&self, metric: Metric) -> f64 {
-        match metric {
-            Metric::Accuracy => self.accuracy,
-            Metric::MacroF1 => self.macro_f1,
-            Metric::Matthews => self.matthews,
-            Metric::Loss => self.loss,
-        }
+        Confusion::new(self.classes, counts)
     }
 
-    /// By the metrics' names in tables.
-    pub fn by_name(&self) -> BTreeMap<String, f64> {
-        [Metric::Accuracy, Metric::MacroF1, Metric::Matthews, Metric::Loss]
-            .map(|metric| (metric.name().to_owned(), self.get(metric)))
-            .into()
+    /// Mean cross-entropy against `labels`, one for each row.
+    pub(crate) fn cross_entropy(&self, labels: &[u32]) -> f64 {
+        let losses = self.rows().zip(labels).map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize]));
+        losses.sum::<f64>() / labels.len() as f64
     }
 }
 
@@ -105,61 +78,13 @@ fn log_sum_exp(row: &[f32]) -> f64 {
     highest + row.iter().map(|&value| (f64::from(value) - highest).exp()).sum::<f64>().ln()
 }
 
-/// Rows are true classes, columns predicted ones.
-struct Confusion {
-    classes: usize,
-    counts: Vec<u64>,
-}
-
-impl Confusion {
-    fn right(&self, class: usize) -> f64 {
-        self.counts[class * self.classes + class] as f64
-    }
-
-    fn there(&self, class: usize) -> f64 {
-        self.counts[class * self.classes..][..self.classes].iter().sum::<u64>() as f64
-    }
-
-    fn predicted(&self, class: usize) -> f64 {
-        self.counts[class..].iter().step_by(self.classes).sum::<u64>() as f64
-    }
-
-    fn all(&self) -> f64 {
-        self.counts.iter().sum::<u64>() as f64
-    }
-
-    fn accuracy(&self) -> f64 {
-        (0..self.classes).map(|class| self.right(class)).sum::<f64>() / self.all()
-    }
-
-    fn macro_f1(&self) -> f64 {
-        let scores: Vec<f64> = (0..self.classes)
-            .map(|class| (2.0 * self.right(class), self.there(class) + self.predicted(class)))
-            .filter(|(_, seen)| *seen > 0.0)
-            .map(|(right, seen)| right / seen)
-            .collect();
-        scores.iter().sum::<f64>() / scores.len() as f64
-    }
-
-    /// Gorodkin's multi-class correlation from counts, as scikit-learn computes it.
-    fn matthews(&self) -> f64 {
-        let sum = |term: &dyn Fn(usize) -> f64| (0..self.classes).map(term).sum::<f64>();
-        let all = self.all();
-        let agreement = sum(&|c| self.right(c)) * all - sum(&|c| self.there(c) * self.predicted(c));
-        let spread_predicted = all * all - sum(&|c| self.predicted(c) * self.predicted(c));
-        let spread_there = all * all - sum(&|c| self.there(c) * self.there(c));
-        let spread = spread_predicted * spread_there;
-        if spread == 0.0 { 0.0 } else { agreement / spread.sqrt() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn assert_metrics(labels: &[u32], classes: usize, logits: Vec<f32>, expected: [f64; 4]) {
-        let metrics = Logits::new(classes, logits).metrics(labels);
-        let found = [metrics.accuracy, metrics.macro_f1, metrics.matthews, metrics.loss];
+        let metrics = Measures::default().of(&Logits::new(classes, logits), labels);
+        let found = ["accuracy", "macro_f1", "matthews", "loss"].map(|name| metrics[name]);
         for (f, e) in found.iter().zip(expected) {
             assert!((f - e).abs() < 1e-12, "{found:?}, expected {expected:?}");
         }
@@ -206,7 +131,7 @@ mod tests {
     #[test]
     fn large_logits_overflow_nothing() {
         let logits = Logits::new(2, vec![3e38, -3e38]);
-        assert_eq!(logits.metrics(&[0]).loss, 0.0);
+        assert_eq!(logits.cross_entropy(&[0]), 0.0);
         assert_eq!(logits.probabilities().next(), Some(vec![1.0, 0.0]));
         assert_eq!(logits.first_non_finite(), None);
         assert_eq!(Logits::new(1, vec![0.0, f32::INFINITY]).first_non_finite(), Some(f32::INFINITY));

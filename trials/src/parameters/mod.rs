@@ -1,6 +1,12 @@
 //! A model's parameters by block, each frozen or thawed.
 
+mod low_rank;
+
+use std::collections::BTreeMap;
+
 use candle_core::{Result, Tensor, Var, bail};
+
+pub use self::low_rank::LowRank;
 
 /// Handle of one parameter of one model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +21,8 @@ pub struct Parameter {
     pub role: Role,
     pub layout: Layout,
     weight: Weight,
+    /// Stays frozen, since something else trains in its place.
+    pinned: bool,
 }
 
 /// What a parameter is to training.
@@ -89,6 +97,8 @@ impl Parameter {
 #[derive(Debug, Clone, Default)]
 pub struct Parameters {
     list: Vec<Parameter>,
+    /// Additions by the weight they are made to.
+    additions: BTreeMap<ParameterId, LowRank>,
 }
 
 impl Parameters {
@@ -99,12 +109,47 @@ impl Parameters {
 
     /// The same for a tensor that lies in memory as `layout` says.
     pub fn add_as(&mut self, name: impl Into<String>, block: usize, role: Role, layout: Layout, tensor: Tensor) -> ParameterId {
-        self.list.push(Parameter { name: name.into(), block, role, layout, weight: Weight::Frozen(tensor) });
+        self.list.push(Parameter { name: name.into(), block, role, layout, weight: Weight::Frozen(tensor), pinned: false });
         ParameterId(self.list.len() - 1)
     }
 
     pub fn get(&self, id: ParameterId) -> &Tensor {
         self.list[id.0].tensor()
+    }
+
+    /// The block that `id` belongs to.
+    pub fn block(&self, id: ParameterId) -> usize {
+        self.list[id.0].block
+    }
+
+    /// Records that `addition` is added to `weight`.
+    pub fn adapt(&mut self, weight: ParameterId, addition: LowRank) {
+        self.additions.insert(weight, addition);
+    }
+
+    /// What is added to `weight`, if it has been thawed: it is zero before.
+    pub fn addition(&self, weight: ParameterId) -> Option<&LowRank> {
+        self.additions.get(&weight).filter(|addition| self.list[addition.up.0].var().is_some())
+    }
+
+    /// Keeps what is there now in blocks below `block` frozen, whatever is thawed later.
+    pub fn pin_below(&mut self, block: usize) {
+        self.list.iter_mut().filter(|parameter| parameter.block < block).for_each(|parameter| parameter.pinned = true);
+    }
+
+    /// What an exported file holds: names and tensors as they lie there, with additions in their weights.
+    pub fn exported(&self) -> Result<Vec<(&str, Tensor)>> {
+        let own = |id: ParameterId| self.additions.values().any(|addition| addition.down == id || addition.up == id);
+        let all = self.list.iter().enumerate().map(|(index, parameter)| (ParameterId(index), parameter));
+        all.filter(|(id, _)| !own(*id))
+            .map(|(id, parameter)| {
+                let tensor = match self.additions.get(&id) {
+                    Some(addition) => addition.merged(parameter.tensor(), self)?,
+                    None => parameter.tensor().detach(),
+                };
+                Ok((parameter.name.as_str(), parameter.layout.in_file(&tensor)?))
+            })
+            .collect()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Parameter> {
@@ -129,9 +174,9 @@ impl Parameters {
         self.list.iter().filter_map(|p| p.var().map(|v| (p, v)))
     }
 
-    /// Makes every parameter of block `lowest` and above trainable, by copying those that were not yet.
+    /// Makes every parameter of block `lowest` and above trainable that is not pinned, by copying those that were not yet.
     pub fn thaw_from(&mut self, lowest: usize) -> Result<()> {
-        self.thaw(|parameter| parameter.block >= lowest)
+        self.thaw(|parameter| parameter.block >= lowest && !parameter.pinned)
     }
 
     /// Makes the buffers of every block this trial's own.

@@ -1,0 +1,79 @@
+//! The whole program: reads the command line and the environment, runs a command, and exits as [`crate::exit`] says.
+
+use std::{
+    env, io,
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::Parser as _;
+use trials::metrics::Measures;
+
+use crate::{
+    args::Arguments,
+    assets::Assets,
+    commands,
+    context::{Context, harmless},
+};
+
+/// What libraries read from the environment alone, unless the user has set it: candle adds large tensors on a thread pool of its own
+/// whatever a slot's threads are, and mimalloc gives freed buffers back within a step. Together they cost a third of a training step.
+#[cfg(unix)]
+const SETTINGS: [(&str, &str); 2] = [("CANDLE_NUM_THREADS", "1"), ("MIMALLOC_PURGE_DELAY", "-1")];
+
+/// Runs the program in this process: a `main` of your own with more `measures` is this program with more metrics, its workers included.
+///
+/// The process may be replaced by itself, with [`SETTINGS`] in its environment: call this first.
+pub fn run(measures: Measures) -> ExitCode {
+    let arguments = Arguments::parse();
+    #[cfg(unix)]
+    restart_with_settings();
+    let mut context = Context {
+        out: Box::new(io::stdout()),
+        log: Box::new(io::stderr()),
+        interactive: io::stderr().is_terminal(),
+        assets: Assets {
+            cache: cache_folder(),
+            hub: env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned()),
+            python: PathBuf::from("python3"),
+            debian: PathBuf::from("/usr/share/datasets"),
+        },
+        measures,
+        program: env::current_exe().unwrap_or_else(|_| PathBuf::from("thawline")),
+    };
+    match commands::run(arguments.command, &mut context) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.message.is_empty() {
+                // Standard error may be closed; the exit code still tells.
+                let _ = writeln!(io::stderr(), "error: {}", harmless(&error));
+            }
+            ExitCode::from(error.code as u8)
+        }
+    }
+}
+
+/// `$THAWLINE_CACHE`, else `$XDG_CACHE_HOME/thawline`, else `~/.cache/thawline`.
+fn cache_folder() -> PathBuf {
+    let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    folder("THAWLINE_CACHE")
+        .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("thawline")))
+        .or_else(|| folder("HOME").map(|home| home.join(".cache/thawline")))
+        .unwrap_or_else(|| env::temp_dir().join("thawline"))
+}
+
+/// Becomes the same program with [`SETTINGS`] in its environment: the allocator has read its own before `main`. Where the system does not
+/// let it, training is slower and nothing else differs.
+#[cfg(unix)]
+fn restart_with_settings() {
+    use std::os::unix::process::CommandExt as _;
+
+    let missing: Vec<_> = SETTINGS.into_iter().filter(|(name, _)| env::var_os(name).is_none()).collect();
+    if missing.is_empty() {
+        return;
+    }
+    if let Ok(program) = env::current_exe() {
+        let _ = std::process::Command::new(program).args(env::args_os().skip(1)).envs(missing).exec();
+    }
+}

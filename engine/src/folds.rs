@@ -1,0 +1,170 @@
+//! Cross-validation: once the search has ended, the configs of its best trials are trained on other splits.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    events::Event,
+    state::Phase,
+    study::{Refused, StudyState},
+};
+
+/// Complete trials whose configs are cross-validated, and whose weights are kept: the first of the leaderboard.
+const FINALISTS: usize = 3;
+
+/// Trainings that cross-validation with `of` parts may take: of the finalists and the default recipe.
+pub fn most_trainings(of: u32) -> u32 {
+    (FINALISTS as u32 + 1) * of
+}
+
+/// How often a fold may take its worker down before it is failed.
+const CRASHES: u32 = 2;
+
+/// One training of a trial's config, on all training and validation examples but part `index` of `of`, which it is judged by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Fold {
+    pub trial: u32,
+    /// From 0.
+    pub index: u32,
+    pub of: u32,
+}
+
+impl Fold {
+    /// Of the folder that holds its checkpoints while it trains.
+    pub fn name(self) -> String {
+        format!("fold-{}-{}-of-{}", self.trial, self.index, self.of)
+    }
+
+    /// Whether a folder is one of a fold.
+    pub(crate) fn is_name(name: &str) -> bool {
+        name.starts_with("fold-")
+    }
+}
+
+/// What training a fold came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Folded {
+    /// The objective's metric on the part left out, of the weights that `keep` asks for.
+    #[serde(with = "crate::numbers")]
+    pub value: f64,
+    pub steps: u64,
+    pub seconds: f64,
+}
+
+/// How far a fold has come.
+#[derive(Debug, Clone, Default)]
+pub struct FoldRun {
+    /// Worker and slot while it runs. It has no checkpoints: one that is lost starts again.
+    claim: Option<(String, String)>,
+    crashes: u32,
+    /// The result, or why there is none.
+    pub outcome: Option<Result<Folded, String>>,
+}
+
+/// All folds that have ever been started.
+#[derive(Debug, Clone, Default)]
+pub struct Folds(BTreeMap<Fold, FoldRun>);
+
+impl Folds {
+    pub fn iter(&self) -> impl Iterator<Item = (Fold, &FoldRun)> {
+        self.0.iter().map(|(fold, run)| (*fold, run))
+    }
+
+    /// Those that `worker` runs.
+    pub(crate) fn claims_of<'a>(&'a self, worker: &'a str) -> impl Iterator<Item = Fold> + 'a {
+        self.iter().filter(move |(_, run)| run.claim.as_ref().is_some_and(|(by, _)| by == worker)).map(|(fold, _)| fold)
+    }
+
+    fn is_suspect(&self, fold: Fold) -> bool {
+        self.0.get(&fold).is_some_and(|run| run.crashes > 0)
+    }
+
+    pub(crate) fn claim(&mut self, fold: Fold, worker: &str, slot: &str) -> Result<(), Refused> {
+        let run = self.0.entry(fold).or_default();
+        if run.claim.is_some() || run.outcome.is_some() {
+            return Err(Refused::OutOfOrder(format!("{} is running or done already", fold.name())));
+        }
+        run.claim = Some((worker.to_owned(), slot.to_owned()));
+        Ok(())
+    }
+
+    /// Ends the claim that `worker` holds.
+    pub(crate) fn end(&mut self, fold: Fold, worker: &str, outcome: Option<Result<Folded, String>>, crashed: bool) -> Result<(), Refused> {
+        let run = self.0.get_mut(&fold).filter(|run| run.claim.as_ref().is_some_and(|(by, _)| by == worker));
+        let Some(run) = run else { return Err(Refused::WorkerGone { worker: worker.to_owned() }) };
+        run.claim = None;
+        run.crashes += u32::from(crashed);
+        run.outcome = outcome;
+        Ok(())
+    }
+
+    /// The events that release what a dead worker held. A fold that was running when its worker crashed for the second time has failed.
+    pub(crate) fn release(&self, worker: &str, cause: &str, crashed: bool) -> Vec<Event> {
+        let released = self.claims_of(worker).map(|fold| {
+            let (worker, crashes) = (worker.to_owned(), self.0.get(&fold).map_or(0, |run| run.crashes));
+            if crashed && crashes + 1 >= CRASHES {
+                let cause = format!("took its worker down {CRASHES} times, the last time thus: {cause}");
+                Event::FoldFailed { fold, worker, cause }
+            } else {
+                Event::FoldLost { fold, worker, cause: cause.to_owned(), crashed }
+            }
+        });
+        released.collect()
+    }
+}
+
+/// What a slot can do about the folds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextFold {
+    Run(Fold),
+    /// All that is left runs already, or must run alone.
+    Wait,
+    /// There is none left.
+    Done,
+}
+
+impl StudyState {
+    /// The complete trials that the search ends with, best first.
+    pub fn finalists(&self) -> Vec<u32> {
+        let complete = |n: &u32| self.search.trials[*n as usize].phase == Phase::Complete;
+        self.search.leaderboard().into_iter().filter(complete).take(FINALISTS).collect()
+    }
+
+    /// The folds that the settings ask for, best trial first; none before the search has ended. The default recipe stands beside the
+    /// finalists, for comparison.
+    pub fn folds_wanted(&self) -> Vec<Fold> {
+        let Some(of) = self.settings().folds.filter(|_| self.is_finished()) else { return Vec::new() };
+        let mut trials = self.finalists();
+        let default = self.search.trials.first().filter(|trial| trial.phase == Phase::Complete).map(|trial| trial.number);
+        trials.extend(default.filter(|trial| !trials.contains(trial)));
+        trials.into_iter().flat_map(|trial| (0..of).map(move |index| Fold { trial, index, of })).collect()
+    }
+
+    /// For a slot of `worker`, of which others are `busy`.
+    pub(crate) fn next_fold(&self, worker: &str, busy: bool) -> NextFold {
+        let run = |fold: &Fold| self.folds.0.get(fold);
+        let mut open = self.folds_wanted();
+        open.retain(|fold| run(fold).is_none_or(|run| run.outcome.is_none()));
+        if open.is_empty() {
+            return NextFold::Done;
+        }
+        // As with segments: one whose worker died runs alone in its worker.
+        if self.folds.claims_of(worker).any(|fold| self.folds.is_suspect(fold)) {
+            return NextFold::Wait;
+        }
+        open.retain(|fold| run(fold).is_none_or(|run| run.claim.is_none()));
+        let suspect = open.iter().find(|fold| self.folds.is_suspect(**fold));
+        match (suspect, open.first()) {
+            (Some(_), _) if busy => NextFold::Wait,
+            (Some(fold), _) | (None, Some(fold)) => NextFold::Run(*fold),
+            (None, None) => NextFold::Wait,
+        }
+    }
+
+    /// Folds that are wanted and have not ended.
+    pub fn folds_open(&self) -> usize {
+        let ended = |fold: &Fold| self.folds.0.get(fold).is_some_and(|run| run.outcome.is_some());
+        self.folds_wanted().iter().filter(|fold| !ended(fold)).count()
+    }
+}
