@@ -1,7 +1,7 @@
 //! The whole model against PyTorch: logits, loss and the gradient of every parameter, on the batch that `fixtures/bert_parity.py` wrote.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -31,8 +31,8 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
-fn read(name: &str) -> HashMap<String, Tensor> {
-    candle_core::safetensors::load(fixtures().join(name), &Device::Cpu).unwrap()
+fn read(name: &str) -> BTreeMap<String, Tensor> {
+    candle_core::safetensors::load(fixtures().join(name), &Device::Cpu).unwrap().into_iter().collect()
 }
 
 fn base() -> BertBase {
@@ -55,7 +55,7 @@ fn batch() -> Batch {
 }
 
 /// Compares logits, loss and the gradient of every parameter that trains, of which there are `count`.
-fn compare(model: &dyn Model, expected: &HashMap<String, Tensor>, count: usize) {
+fn compare(model: &dyn Model, expected: &BTreeMap<String, Tensor>, count: usize) {
     let batch = batch();
     let logits = model.forward(&batch, &Pass::evaluation()).unwrap();
     assert!(difference(&logits, &expected["logits"]) < 1e-5);

@@ -17,7 +17,7 @@ use trials::metrics::{Logits, Measure, Measures};
 struct WeightedKappa;
 
 impl Measure for WeightedKappa {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "weighted_kappa"
     }
 

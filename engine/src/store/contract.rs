@@ -319,7 +319,10 @@ fn a_format_that_is_too_old_is_refused() {
     store.connection().pragma_update(None, "user_version", FORMAT - 1).unwrap();
     drop(store);
     let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(text, @"");
+    insta::assert_snapshot!(text, @"
+    DIR/study.sqlite: this study has format 1, which came before configs had all that this version (format 2) trains with
+    Go on with the version that made it, or start a new study in another folder with --study
+    ");
 }
 
 #[test]

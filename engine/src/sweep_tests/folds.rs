@@ -113,7 +113,7 @@ fn what_a_dead_worker_held_is_released_and_fails_the_second_time() {
         let mut writer = store.clone();
         writer.commit(1, &mut |_| vec![Event::WorkerStarted(info.clone()), claimed.clone()]).unwrap();
         assert!(writer.commit(2, &mut |_| vec![Event::WorkerEnded { worker: worker.clone() }]).is_err(), "it holds a fold");
-        writer.commit(3, &mut |state| state.release(&[worker.clone()], "killed", true)).unwrap();
+        writer.commit(3, &mut |state| state.release(std::slice::from_ref(&worker), "killed", true)).unwrap();
         // Whatever it still tells is nothing to us.
         let late = Event::FoldCompleted { fold, worker, folded: Folded { value: 0.5, steps: 36, seconds: 1.0 } };
         assert!(writer.commit(4, &mut |_| vec![late.clone()]).unwrap_err().is_stale());

@@ -62,7 +62,9 @@ pub fn folds(classes: &[u32], count: usize, of: usize, rng: &mut impl Rng) -> Ve
     for (place, row) in shuffled_by_class(classes, count, rng).into_iter().flatten().enumerate() {
         parts[place % of].push(row);
     }
-    parts.iter_mut().for_each(|part| part.sort_unstable());
+    for part in &mut parts {
+        part.sort_unstable();
+    }
     parts
 }
 

@@ -19,7 +19,7 @@ pub struct Matthews;
 pub struct Loss;
 
 impl Measure for Accuracy {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "accuracy"
     }
 
@@ -29,7 +29,7 @@ impl Measure for Accuracy {
 }
 
 impl Measure for MacroF1 {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "macro_f1"
     }
 
@@ -39,7 +39,7 @@ impl Measure for MacroF1 {
 }
 
 impl Measure for Matthews {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "matthews"
     }
 
@@ -49,7 +49,7 @@ impl Measure for Matthews {
 }
 
 impl Measure for Loss {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "loss"
     }
 
