@@ -26,7 +26,7 @@ pub struct Draft {
     pub data: Option<Data>,
     pub objective: Option<Objective>,
     pub settings: Option<Settings>,
-    pub(crate) parameters: Vec<Parameter>,
+    pub parameters: Vec<Parameter>,
     pub(crate) template: Option<Template>,
     pub(crate) recipes: Vec<Recipe>,
     pub places: Places,

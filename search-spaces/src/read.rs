@@ -18,7 +18,10 @@ use crate::{
     places::Places,
     problem::{Problems, ReadError, Source},
     recipes,
-    schema::{Field, Kind, sweep::SWEEP},
+    schema::{
+        Field, Kind,
+        sweep::{CONFIG_FILE, SWEEP},
+    },
     settings::Objective,
     space::Space,
     tree::{self, MAX_BYTES, Node, Shape},
@@ -106,11 +109,22 @@ pub(crate) fn read_tree(source: &Source, name: &str) -> Result<Node, Problems> {
         return Err(problem(0, "the file is empty".to_string(), Some(example)));
     }
     let node = tree::parse(&source.text).map_err(|error| problem(error.at, error.message, None))?;
+    if name == SWEEP.name && is_config_file(&node) {
+        let message = format!("this is one config (`{}(...)`), not a space to search", CONFIG_FILE.name);
+        return Err(problem(node.span.start, message, Some("train it with `thawline train FILE --to MODEL_DIR`".to_string())));
+    }
     let named_right = node.name().is_none_or(|given| given == name);
     if !named_right || !matches!(node.shape, Shape::Struct(..) | Shape::Tuple(..)) {
         return Err(problem(node.span.start, format!("expected `{name}(...)`, not {node}"), Some(example)));
     }
     Ok(node)
+}
+
+/// Whether a file is one for `thawline train`, by its name or, without one, by its fields.
+fn is_config_file(node: &Node) -> bool {
+    let Shape::Struct(name, fields) = &node.shape else { return node.name() == Some(CONFIG_FILE.name) };
+    let has = |wanted: &str| fields.iter().any(|field| field.name == wanted);
+    name.as_deref().map_or_else(|| has("config") && !has("space"), |name| name == CONFIG_FILE.name)
 }
 
 /// Reads a sweep's file as far as it goes. The error is that it is no RON of a sweep.

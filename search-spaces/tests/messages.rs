@@ -150,6 +150,20 @@ fn syntax_errors_have_places() {
       | ^
       = help: a file is `Sweep(model: ..., data: ..., ...)`
     ");
+    insta::assert_snapshot!(problems("Train(model: Asset(\"m\"), config: ())"), @r#"
+    bbc.ron:1:1: this is one config (`Train(...)`), not a space to search
+      |
+    1 | Train(model: Asset("m"), config: ())
+      | ^
+      = help: train it with `thawline train FILE --to MODEL_DIR`
+    "#);
+    insta::assert_snapshot!(problems("(model: Asset(\"m\"), config: ())"), @r#"
+    bbc.ron:1:1: this is one config (`Train(...)`), not a space to search
+      |
+    1 | (model: Asset("m"), config: ())
+      | ^
+      = help: train it with `thawline train FILE --to MODEL_DIR`
+    "#);
     insta::assert_snapshot!(problems("Sweep(model: Asset(\"m\")) Sweep()"), @r#"
     bbc.ron:1:26: non-whitespace trailing characters
       |

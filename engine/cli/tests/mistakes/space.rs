@@ -286,3 +286,18 @@ fn what_the_command_line_got_wrong_is_not_blamed_on_the_file() {
       = help: give a smaller r_min, such as Share(0.12), or more epochs
     ");
 }
+
+#[test]
+fn one_config_is_no_space() {
+    let place = Workplace::new();
+    place.write("best.ron", "Train(model: Path(\"model\"), data: (files: One(Path(\"data.tsv\"))), config: (epochs: 1))");
+    let check = place.run(&["check", "best.ron"]);
+    insta::assert_snapshot!(check.err, @r#"
+    error: best.ron:1:1: this is one config (`Train(...)`), not a space to search
+      |
+    1 | Train(model: Path("model"), data: (files: One(Path("data.tsv"))), config: (epochs: 1))
+      | ^
+      = help: train it with `thawline train FILE --to MODEL_DIR`
+    "#);
+    assert_eq!(check.code, 3);
+}
