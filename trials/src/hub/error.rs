@@ -6,8 +6,8 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
     #[error(
-        "{} is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and \
-         tokenizer.json or vocab.txt{}",
+        "{} is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and, for \
+         texts, tokenizer.json or vocab.txt{}",
         path.display(),
         if path.with_file_name("pytorch_model.bin").exists() { "; pytorch_model.bin is not read: save the model as safetensors" } else { "" }
     )]
@@ -46,9 +46,17 @@ pub enum HubError {
         path.display()
     )]
     TensorUnexpected { path: PathBuf, tensor: String },
+    #[error("{}: tensor `{tensor}` holds a negative variance: the training that made it went wrong, or the file is damaged", path.display())]
+    TensorNegative { path: PathBuf, tensor: String },
     #[error(
-        "{}: its tensors are those of no network that is read: ResNets as torchvision and transformers name them, those of the CIFAR kind, \
-         and torchvision's MobileNetV2",
+        "{}: tensor `{tensor}` belongs to no layer of the network that the other tensors make up: it is of another architecture, or tensors \
+         are missing",
+        path.display()
+    )]
+    TensorLeft { path: PathBuf, tensor: String },
+    #[error(
+        "{}: its tensors are those of no network that is read: ResNets and MobileNetV2 as torchvision and transformers name them, and ResNets \
+         of the CIFAR kind",
         path.display()
     )]
     Unrecognised { path: PathBuf },

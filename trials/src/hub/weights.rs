@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{HubError, read_json};
 
-/// Some tensors of a model folder, as `f32`, under today's names without the prefix `bert.` or `resnet.`:
+/// Some tensors of a model folder, as `f32`, under today's names without the prefix `bert.`, `resnet.` or `mobilenet_v2.`:
 /// `encoder.layer.0.output.LayerNorm.weight`.
 #[derive(Debug)]
 pub struct Weights {
@@ -81,6 +81,14 @@ impl Weights {
         }
     }
 
+    /// Refuses a file in which a tensor is left that `layer` says belongs to a layer.
+    pub fn no_layer_left(&self, layer: impl Fn(&str) -> bool) -> Result<(), HubError> {
+        match self.tensors.iter().find(|(name, _)| layer(name)) {
+            Some((_, Found { file, name, .. })) => Err(HubError::TensorLeft { path: file.clone(), tensor: name.clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes out the tensor `name`, which must have `shape`.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, HubError> {
         let Some(Found { file, name, shape: found, values }) = self.tensors.remove(name) else {
@@ -93,6 +101,9 @@ impl Weights {
             Values::Other(found) => Err(HubError::TensorType { path: file, tensor: name, found }),
             Values::Float(values) if values.iter().any(|value| !value.is_finite()) => {
                 Err(HubError::TensorValues { path: file, tensor: name })
+            }
+            Values::Float(values) if name.ends_with("running_var") && values.iter().any(|value| *value < 0.0) => {
+                Err(HubError::TensorNegative { path: file, tensor: name })
             }
             Values::Float(values) => {
                 Tensor::from_vec(values, shape, &self.device).map_err(|source| HubError::Device { path: file, source })
@@ -136,7 +147,7 @@ fn read_file(path: &Path, wanted: &impl Fn(&str) -> bool, tensors: &mut BTreeMap
 
 /// The name without prefix, and with the layer norms' old names `gamma` and `beta` put right.
 fn todays_name(name: &str) -> String {
-    let name = name.strip_prefix("bert.").or(name.strip_prefix("resnet.")).unwrap_or(name);
+    let name = ["bert.", "resnet.", "mobilenet_v2."].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
         format!("{stem}LayerNorm.weight")
     } else if let Some(stem) = name.strip_suffix("LayerNorm.beta") {

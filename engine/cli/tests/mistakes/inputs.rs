@@ -162,7 +162,7 @@ fn models_that_cannot_be_used() {
     ");
     place.write("model/config.json", &config.replace("\"model_type\":\"bert\"", "\"model_type\":\"gpt2\""));
     insta::assert_snapshot!(refused(&place, 4), @r#"
-    error: DIR/model/config.json: field `model_type`: is "gpt2", but only BERT is read: choose a model whose config.json says "model_type": "bert"
+    error: DIR/model/config.json: field `model_type`: is "gpt2", but of models of texts only BERT is read, of images ResNets and MobileNetV2: choose a model whose config.json says "model_type": "bert", "resnet" or "mobilenet_v2"
       (`model`, space.ron:2:12)
     "#);
 }

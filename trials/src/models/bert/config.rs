@@ -74,7 +74,8 @@ impl Fields<'_> {
     }
 
     fn architecture(&self) -> Result<(), HubError> {
-        const READS: &str = "only BERT is read: choose a model whose config.json says \"model_type\": \"bert\"";
+        const READS: &str = "of models of texts only BERT is read, of images ResNets and MobileNetV2: choose a model whose config.json says \
+                             \"model_type\": \"bert\", \"resnet\" or \"mobilenet_v2\"";
         let class = self.get("architectures").and_then(|a| a.get(0)).and_then(Value::as_str);
         match (self.get("model_type"), class) {
             (Some(kind), _) if kind != "bert" => Err(self.wrong("model_type", format!("is {kind}, but {READS}"))),

@@ -374,8 +374,8 @@ fn a_wrong_config_is_refused_with_the_field() {
         with_field("is_decoder", &json!(true)),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-    config.json: field `model_type`: is "roberta", but only BERT is read: choose a model whose config.json says "model_type": "bert"
-    config.json: field `architectures`: is "RobertaModel", but only BERT is read: choose a model whose config.json says "model_type": "bert"
+    config.json: field `model_type`: is "roberta", but of models of texts only BERT is read, of images ResNets and MobileNetV2: choose a model whose config.json says "model_type": "bert", "resnet" or "mobilenet_v2"
+    config.json: field `architectures`: is "RobertaModel", but of models of texts only BERT is read, of images ResNets and MobileNetV2: choose a model whose config.json says "model_type": "bert", "resnet" or "mobilenet_v2"
     config.json: field `hidden_size`: is missing; fetch the file again
     config.json: field `hidden_size`: must be a whole number from 1 to 4294967295, not "16"
     config.json: field `num_hidden_layers`: must be a whole number from 1 to 4294967295, not 0
@@ -421,13 +421,13 @@ fn broken_weights_are_refused_with_the_file() {
         broken(&TinyBert { dtype: DType::F64, ..TinyBert::default() }, |_| {}),
     ];
     insta::assert_snapshot!(messages.join("\n"), @r#"
-    config.json is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and tokenizer.json or vocab.txt
+    config.json is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and, for texts, tokenizer.json or vocab.txt
     config.json is not a JSON object: invalid type: sequence, expected a map at line 1 column 0; fetch it again
-    model.safetensors is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and tokenizer.json or vocab.txt
+    model.safetensors is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and, for texts, tokenizer.json or vocab.txt
     model.safetensors is broken or cut short (incomplete metadata, file not fully covered): fetch it again
     model.safetensors is broken or cut short (header too large): fetch it again
     model.safetensors is broken or cut short (header too small): fetch it again
-    model-00002-of-00002.safetensors is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and tokenizer.json or vocab.txt
+    model-00002-of-00002.safetensors is missing: a model folder holds config.json, model.safetensors (or model.safetensors.index.json with its shards), and, for texts, tokenizer.json or vocab.txt
     model.safetensors.index.json: field `weight_map`: tensor `a` is said to be in "../secret", which is not the name of a file in this folder
     model.safetensors: tensor `encoder.layer.2.attention.self.query.weight` is missing, which the model needs: weights and config.json do not belong together, or are of another architecture
     model.safetensors: tensor `embeddings.word_embeddings.weight` has shape [103, 16] where the model needs [103, 32]: weights and config.json do not belong together

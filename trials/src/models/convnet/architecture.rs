@@ -65,6 +65,19 @@ pub(super) struct Architecture {
     pub(super) side: usize,
 }
 
+/// How a network computes where names and shapes do not tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Conventions {
+    /// Added to variances.
+    pub(super) epsilon: f64,
+    /// Whether images are widened as TensorFlow's `SAME` has it: where a step of 2 needs one pixel, at the bottom and on the right.
+    pub(super) tf_padding: bool,
+}
+
+impl Conventions {
+    pub(super) const TORCH: Conventions = Conventions { epsilon: 1e-5, tf_padding: false };
+}
+
 impl Unit {
     /// Keeps the size of the image but for the step: `padding` is half the kernel.
     pub(super) fn new(names: (String, String), features: usize, out: usize, kernel: usize, step: usize) -> Unit {

@@ -11,8 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     ConvNet,
-    architecture::{Architecture, Block, Unit},
-    mobilenet, resnet,
+    architecture::{Architecture, Block, Conventions, Unit},
+    config, mobilenet, resnet,
 };
 use crate::{
     data::pixels::PixelFormat,
@@ -20,6 +20,9 @@ use crate::{
     models::{BaseModel, Model, Takes},
     parameters::Layout,
 };
+
+/// How the names of all layers below the head begin, in files of any kind.
+const LAYERS: [&str; 8] = ["conv1.", "bn1.", "layer", "features.", "embedder.", "encoder.", "conv_stem.", "conv_1x1."];
 
 /// A pre-trained network in memory, shared by every model made from it.
 #[derive(Debug, Clone)]
@@ -29,6 +32,7 @@ pub struct ConvNetBase {
     fields: Map<String, Value>,
     format: PixelFormat,
     pub(super) architecture: Architecture,
+    pub(super) conventions: Conventions,
     device: Device,
     /// By name in the file, all but the head's; kernels as they lie in memory, so that every model shares them.
     tensors: BTreeMap<String, Tensor>,
@@ -65,7 +69,8 @@ impl ConvNetBase {
         let architecture = resnet::recognise(&weights)
             .or_else(|| mobilenet::recognise(&weights))
             .ok_or_else(|| HubError::Unrecognised { path: weights.listing().to_owned() })?;
-        check(&fields, &config)?;
+        config::check(&fields, &config, &architecture, weights.listing())?;
+        let conventions = config::conventions(&fields, &config, &architecture)?;
         let mut tensors = BTreeMap::new();
         for unit in architecture.blocks.iter().flat_map(Block::all_units) {
             for (name, shape) in tensors_of(unit) {
@@ -76,8 +81,9 @@ impl ConvNetBase {
                 tensors.insert(name, tensor);
             }
         }
+        weights.no_layer_left(|name| LAYERS.iter().any(|layer| name.starts_with(layer)) && !name.ends_with("num_batches_tracked"))?;
         let format = PixelFormat::read(&folder, architecture.channels(), architecture.side)?;
-        Ok(ConvNetBase { folder, fields, format, architecture, device: device.clone(), tensors })
+        Ok(ConvNetBase { folder, fields, format, architecture, conventions, device: device.clone(), tensors })
     }
 
     /// How images become its input.
@@ -87,7 +93,10 @@ impl ConvNetBase {
 
     /// The name of a tensor in an exported file.
     pub(super) fn exported(&self, name: &str) -> String {
-        if self.architecture.kind == "resnet" && !name.starts_with("classifier") { format!("resnet.{name}") } else { name.to_owned() }
+        match self.architecture.kind {
+            kind @ ("resnet" | "mobilenet_v2") if !name.starts_with("classifier") => format!("{kind}.{name}"),
+            _ => name.to_owned(),
+        }
     }
 
     /// The tensor that the file calls `name`, which `load` has found.
@@ -119,20 +128,6 @@ fn tensors_of(unit: &Unit) -> Vec<(String, Vec<usize>)> {
     tensors
 }
 
-/// Refuses variants that transformers knows and this crate computes otherwise.
-fn check(fields: &Map<String, Value>, path: &Path) -> std::result::Result<(), HubError> {
-    let wrong = |field, problem: String| Err(HubError::Config { path: path.to_owned(), field, problem });
-    for field in ["downsample_in_first_stage", "downsample_in_bottleneck"] {
-        if fields.get(field) == Some(&Value::Bool(true)) {
-            return wrong(field, "is true, which is not read: choose a ResNet that has its strides where torchvision has them".to_owned());
-        }
-    }
-    match fields.get("hidden_act").and_then(Value::as_str) {
-        None | Some("relu") => Ok(()),
-        Some(other) => wrong("hidden_act", format!("is {other:?}, but only \"relu\" is read")),
-    }
-}
-
 impl BaseModel for ConvNetBase {
     fn blocks(&self) -> Vec<String> {
         let blocks = self.architecture.blocks.iter().map(|block| block.name.clone());
@@ -152,7 +147,8 @@ impl BaseModel for ConvNetBase {
     }
 
     fn identity(&self) -> String {
-        format!("{:?} {:?}", self.architecture, self.format)
+        let conventions = (self.conventions != Conventions::TORCH).then_some(self.conventions);
+        format!("{:?} {:?}{}", self.architecture, self.format, conventions.map_or_else(String::new, |c| format!(" {c:?}")))
     }
 
     fn tensors(&self) -> &BTreeMap<String, Tensor> {

@@ -7,6 +7,7 @@
 
 mod architecture;
 mod base;
+mod config;
 mod mobilenet;
 mod model;
 mod resnet;

