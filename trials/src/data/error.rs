@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::report::Kind;
+
 /// Where in a file a row stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
@@ -78,13 +80,26 @@ pub enum DataError {
         "put a text there, or set `missing: Drop` or `missing: Fill(\"...\")`"
     })]
     MissingValues { file: PathBuf, column: String, first: Vec<Place>, total: usize, label: bool },
-    #[error("{}: {total} {} a label that no training row has ({}); the training labels are {}", file.display(),
-            if *total == 1 { "row has" } else { "rows have" }, pairs(first, *total), list(known))]
-    UnknownLabels { file: PathBuf, first: Vec<(Place, String)>, total: usize, known: Vec<String> },
-    #[error("{}: every training row has the label `{label}`: there is nothing to tell apart, at least two labels are needed", file.display())]
-    OneLabel { file: PathBuf, label: String },
-    #[error("{}: each of the {rows} training rows has a label of its own: is `{column}` the column of the labels?", file.display())]
-    AllLabelsDiffer { file: PathBuf, column: String, rows: usize },
+    #[error("{}: {total} {} a label that no training {} has ({}); the training labels are {}", file.display(),
+            match (kind, *total) {
+        (Kind::Texts, 1) => "row has",
+        (Kind::Texts, _) => "rows have",
+        (Kind::Images, 1) => "image has",
+        (Kind::Images, _) => "images have",
+    }, example(*kind), pairs(first, *total), list(known))]
+    UnknownLabels { file: PathBuf, first: Vec<(String, String)>, total: usize, known: Vec<String>, kind: Kind },
+    #[error("{}: every training {} has the label `{label}`: there is nothing to tell apart, at least two labels are needed", file.display(),
+            example(*kind))]
+    OneLabel { file: PathBuf, label: String, kind: Kind },
+    #[error("{}: each of the {rows} training {}s has a label of its own: {}", file.display(), example(*kind), match kind {
+        Kind::Texts => format!("is `{column}` the column of the labels?"),
+        Kind::Images => "images of one kind are to lie in one folder, or to have one label".to_owned(),
+    })]
+    AllLabelsDiffer { file: PathBuf, column: String, rows: usize, kind: Kind },
+    #[error("`max_train` is {most}, but there are {labels} labels, and each needs an example to learn from: write {labels} or more")]
+    SampleTooSmall { most: usize, labels: usize },
+    #[error("{} holds folders of splits, not of classes: {}", file.display(), instead(file, splits))]
+    FolderOfSplits { file: PathBuf, splits: [Option<String>; 3] },
     #[error("the {split} split is empty: {reason}")]
     EmptySplit { split: &'static str, reason: String },
     #[error("the shares of `split` (validation {validation}, test {test}) must be at least 0 and leave something to train on")]
@@ -107,7 +122,10 @@ impl DataError {
             DataError::Several { errors } => errors.first()?.field(),
             DataError::ColumnsNotNeeded { .. } | DataError::ColumnCount { .. } => Some("data.columns"),
             DataError::MissingValues { .. } => Some("data.missing"),
-            DataError::UnknownLabels { .. } | DataError::OneLabel { .. } | DataError::AllLabelsDiffer { .. } => Some("data.label"),
+            DataError::UnknownLabels { kind, .. } | DataError::OneLabel { kind, .. } | DataError::AllLabelsDiffer { kind, .. } => {
+                Some(if *kind == Kind::Texts { "data.label" } else { "data.files" })
+            }
+            DataError::SampleTooSmall { .. } => Some("data.max_train"),
             DataError::EmptySplit { .. } | DataError::Shares { .. } => Some("data.split"),
             DataError::Tokenizer { .. } => Some("model"),
             DataError::TooFewTokens { .. } => Some("data.max_tokens"),
@@ -121,6 +139,7 @@ impl DataError {
             | DataError::Idx { .. }
             | DataError::UnknownPictures { .. }
             | DataError::UnreadableImages { .. }
+            | DataError::FolderOfSplits { .. }
             | DataError::ColumnType { .. }
             | DataError::NoRows { .. }
             | DataError::Ragged { .. } => Some("data.files"),
@@ -138,6 +157,8 @@ impl DataError {
                 | DataError::TooFewTokens { .. }
                 | DataError::Shares { .. }
                 | DataError::EmptySplit { .. }
+                | DataError::SampleTooSmall { .. }
+                | DataError::FolderOfSplits { .. }
         )
     }
 
@@ -162,6 +183,7 @@ impl DataError {
             | DataError::UnknownLabels { file, .. }
             | DataError::OneLabel { file, .. }
             | DataError::AllLabelsDiffer { file, .. }
+            | DataError::FolderOfSplits { file, .. }
             | DataError::Tokenizer { file, .. }
             | DataError::Tokenize { file, .. } => Some(file),
             DataError::NotFetched { .. }
@@ -169,6 +191,7 @@ impl DataError {
             | DataError::Several { .. }
             | DataError::ColumnTwice { .. }
             | DataError::EmptySplit { .. }
+            | DataError::SampleTooSmall { .. }
             | DataError::Shares { .. }
             | DataError::TooFewTokens { .. } => None,
         }
@@ -208,9 +231,31 @@ fn places(first: &[Place], total: usize) -> String {
     more(&shown, total)
 }
 
-fn pairs(first: &[(Place, String)], total: usize) -> String {
-    let shown: Vec<String> = first.iter().map(|(place, label)| format!("`{}` on {place}", short(label))).collect();
+/// Labels, and where each stands.
+fn pairs(first: &[(String, String)], total: usize) -> String {
+    let shown: Vec<String> = first.iter().map(|(place, label)| format!("`{}` {place}", short(label))).collect();
     more(&shown, total)
+}
+
+/// What files hold one of in each row.
+fn example(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Texts => "row",
+        Kind::Images => "image",
+    }
+}
+
+/// What to write for a folder that holds these folders of splits.
+fn instead(file: &Path, splits: &[Option<String>; 3]) -> String {
+    let path = |name: &String| format!("Path({:?})", file.join(name).display().to_string());
+    let [train, validation, test] = splits;
+    let Some(train) = train.as_ref() else {
+        let found = validation.as_ref().or(test.as_ref());
+        return found.map_or_else(String::new, |found| format!("write `One({})`", path(found)));
+    };
+    let given = [("train", Some(train)), ("validation", validation.as_ref()), ("test", test.as_ref())];
+    let given: Vec<String> = given.iter().filter_map(|(field, name)| Some(format!("{field}: {}", path((*name)?)))).collect();
+    if given.len() == 1 { format!("write `One({})`", path(train)) } else { format!("write `Splits({})`", given.join(", ")) }
 }
 
 fn more(shown: &[String], total: usize) -> String {

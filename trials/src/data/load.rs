@@ -35,7 +35,7 @@ impl Rows {
         }
         let names = labels.names().to_vec();
         let shared = shared(&[train_texts, validation_texts, test_texts]);
-        let report = DataReport { kind: Kind::Texts, files: self.files.clone(), labels: names.clone(), splits, shared };
+        let report = DataReport { kind: Kind::Texts, files: self.files.clone(), labels: names.clone(), splits, shared, decoded: None };
         Ok((TextTask { train, validation, test, labels: names, padding: tokenizer.padding() }, report))
     }
 }

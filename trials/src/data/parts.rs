@@ -8,11 +8,20 @@ use search_spaces::data::Split;
 use super::{
     error::{DataError, Place},
     labels::Labels,
+    report::Kind,
     split::{sample, split},
 };
 
 /// Rows named in an error; the rest is counted.
 pub(super) const NAMED: usize = 5;
+
+/// What rows hold, as far as messages speak of it.
+pub(super) trait Content {
+    const KIND: Kind;
+
+    /// Where it stands, after its label: `on line 2`, `of cat/7.jpg`.
+    fn told(&self, place: Place) -> String;
+}
 
 /// A row with nothing missing.
 #[derive(Debug, Clone)]
@@ -66,7 +75,7 @@ pub(super) struct Division<'a> {
     pub(super) label: &'a str,
 }
 
-impl<T> Given<T> {
+impl<T: Content> Given<T> {
     /// `errors` are those of reading.
     pub(super) fn divide(self, how: Division<'_>, mut errors: Vec<DataError>) -> Result<Parts<T>, DataError> {
         let Given { train, validation, test } = self;
@@ -87,12 +96,13 @@ impl<T> Given<T> {
         }
         for (name, source) in [("train", &train), ("validation", &validation)] {
             if source.rows.is_empty() {
-                return Err(DataError::EmptySplit { split: name, reason: format!("`max_{name}` leaves no row") });
+                return Err(DataError::EmptySplit { split: name, reason: format!("`max_{name}` leaves nothing") });
             }
         }
-        let first = train.rows.first().map(|row| row.label.clone());
-        if train.rows.iter().all(|row| Some(&row.label) == first.as_ref()) {
-            return Err(DataError::EmptySplit { split: "train", reason: "`max_train` leaves examples of one label only".to_owned() });
+        // A sample that is large enough has every label.
+        let (most, count) = (how.max_train.unwrap_or(usize::MAX), labels.names().len());
+        if most < count {
+            return Err(DataError::SampleTooSmall { most, labels: count });
         }
         Ok(Parts {
             train: Part { name: "train", source: train, before: before.0 },
@@ -103,31 +113,32 @@ impl<T> Given<T> {
     }
 }
 
-fn labels<T>(train: &Source<T>, column: &str) -> Result<Labels, DataError> {
+fn labels<T: Content>(train: &Source<T>, column: &str) -> Result<Labels, DataError> {
     let labels = Labels::new(train.rows.iter().map(|row| row.label.as_str()));
     let (file, rows) = (train.file.clone(), train.rows.len());
     match labels.names() {
-        [label] => Err(DataError::OneLabel { file, label: label.clone() }),
-        names if names.len() == rows => Err(DataError::AllLabelsDiffer { file, column: column.to_owned(), rows }),
+        [label] => Err(DataError::OneLabel { file, label: label.clone(), kind: T::KIND }),
+        names if names.len() == rows => Err(DataError::AllLabelsDiffer { file, column: column.to_owned(), rows, kind: T::KIND }),
         _ => Ok(labels),
     }
 }
 
-fn known<T>(source: &Source<T>, labels: &Labels) -> Result<(), DataError> {
+fn known<T: Content>(source: &Source<T>, labels: &Labels) -> Result<(), DataError> {
     let unknown: Vec<&Row<T>> = source.rows.iter().filter(|row| labels.index(&row.label).is_none()).collect();
     if unknown.is_empty() {
         return Ok(());
     }
     Err(DataError::UnknownLabels {
         file: source.file.clone(),
-        first: unknown.iter().take(NAMED).map(|row| (row.place, row.label.clone())).collect(),
+        first: unknown.iter().take(NAMED).map(|row| (row.content.told(row.place), row.label.clone())).collect(),
         total: unknown.len(),
         known: labels.names().to_vec(),
+        kind: T::KIND,
     })
 }
 
 /// Training, validation and test, those that were not given taken from the training rows.
-fn split_off<T>(
+fn split_off<T: Content>(
     train: Source<T>,
     validation: Option<Source<T>>,
     test: Option<Source<T>>,
@@ -148,7 +159,8 @@ fn split_off<T>(
     let validation = validation.unwrap_or_else(|| pick(&parts.validation));
     let test = test.unwrap_or_else(|| pick(&parts.test));
     let train = pick(&parts.train);
-    let rare = || format!("no label has enough rows of {} to stand in every split", file.display());
+    let of = if T::KIND == Kind::Texts { "rows" } else { "images" };
+    let rare = || format!("no label has enough {of} in {} to stand in every split", file.display());
     if validation.rows.is_empty() {
         let reason =
             if validation_share > 0.0 { rare() } else { "give `files` a validation file, or `split` a share above 0 for it".into() };

@@ -18,6 +18,9 @@ pub struct DataReport {
     pub splits: Vec<SplitReport>,
     /// Pairs of splits with examples in common; pairs without any are left out.
     pub shared: Vec<Shared>,
+    /// Bytes of memory that images take, which are kept decoded.
+    #[serde(default)]
+    pub decoded: Option<u64>,
 }
 
 /// What the examples are.
@@ -171,7 +174,22 @@ impl Display for DataReport {
             let have = if shared.examples == 1 { "example has" } else { "examples have" };
             writeln!(f, "{}: {} {have} {what} that also stands in {}", shared.second, shared.examples, shared.first)?;
         }
+        if let Some(bytes) = self.decoded {
+            writeln!(f, "in memory, decoded: {}", told_bytes(bytes))?;
+        }
         Ok(())
+    }
+}
+
+/// `3.2 GB`, `410 MB`, `12 kB`.
+pub fn told_bytes(bytes: u64) -> String {
+    let of = |unit: f64| bytes as f64 / unit;
+    if bytes >= 1_000_000_000 {
+        format!("{:.1} GB", of(1e9))
+    } else if bytes >= 1_000_000 {
+        format!("{:.0} MB", of(1e6))
+    } else {
+        format!("{:.0} kB", of(1e3).ceil())
     }
 }
 

@@ -6,8 +6,8 @@ use search_spaces::data::{Files, Location, Missing, TextColumns, TextData};
 
 use super::{
     error::{DataError, Place},
-    parts::{Division, Given, NAMED, Parts, Row, Source},
-    report::FileReport,
+    parts::{Content, Division, Given, NAMED, Parts, Row, Source},
+    report::{FileReport, Kind},
     table::{self, Wanted},
 };
 
@@ -16,6 +16,14 @@ use super::{
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) pair: Option<String>,
+}
+
+impl Content for Text {
+    const KIND: Kind = Kind::Texts;
+
+    fn told(&self, place: Place) -> String {
+        format!("on {place}")
+    }
 }
 
 /// The rows of every split of a data set; no split but `test` is empty.

@@ -233,7 +233,7 @@ fn what_only_the_data_can_tell_is_said_with_its_place() {
     insta::assert_snapshot!(error(one(&folder.file("g.csv", "text,label\n"))), @"[data.files] g.csv has a header but no rows");
     insta::assert_snapshot!(error(one(&folder.file("h.csv", "text,label\nthe,a\nfilm,a\n"))), @"[data.label] h.csv: every training row has the label `a`: there is nothing to tell apart, at least two labels are needed");
     insta::assert_snapshot!(error(one(&folder.file("i.csv", "text,label\nthe,a\nfilm,b\n"))), @"[data.label] i.csv: each of the 2 training rows has a label of its own: is `label` the column of the labels?");
-    insta::assert_snapshot!(error(one(&folder.file("j.csv", "text,label\nthe,a\nfilm,b\nthe,b\n"))), @"[data.split] the validation split is empty: no label has enough rows of j.csv to stand in every split");
+    insta::assert_snapshot!(error(one(&folder.file("j.csv", "text,label\nthe,a\nfilm,b\nthe,b\n"))), @"[data.split] the validation split is empty: no label has enough rows in j.csv to stand in every split");
     insta::assert_snapshot!(error(TextData { missing: Missing::Drop, ..one(&folder.file("k.csv", "text,label\nthe,\n,b\n")) }), @"[data.files] k.csv has no row in which text and label both have a value");
     insta::assert_snapshot!(error(given(&good, &folder.file("l.csv", "text,label\nthe,good\nfilm,ugly\nfilm,\"?\"\n"))), @"[data.label] l.csv: 2 rows have a label that no training row has (`ugly` on line 3, `?` on line 4); the training labels are `bad`, `good`");
     insta::assert_snapshot!(error(TextData { split: Split { validation: 0.0, test: 0.2, seed: 0 }, ..one(&good) }), @"[data.split] the validation split is empty: give `files` a validation file, or `split` a share above 0 for it");

@@ -3,7 +3,14 @@
 use std::io::Cursor;
 
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image};
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, GrayImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, RgbImage, metadata::Orientation};
+use zune_jpeg::{
+    JpegDecoder,
+    errors::DecodeErrors,
+    zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions},
+};
+
+use super::scan;
 
 /// A picture larger than this on a side, or in memory, is refused: a file of a few bytes may claim any size.
 const MAX_SIDE: u32 = 20_000;
@@ -22,8 +29,8 @@ pub(super) struct Wanted {
 pub(super) struct Decoded {
     /// `[side, side, channels]`.
     pub(super) pixels: Vec<u8>,
-    /// What had to be changed besides the size.
-    pub(super) change: Option<Change>,
+    /// What had to be changed besides the size, each change once.
+    pub(super) changes: Vec<Change>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,38 +41,48 @@ pub(super) enum Change {
     ColourToGrey,
     /// What is transparent was left out, and only the colours kept.
     Opaque,
+    /// Turned or mirrored as its EXIF orientation says: cameras store what the sensor saw, and how it was held.
+    Turned,
 }
 
 impl Wanted {
-    /// Decodes JPEG or PNG, whichever it is by its content.
+    /// Decodes JPEG or PNG, whichever it is by its content, and turns it as its EXIF orientation says.
     ///
     /// # Errors
-    /// Why it cannot be read.
+    /// Why it cannot be read. PNG has check sums. JPEG has none: of damage inside one is noticed what makes its codes invalid and what leaves
+    /// too few or too many of them (which in a progressive one nobody counts). That is most of what loses a stretch of 512 bytes to zeros or noise, and little of what
+    /// changes a single byte: what leaves valid codes gives other pixels, and nobody can tell.
     pub(super) fn decode(self, encoded: &[u8]) -> Result<Decoded, String> {
         if encoded.is_empty() {
-            return Err("the file is empty".to_owned());
+            return Err("it is empty".to_owned());
         }
         let mut reader = ImageReader::new(Cursor::new(encoded)).with_guessed_format().map_err(|e| e.to_string())?;
-        match reader.format() {
-            None => return Err("it is neither JPEG nor PNG".to_owned()),
-            // The decoder fills what is missing with grey.
-            Some(ImageFormat::Jpeg) if !ends(encoded) => {
-                return Err("it is cut short: a JPEG ends with a mark that is not there".to_owned());
+        let (mut picture, orientation) = match reader.format() {
+            Some(ImageFormat::Jpeg) => jpeg(encoded)?,
+            Some(ImageFormat::Png) => {
+                let mut limits = Limits::default();
+                limits.max_image_width = Some(MAX_SIDE);
+                limits.max_image_height = Some(MAX_SIDE);
+                limits.max_alloc = Some(MAX_BYTES);
+                reader.limits(limits.clone());
+                let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+                limits.reserve(decoder.total_bytes()).map_err(|e| e.to_string())?;
+                let orientation = decoder.orientation().map_err(|e| e.to_string())?;
+                (DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?, orientation)
             }
-            Some(_) => {}
+            _ => return Err("it is neither JPEG nor PNG".to_owned()),
+        };
+        picture.apply_orientation(orientation);
+        let mut decoded = self.shaped(&picture)?;
+        if orientation != Orientation::NoTransforms {
+            decoded.changes.push(Change::Turned);
         }
-        let mut limits = Limits::default();
-        limits.max_image_width = Some(MAX_SIDE);
-        limits.max_image_height = Some(MAX_SIDE);
-        limits.max_alloc = Some(MAX_BYTES);
-        reader.limits(limits);
-        let picture = reader.decode().map_err(|e| e.to_string())?;
-        self.shaped(&picture)
+        Ok(decoded)
     }
 
     /// Eight-bit greys of `height` x `width`.
     pub(super) fn greys(self, greys: Vec<u8>, height: usize, width: usize) -> Result<Decoded, String> {
-        let picture = image::GrayImage::from_raw(width as u32, height as u32, greys).ok_or("it has the wrong number of pixels")?;
+        let picture = GrayImage::from_raw(width as u32, height as u32, greys).ok_or("it has the wrong number of pixels")?;
         self.shaped(&DynamicImage::ImageLuma8(picture))
     }
 
@@ -75,12 +92,15 @@ impl Wanted {
             return Err("it has no pixels".to_owned());
         }
         let colour = picture.color();
-        let change = match (self.channels, colour.has_color()) {
-            (3, false) => Some(Change::GreyToColour),
-            (1, true) => Some(Change::ColourToGrey),
-            _ if colour.has_alpha() => Some(Change::Opaque),
-            _ => None,
-        };
+        let mut changes = Vec::new();
+        match (self.channels, colour.has_color()) {
+            (3, false) => changes.push(Change::GreyToColour),
+            (1, true) => changes.push(Change::ColourToGrey),
+            _ => {}
+        }
+        if colour.has_alpha() {
+            changes.push(Change::Opaque);
+        }
         // The square in the middle, so that nothing is distorted.
         let square = width.min(height);
         let cut = (width != height).then(|| picture.crop_imm((width - square) / 2, (height - square) / 2, square, square));
@@ -91,14 +111,58 @@ impl Wanted {
             (picture.to_rgb8().into_raw(), PixelType::U8x3)
         };
         if square as usize == self.side {
-            return Ok(Decoded { pixels, change });
+            return Ok(Decoded { pixels, changes });
         }
         let source = Image::from_vec_u8(square, square, pixels, kind).map_err(|e| e.to_string())?;
         let mut target = Image::new(self.side as u32, self.side as u32, kind);
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
         Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
-        Ok(Decoded { pixels: target.into_vec(), change })
+        Ok(Decoded { pixels: target.into_vec(), changes })
     }
+}
+
+/// The picture as the sensor saw it, and how it is to be turned.
+fn jpeg(encoded: &[u8]) -> Result<(DynamicImage, Orientation), String> {
+    // The decoder fills what is missing with grey.
+    if !ends(encoded) {
+        return Err("it is cut short: a JPEG ends with a mark that is not there".to_owned());
+    }
+    if scan::is_damaged(encoded) {
+        return Err("the JPEG is damaged: its codes do not make up the picture".to_owned());
+    }
+    let told = |error: DecodeErrors| match error {
+        DecodeErrors::Format(why) => why,
+        DecodeErrors::FormatStatic(why) => why.to_owned(),
+        other => other.to_string(),
+    };
+    let read = match jpeg_as(encoded, true) {
+        // Cameras leave such bytes, and every decoder skips them. What is damaged behind them is not noticed.
+        Err(DecodeErrors::FormatStatic(why)) if why.contains("Extra bytes between headers") => jpeg_as(encoded, false),
+        read => read,
+    };
+    read.map_err(|error| format!("the JPEG cannot be decoded: {}", told(error)))
+}
+
+/// With the decoder of the `image` crate, which has no way to ask for `strict`: without it damaged codes end the picture and leave the
+/// rest grey.
+fn jpeg_as(encoded: &[u8], strict: bool) -> Result<(DynamicImage, Orientation), DecodeErrors> {
+    let options = DecoderOptions::default().set_strict_mode(strict).set_max_width(MAX_SIDE as usize).set_max_height(MAX_SIDE as usize);
+    let mut headers = JpegDecoder::new_with_options(ZCursor::new(encoded), options);
+    headers.decode_headers()?;
+    let (width, height) = headers.dimensions().unwrap_or_default();
+    let colours = if headers.input_colorspace() == Some(ColorSpace::Luma) { ColorSpace::Luma } else { ColorSpace::RGB };
+    if (width * height * colours.num_components()) as u64 > MAX_BYTES {
+        return Err(DecodeErrors::Format(format!("its {width} x {height} pixels take more than {MAX_BYTES} bytes")));
+    }
+    let orientation = headers.exif().and_then(|chunk| Orientation::from_exif_chunk(chunk)).unwrap_or(Orientation::NoTransforms);
+    let pixels = JpegDecoder::new_with_options(ZCursor::new(encoded), options.jpeg_set_out_colorspace(colours)).decode()?;
+    let (width, height) = (width as u32, height as u32);
+    let picture = if colours == ColorSpace::Luma {
+        GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
+    } else {
+        RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
+    };
+    Ok((picture.ok_or(DecodeErrors::FormatStatic("it has the wrong number of pixels"))?, orientation))
 }
 
 /// Whether the end mark of a JPEG follows the start of its last scan: a preview before it may have an end of its own.
@@ -110,8 +174,8 @@ fn ends(jpeg: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use image::{GrayAlphaImage, Luma, LumaA, Rgb, RgbImage, Rgba, RgbaImage};
+pub(super) mod tests {
+    use image::{GrayAlphaImage, Luma, LumaA, Rgb, Rgba, RgbaImage};
 
     use super::*;
 
@@ -128,23 +192,24 @@ mod tests {
     fn pictures_of_the_right_size_keep_every_pixel() {
         let picture = RgbImage::from_fn(2, 2, |x, y| Rgb([10 * x as u8, 20 * y as u8, 7]));
         let found = COLOUR.decode(&encoded(picture.clone(), ImageFormat::Png)).unwrap();
-        assert_eq!(found, Decoded { pixels: picture.into_raw(), change: None });
+        assert_eq!(found, Decoded { pixels: picture.into_raw(), changes: vec![] });
     }
 
     #[test]
     fn channels_are_made_to_fit_and_it_is_told() {
-        let grey = image::GrayImage::from_pixel(2, 2, Luma([9]));
+        let grey = GrayImage::from_pixel(2, 2, Luma([9]));
         assert_eq!(
             COLOUR.decode(&encoded(grey, ImageFormat::Png)).unwrap(),
-            Decoded { pixels: vec![9; 12], change: Some(Change::GreyToColour) }
+            Decoded { pixels: vec![9; 12], changes: vec![Change::GreyToColour] }
         );
         let red = RgbImage::from_pixel(2, 2, Rgb([255, 0, 0]));
-        assert_eq!(GREY.decode(&encoded(red, ImageFormat::Png)).unwrap().change, Some(Change::ColourToGrey));
+        assert_eq!(GREY.decode(&encoded(red, ImageFormat::Png)).unwrap().changes, [Change::ColourToGrey]);
         let clear = RgbaImage::from_pixel(2, 2, Rgba([1, 2, 3, 0]));
-        let found = COLOUR.decode(&encoded(clear, ImageFormat::Png)).unwrap();
-        assert_eq!(found, Decoded { pixels: [1, 2, 3].repeat(4), change: Some(Change::Opaque) });
+        let found = COLOUR.decode(&encoded(clear.clone(), ImageFormat::Png)).unwrap();
+        assert_eq!(found, Decoded { pixels: [1, 2, 3].repeat(4), changes: vec![Change::Opaque] });
+        assert_eq!(GREY.decode(&encoded(clear, ImageFormat::Png)).unwrap().changes, [Change::ColourToGrey, Change::Opaque]);
         let clear = GrayAlphaImage::from_pixel(2, 2, LumaA([5, 0]));
-        assert_eq!(GREY.decode(&encoded(clear, ImageFormat::Png)).unwrap(), Decoded { pixels: vec![5; 4], change: Some(Change::Opaque) });
+        assert_eq!(GREY.decode(&encoded(clear, ImageFormat::Png)).unwrap(), Decoded { pixels: vec![5; 4], changes: vec![Change::Opaque] });
     }
 
     #[test]
@@ -156,6 +221,69 @@ mod tests {
         assert_eq!(COLOUR.decode(&encoded(dot, ImageFormat::Png)).unwrap().pixels, [3, 4, 5].repeat(4));
         let jpeg = encoded(RgbImage::from_pixel(17, 9, Rgb([200, 200, 200])), ImageFormat::Jpeg);
         assert!(COLOUR.decode(&jpeg).unwrap().pixels.iter().all(|v| v.abs_diff(200) < 3));
+    }
+
+    /// `jpeg` with an EXIF block that says how it is to be turned.
+    pub(in super::super) fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+        let tiff = [&b"II*\0\x08\0\0\0\x01\0"[..], &[0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0], &[0; 4]].concat();
+        let exif = [&b"Exif\0\0"[..], &tiff[..]].concat();
+        [&jpeg[..2], &[0xff, 0xe1, 0, exif.len() as u8 + 2], &exif[..], &jpeg[2..]].concat()
+    }
+
+    #[test]
+    fn photos_are_turned_as_they_say() {
+        // Dark on the left, bright on the right.
+        let jpeg = encoded(RgbImage::from_fn(32, 32, |x, _| Rgb([if x < 16 { 20 } else { 230 }; 3])), ImageFormat::Jpeg);
+        let corners = |orientation: u8| {
+            let Decoded { pixels, changes } = COLOUR.decode(&turned(&jpeg, orientation)).unwrap();
+            assert_eq!(changes, if (2..=8).contains(&orientation) { vec![Change::Turned] } else { vec![] });
+            pixels.chunks(3).map(|pixel| if pixel[0] > 128 { '#' } else { '.' }).collect::<String>()
+        };
+        let all: Vec<String> = (0..=9).map(corners).collect();
+        assert_eq!(all.join(" "), ".#.# .#.# #.#. #.#. .#.# ..## ..## ##.. ##.. .#.#");
+        // A block that is cut short says nothing.
+        let mut short = turned(&jpeg, 6);
+        short[5] = 12;
+        short.drain(16..38);
+        assert_eq!(COLOUR.decode(&short).unwrap().changes, []);
+    }
+
+    #[test]
+    fn whole_jpegs_of_all_shapes_are_read() {
+        use image::codecs::jpeg::JpegEncoder;
+        for (width, height, quality) in [(1, 1, 90), (7, 33, 30), (16, 16, 100), (120, 65, 75), (200, 9, 1)] {
+            let colour = RgbImage::from_fn(width, height, |x, y| Rgb([(x * y) as u8, (5 * x) as u8, (y * y) as u8]));
+            for picture in [DynamicImage::from(colour.clone()), DynamicImage::from(colour).to_luma8().into()] {
+                let mut bytes = Vec::new();
+                picture.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality)).unwrap();
+                COLOUR.decode(&bytes).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn damage_inside_a_jpeg_is_told_where_it_can_be() {
+        let picture = RgbImage::from_fn(128, 128, |x, y| Rgb([(2 * x) as u8, (2 * y) as u8, (x + y) as u8]));
+        let whole = encoded(picture, ImageFormat::Jpeg);
+        let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 14;
+        let damaged = |at: usize, bytes: &[u8]| [&whole[..at], bytes, &whole[at + bytes.len()..]].concat();
+        let middle = usize::midpoint(scan, whole.len());
+        for bytes in [&[0xff, 0x33][..], &[0xff, 0xc4, 0, 2], &[0xff, 0xd9], &[0xff, 0xd0]] {
+            assert!(COLOUR.decode(&damaged(middle, bytes)).is_err(), "{bytes:x?}");
+        }
+        let places = || (scan..whole.len() - 202).step_by(7);
+        let found = |bytes: &[u8]| places().filter(|&at| COLOUR.decode(&damaged(at, bytes)).is_err()).count() * 100 / places().count();
+        let noise: Vec<u8> = (0..200u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let shares = (found(&[0; 200]), found(&noise));
+        assert!(shares.0 >= 90 && shares.1 >= 90, "{shares:?} % of zeros and noise are found");
+        // Filling does no harm, at the end or between two blocks.
+        let end = whole.len() - 2;
+        for spare in [&[0; 40][..], &[0x12, 0x34, 0x56]] {
+            COLOUR.decode(&[&whole[..end], spare, &whole[end..]].concat()).unwrap();
+        }
+        assert!(COLOUR.decode(&[&whole[..end], &noise, &whole[end..]].concat()).is_err());
+        let padded = [&whole[..2], &[0xff, 0xfe, 0, 2], &[0; 9], &whole[2..]].concat();
+        COLOUR.decode(&padded).unwrap();
     }
 
     #[test]

@@ -8,13 +8,13 @@ use search_spaces::data::{Files, ImageData, Location, Unreadable};
 use super::{
     Images,
     decode::{Change, Decoded, Wanted},
-    sources::{self, Data, Picture},
+    sources::{self, Data, Found, Picture},
 };
 use crate::data::{
     Task,
     error::{DataError, Place},
     labels::Labels,
-    parts::{Division, Given, NAMED, Part, Parts, Row, Source},
+    parts::{Content, Division, Given, NAMED, Part, Parts, Row, Source},
     pixels::PixelFormat,
     report::{Contents, DataReport, FileReport, Kind, SplitReport, conflicts, shared},
 };
@@ -38,8 +38,8 @@ impl Pictures {
     pub fn read(data: &ImageData) -> Result<Pictures, DataError> {
         let (mut files, mut errors) = (Vec::new(), Vec::new());
         let mut open = |location: &Location| match find(location) {
-            Ok(source) => {
-                files.push(FileReport { rows: source.rows.len() as u64, ..FileReport::new(&source.file) });
+            Ok((source, notes)) => {
+                files.push(FileReport { rows: source.rows.len() as u64, notes, ..FileReport::new(&source.file) });
                 Some(source)
             }
             Err(error) => {
@@ -58,6 +58,17 @@ impl Pictures {
         };
         let how = Division { split: &data.split, max_train: data.max_train, max_validation: data.max_validation, label: "folder" };
         Ok(Pictures { parts: Given { train, validation, test }.divide(how, errors)?, files })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        [&self.parts.train, &self.parts.validation, &self.parts.test].iter().map(|part| part.source.rows.len()).sum()
+    }
+
+    /// Bytes of memory that they take once decoded for a model that takes `format`.
+    pub fn bytes(&self, data: &ImageData, format: &PixelFormat) -> u64 {
+        let side = data.side.unwrap_or(format.side) as u64;
+        self.count() as u64 * side * side * format.channels() as u64
     }
 
     /// The images as a model reads them that takes `format`.
@@ -93,12 +104,21 @@ impl Pictures {
         let contents: Vec<Contents<'_>> = splits.iter().map(|split| split.contents(&names)).collect();
         let reports = splits.iter().zip(&contents).filter(|(split, _)| !split.images.is_empty() || split.name != "test");
         let reports = reports.map(|(split, contents)| split.report(names.len(), contents)).collect();
-        let report =
-            DataReport { kind: Kind::Images, files: self.files, labels: names.clone(), splits: reports, shared: shared(&contents) };
+        let decoded = splits.iter().flat_map(|split| &split.images).map(|image| image.len() as u64).sum();
+        let report = DataReport {
+            kind: Kind::Images,
+            files: self.files,
+            labels: names.clone(),
+            splits: reports,
+            shared: shared(&contents),
+            decoded: Some(decoded),
+        };
         drop(contents);
         let [train, validation, test] = splits.map(|split| {
-            let (pixels, labels) = (split.images.concat(), split.labels);
-            Arc::new(Images { pixels, labels, rows: split.rows, side: wanted.side, format: format.clone() })
+            let mut pixels = Vec::with_capacity(split.images.iter().map(Vec::len).sum());
+            // Each is let go of as it is copied, so that memory holds them once.
+            split.images.into_iter().for_each(|image| pixels.extend_from_slice(&image));
+            Arc::new(Images { pixels, labels: split.labels, rows: split.rows, side: wanted.side, format: format.clone() })
                 as Arc<dyn crate::data::Examples>
         });
         Ok((Task { train, validation, test, labels: names }, report))
@@ -119,18 +139,28 @@ fn by_file<'a>(unreadable: &'a [(std::path::PathBuf, String)], data: &ImageData)
     paths.into_iter().flatten().map(of).collect()
 }
 
-fn find(location: &Location) -> Result<Source<Picture>, DataError> {
+/// The pictures at a place, and what was noticed there.
+fn find(location: &Location) -> Result<(Source<Picture>, Vec<String>), DataError> {
     let path = match location {
         Location::Path(path) => path,
         Location::Asset(name) => return Err(DataError::NotFetched { name: name.clone() }),
     };
-    let rows = sources::pictures(path)?.into_iter().enumerate().map(|(index, picture)| Row {
+    let Found { pictures, notes } = sources::pictures(path)?;
+    let rows = pictures.into_iter().enumerate().map(|(index, picture)| Row {
         place: Place::Row(index as u64),
         index: index as u64,
         label: picture.label.clone(),
         content: picture,
     });
-    Ok(Source { file: path.clone(), rows: rows.collect() })
+    Ok((Source { file: path.clone(), rows: rows.collect() }, notes))
+}
+
+impl Content for Picture {
+    const KIND: Kind = Kind::Images;
+
+    fn told(&self, _place: Place) -> String {
+        format!("of {}", self.name)
+    }
 }
 
 /// A decoded split.
@@ -160,11 +190,11 @@ impl Split {
         let mut split = Split { name, images: Vec::new(), labels: Vec::new(), rows: Vec::new(), before, sampled, changes: Vec::new() };
         for (decoded, label, row) in decoded {
             match decoded {
-                Ok(Decoded { pixels, change }) => {
+                Ok(Decoded { pixels, changes }) => {
                     split.images.push(pixels);
                     split.labels.push(label);
                     split.rows.push(row);
-                    split.changes.extend(change.map(|change| (change, 1)));
+                    split.changes.extend(changes.into_iter().map(|change| (change, 1)));
                 }
                 Err(line) => unreadable.push((source.file.clone(), line)),
             }
@@ -212,7 +242,8 @@ impl Change {
         match self {
             Change::GreyToColour => format!("{count} grey {images} taken as colour"),
             Change::ColourToGrey => format!("{count} colour {images} taken as grey"),
-            Change::Opaque => format!("{count} {images} with transparency: the colours were taken"),
+            Change::Opaque => format!("{count} {images} with transparency, which was left out"),
+            Change::Turned => format!("{count} {images} turned as the camera noted (EXIF)"),
         }
     }
 }

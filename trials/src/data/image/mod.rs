@@ -6,6 +6,7 @@ mod examples;
 mod idx;
 mod load;
 mod parquet;
+mod scan;
 mod sources;
 #[cfg(test)]
 mod tests;

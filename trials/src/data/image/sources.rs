@@ -7,7 +7,22 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{super::error::DataError, idx::Idx, parquet};
+use super::{
+    super::{error::DataError, parts::NAMED},
+    idx::Idx,
+    parquet,
+};
+
+/// Endings of images, those that cannot be decoded here among them: a file with such a name claims to be one.
+const ENDINGS: [&str; 16] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "tif", "tiff", "ppm", "pgm", "pbm", "heic", "heif", "avif"];
+
+/// How JPEG and PNG begin.
+const BEGINNINGS: [&[u8]; 2] = [&[0xff, 0xd8, 0xff], &[0x89, b'P', b'N', b'G']];
+
+/// What folders of splits are usually called, those for training first.
+const TRAINING: [&str; 2] = ["train", "training"];
+const SPLITS: [&str; 8] = ["val", "valid", "validation", "dev", "test", "testing", "eval", "evaluation"];
 
 /// A picture that has not been decoded.
 #[derive(Debug)]
@@ -16,6 +31,15 @@ pub(super) struct Picture {
     pub(super) name: String,
     pub(super) label: String,
     pub(super) data: Data,
+}
+
+/// What a path holds.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In an order that depends on nothing but their names.
+    pub(super) pictures: Vec<Picture>,
+    /// What was passed over, a line for each kind.
+    pub(super) notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -31,32 +55,37 @@ pub(super) enum Data {
     Lost(String),
 }
 
-/// The pictures that `path` names, in an order that depends on nothing but their names.
+/// The pictures that `path` names.
 ///
-/// `path` is a Parquet file; a folder with a folder for each class, or with the files of MNIST (of which it is those for training); a tar of such folders, or `FILE.tar/FOLDER` for what lies in a folder of it; or an IDX
-/// file of images, beside which the one of labels lies.
-pub(super) fn pictures(path: &Path) -> Result<Vec<Picture>, DataError> {
+/// `path` is a Parquet file; a folder with a folder for each class, or with the files of MNIST (of which it is those for training); a tar of
+/// such folders, or `FILE.tar/FOLDER` for what lies in a folder of it; or an IDX file of images, beside which the one of labels lies.
+///
+/// In folders and tars an image is what its name says is one (see [`ENDINGS`], as torchvision's `ImageFolder` has it) or what begins as a
+/// JPEG or PNG whatever its name. Other files, hidden ones, and images that lie in no class are passed over and told.
+pub(super) fn pictures(path: &Path) -> Result<Found, DataError> {
     let failed = |source| DataError::Read { file: path.to_owned(), source };
+    let plain = |pictures| Found { pictures, notes: Vec::new() };
     if let Some(images) = of_mnist(path, "train") {
-        return idx(&images);
+        return idx(&images).map(plain);
     }
     if path.is_dir() {
-        return folder(path).map_err(failed).and_then(|pictures| some(path, pictures));
+        return some(path, folder(path)?);
     }
     // The tar may be followed by a folder within it.
     let file = path.ancestors().find(|ancestor| ancestor.is_file());
-    let Some(file) = file else { return fs::metadata(path).map_err(failed).and_then(|_| some(path, Vec::new())) };
+    let Some(file) = file else { return fs::metadata(path).map_err(failed).and_then(|_| some(path, Found::default())) };
     let name = file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     if name.contains("idx3-ubyte") && file == path {
-        return idx(path);
+        return idx(path).map(plain);
     }
     let ends_with = |ending: &str| file.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     if ends_with("parquet") && file == path {
-        return some(path, parquet::read(path)?);
+        return some(path, plain(parquet::read(path)?));
     }
     if ends_with("tar") {
         let inner = path.strip_prefix(file).unwrap_or(Path::new(""));
-        return some(path, tar(file, inner).map_err(failed)?);
+        let found = tar(file, inner).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
+        return some(path, found);
     }
     Err(DataError::UnknownPictures { file: path.to_owned() })
 }
@@ -72,69 +101,172 @@ fn of_mnist(path: &Path, part: &str) -> Option<PathBuf> {
     [name.clone(), format!("{name}.gz")].into_iter().map(|name| path.join(name)).find(|file| file.is_file())
 }
 
-fn some(path: &Path, pictures: Vec<Picture>) -> Result<Vec<Picture>, DataError> {
-    if pictures.is_empty() {
+fn some(path: &Path, found: Found) -> Result<Found, DataError> {
+    if found.pictures.is_empty() {
         return Err(DataError::NoRows { file: path.to_owned(), what: "holds no folder of images for any class (CLASS/IMAGE.jpg)" });
     }
-    Ok(pictures)
+    if let Some(splits) = splits(&found.pictures) {
+        return Err(DataError::FolderOfSplits { file: path.to_owned(), splits });
+    }
+    Ok(found)
 }
 
-/// Class and name of `cat/7.jpg`; `None` for what lies in no class, and for what the system hides.
-fn placed(inner: &Path) -> Option<(String, String)> {
-    let parts: Option<Vec<String>> = inner
+/// The folders of splits that stand where classes should: for training, validation and test, as far as they are there.
+fn splits(pictures: &[Picture]) -> Option<[Option<String>; 3]> {
+    // By label, whether each picture lies in a folder of its own there.
+    let mut deep: BTreeMap<&str, bool> = BTreeMap::new();
+    for picture in pictures {
+        *deep.entry(&picture.label).or_insert(true) &= picture.name.matches('/').count() > 1;
+    }
+    let found = |names: &[&str]| {
+        let mut folders = deep.iter().filter(|(label, deep)| **deep && names.iter().any(|name| label.eq_ignore_ascii_case(name)));
+        folders.next().map(|(label, _)| (*label).to_owned())
+    };
+    let (validation, test) = SPLITS.split_at(4);
+    let splits = [found(&TRAINING), found(validation), found(test)];
+    let count = splits.iter().flatten().count();
+    // A class may be called so too, but hardly two.
+    (count > 1 || count == 1 && deep.len() == 1).then_some(splits)
+}
+
+/// The files of a folder or tar.
+#[derive(Debug, Default)]
+struct Sorted {
+    /// By path: of one that stands twice in a tar the later one counts.
+    pictures: BTreeMap<PathBuf, Picture>,
+    /// Hidden files and folders, and files that are no images.
+    litter: BTreeSet<String>,
+    /// Images that lie in no class.
+    loose: BTreeSet<String>,
+}
+
+impl Sorted {
+    /// The file `inner` of the folder or tar.
+    fn put(&mut self, inner: PathBuf, data: Data) {
+        let Some(parts) = parts(&inner) else { return };
+        let name = parts.join("/");
+        if let Some(hidden) = hidden(&parts) {
+            self.litter.insert(hidden);
+        } else if !claims_to_be_an_image(&inner) && !begins_as_an_image(&data) {
+            self.litter.insert(name);
+        } else if parts.len() < 2 {
+            self.loose.insert(name);
+        } else {
+            self.pictures.insert(inner, Picture { name, label: parts[0].clone(), data });
+        }
+    }
+
+    fn found(self) -> Found {
+        let mut pictures: Vec<Picture> = self.pictures.into_values().collect();
+        pictures.sort_by(|a, b| a.name.cmp(&b.name));
+        let told = |names: &BTreeSet<String>, one: &str, many: &str| {
+            let shown: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+            let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
+            let what = if names.len() == 1 { one } else { many };
+            (!names.is_empty()).then(|| format!("passed over: {} {what} ({}{more})", names.len(), shown.join(", ")))
+        };
+        let litter = told(&self.litter, "file that is hidden or no image", "files that are hidden or no images");
+        let loose = told(&self.loose, "image in no folder of a class", "images in no folder of a class");
+        Found { pictures, notes: litter.into_iter().chain(loose).collect() }
+    }
+}
+
+/// The names that make up `inner`; `None` where it leads elsewhere.
+fn parts(inner: &Path) -> Option<Vec<String>> {
+    inner
         .components()
         .filter(|part| *part != Component::CurDir)
         .map(|part| if let Component::Normal(name) = part { Some(name.to_string_lossy().into_owned()) } else { None })
-        .collect();
-    let parts = parts?;
-    if parts.len() < 2 || parts.iter().any(|part| part.starts_with('.')) {
-        return None;
-    }
-    Some((parts[0].clone(), parts.join("/")))
+        .collect()
 }
 
-fn folder(root: &Path) -> io::Result<Vec<Picture>> {
-    let mut pictures = Vec::new();
+/// The path up to the part that the system hides, if there is one.
+fn hidden(parts: &[String]) -> Option<String> {
+    let at = parts.iter().position(|part| part.starts_with('.') || part == "__MACOSX")?;
+    Some(parts[..=at].join("/"))
+}
+
+fn claims_to_be_an_image(path: &Path) -> bool {
+    path.extension().is_some_and(|found| ENDINGS.iter().any(|ending| found.eq_ignore_ascii_case(ending)))
+}
+
+fn begins_as_an_image(data: &Data) -> bool {
+    let begins = |bytes: &[u8]| BEGINNINGS.iter().any(|beginning| bytes.starts_with(beginning));
+    match data {
+        Data::File(path) => {
+            let mut bytes = Vec::new();
+            File::open(path).and_then(|file| file.take(8).read_to_end(&mut bytes)).is_ok() && begins(&bytes)
+        }
+        Data::Encoded(bytes) => begins(bytes),
+        Data::Greys { .. } | Data::Lost(_) => false,
+    }
+}
+
+fn folder(root: &Path) -> Result<Found, DataError> {
+    let mut sorted = Sorted::default();
     let mut open = vec![root.to_owned()];
     // A link may lead back up.
     let mut seen = BTreeSet::new();
     while let Some(folder) = open.pop() {
-        if !seen.insert(folder.canonicalize()?) {
+        let failed = |source| DataError::Read { file: folder.clone(), source };
+        if !seen.insert(folder.canonicalize().map_err(failed)?) {
             continue;
         }
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let inner = path.strip_prefix(root).unwrap_or(&path).to_owned();
             // Of what a link leads to.
             let about = fs::metadata(&path);
             if about.as_ref().is_ok_and(fs::Metadata::is_dir) {
-                open.push(path);
-            } else if let Some((label, name)) = path.strip_prefix(root).ok().and_then(placed) {
-                // Reading a pipe would wait for ever.
-                let data = match about {
-                    Ok(about) if about.is_file() => Data::File(path),
-                    Ok(_) => Data::Lost("it is not a file".to_owned()),
-                    Err(error) => Data::Lost(error.to_string()),
-                };
-                pictures.push(Picture { name, label, data });
+                if let Some(hidden) = parts(&inner).and_then(|parts| hidden(&parts)) {
+                    sorted.litter.insert(hidden);
+                } else {
+                    open.push(path);
+                }
+                continue;
             }
+            // Reading a pipe would wait for ever.
+            let data = match about {
+                Ok(about) if about.is_file() => Data::File(path),
+                Ok(_) => Data::Lost("it is not a file".to_owned()),
+                Err(error) => Data::Lost(error.to_string()),
+            };
+            sorted.put(inner, data);
         }
     }
-    pictures.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(pictures)
+    Ok(sorted.found())
 }
 
-fn tar(file: &Path, inner: &Path) -> io::Result<Vec<Picture>> {
-    // By name: of a name that stands there twice the later one counts.
-    let mut pictures = BTreeMap::new();
+/// A reader that notes when there was nothing left to read.
+struct Watched<R> {
+    inner: R,
+    ended: bool,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(to)?;
+        self.ended |= count == 0 && !to.is_empty();
+        Ok(count)
+    }
+}
+
+fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
+    let mut sorted = Sorted::default();
     let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
-    let mut archive = tar::Archive::new(io::BufReader::new(File::open(file)?));
+    let mut reader = Watched { inner: io::BufReader::new(File::open(file)?), ended: false };
     let plain = |path: &Path| -> PathBuf { path.components().filter(|part| *part != Component::CurDir).collect() };
     let mut linked = BTreeSet::new();
+    let mut archive = tar::Archive::new(&mut reader);
     for entry in archive.entries()? {
         let entry = entry?;
         if entry.header().entry_type().is_hard_link() {
             linked.extend(entry.link_name()?.map(|name| plain(&name)));
         }
+    }
+    if reader.ended {
+        let why = "it is cut short: a tar ends with blocks of zeros that are not there; copy or fetch it again";
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
     }
     let mut archive = tar::Archive::new(io::BufReader::new(File::open(file)?));
     for entry in archive.entries()? {
@@ -158,11 +290,11 @@ fn tar(file: &Path, inner: &Path) -> io::Result<Vec<Picture>> {
         } else {
             continue;
         };
-        if let Some((label, name)) = path.strip_prefix(inner).ok().and_then(placed) {
-            pictures.insert(name.clone(), Picture { name, label, data });
+        if let Ok(inner) = path.strip_prefix(inner) {
+            sorted.put(inner.to_owned(), data);
         }
     }
-    Ok(pictures.into_values().collect())
+    Ok(sorted.found())
 }
 
 fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
@@ -181,13 +313,13 @@ fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
         let reason = format!("{count} images, but {} has {labelled} labels", beside.display());
         return Err(DataError::Idx { file: path.to_owned(), reason });
     }
-    if images.item() == 0 {
-        return some(path, Vec::new());
+    if images.item() == 0 || count == 0 {
+        return some(path, Found::default()).map(|found| found.pictures);
     }
     let pictures = images.values.chunks_exact(images.item()).zip(&labels.values).enumerate().map(|(row, (values, label))| Picture {
         name: format!("image {row}"),
         label: label.to_string(),
         data: Data::Greys { height, width, values: values.to_vec() },
     });
-    some(path, pictures.collect())
+    Ok(pictures.collect())
 }

@@ -76,9 +76,11 @@ fn folders_and_tars_give_the_same_task() {
     assert_eq!(task.labels, ["cat", "dog"]);
     insta::assert_snapshot!(report.to_string().replace(folder.path().to_str().unwrap(), "DIR"), @"
     DIR/all: 20 images
+      passed over: 2 files that are hidden or no images (README.txt, cat/.DS_Store)
     train: 12 examples; cat: 6, dog: 6
     validation: 4 examples; cat: 2, dog: 2
     test: 4 examples; cat: 2, dog: 2
+    in memory, decoded: 4 kB
     ");
     let plain = tar(folder.path(), ".");
     assert_eq!(load(&data(plain), &FORMAT()).unwrap().0.hash(), task.hash());
@@ -89,6 +91,124 @@ fn folders_and_tars_give_the_same_task() {
     let red = if task.train.label(0) == 0 { 0.0 } else { 1.0 };
     assert_eq!(batch.pixels().unwrap().dims(), [1, 8, 8, 3]);
     assert_eq!(pixels(&batch)[0], (red - 0.5) / 0.25);
+}
+
+#[test]
+fn photos_are_turned_alike_in_folders_and_tars() {
+    let folder = folder();
+    let all = folder.path().join("all");
+    let mut jpeg = Cursor::new(Vec::new());
+    RgbImage::from_fn(16, 16, |x, _| Rgb([if x < 8 { 0 } else { 255 }; 3])).write_to(&mut jpeg, ImageFormat::Jpeg).unwrap();
+    fs::write(all.join("cat/0.png"), super::decode::tests::turned(jpeg.get_ref(), 6)).unwrap();
+    let data = ImageData { split: Split { validation: 0.1, test: 0.1, seed: 1 }, ..data(all) };
+    let (task, report) = load(&data, &FORMAT()).unwrap();
+    assert!(report.to_string().contains("1 image turned as the camera noted (EXIF)"), "{report}");
+    let tar = ImageData { files: Files::One(Location::Path(tar(folder.path(), "."))), ..data.clone() };
+    assert_eq!(load(&tar, &FORMAT()).unwrap().0.hash(), task.hash());
+}
+
+#[test]
+fn what_is_no_image_is_passed_over_and_told() {
+    let folder = folder();
+    let all = folder.path().join("all");
+    let before = load(&data(all.clone()), &FORMAT()).unwrap().0.hash();
+    for name in ["cat/Thumbs.db", "cat/desktop.ini", "dog/notes.txt", "dog/.hidden/1.png", "cat/._3.png", "__MACOSX/cat/1.png", "7.png"] {
+        fs::create_dir_all(all.join(name).parent().unwrap()).unwrap();
+        fs::write(all.join(name), if name == "7.png" { png(0, 7) } else { b"x".to_vec() }).unwrap();
+    }
+    // Without an ending its content tells.
+    fs::rename(all.join("cat/3.png"), all.join("cat/3")).unwrap();
+    let expected = "
+    DIR/all: 20 images
+      passed over: 8 files that are hidden or no images (README.txt, __MACOSX, cat/.DS_Store, cat/._3.png, cat/Thumbs.db and 3 more)
+      passed over: 1 image in no folder of a class (7.png)
+    "
+    .trim()
+    .replace("\n    ", "\n");
+    for path in [all.clone(), tar(folder.path(), ".")] {
+        let (task, report) = load(&data(path), &FORMAT()).unwrap();
+        let told = report.to_string().replace(folder.path().to_str().unwrap(), "DIR").replace("all.tar", "all");
+        assert_eq!(told.lines().take(3).collect::<Vec<_>>().join("\n"), expected);
+        assert_eq!(task.hash(), before);
+    }
+    // What claims to be an image is one that cannot be read.
+    fs::write(all.join("cat/x.WEBP"), b"RIFF").unwrap();
+    let error = load(&data(all), &FORMAT()).unwrap_err();
+    assert!(told(&error, &folder).contains("DIR/all: cat/x.WEBP: "), "{error}");
+}
+
+#[test]
+fn a_tar_that_is_cut_between_its_files_is_refused() {
+    let folder = folder();
+    let path = tar(folder.path(), ".");
+    let whole = fs::read(&path).unwrap();
+    let end = 512 * (whole.len().div_ceil(512) - whole.rchunks(512).take_while(|block| block.iter().all(|byte| *byte == 0)).count());
+    let error = |length: usize| {
+        fs::write(&path, &whole[..length]).unwrap();
+        told(&load(&data(path.join("all")), &FORMAT()).unwrap_err(), &folder)
+    };
+    insta::assert_snapshot!(error(end), @"cannot read DIR/all.tar: it is cut short: a tar ends with blocks of zeros that are not there; copy or fetch it again");
+    insta::assert_snapshot!(error(end / 1024 * 512 + 100), @"cannot read DIR/all.tar: unexpected EOF during skip");
+    insta::assert_snapshot!(error(0), @"cannot read DIR/all.tar: it is cut short: a tar ends with blocks of zeros that are not there; copy or fetch it again");
+    // One block of zeros is enough: nothing can follow.
+    fs::write(&path, &whole[..end + 512]).unwrap();
+    load(&data(path), &FORMAT()).unwrap();
+}
+
+#[test]
+fn folders_of_splits_are_not_taken_for_classes() {
+    let folder = folder();
+    let root = folder.path().join("data");
+    fs::create_dir(&root).unwrap();
+    fs::rename(folder.path().join("all"), root.join("train")).unwrap();
+    let error = |path: PathBuf| told(&load(&data(path), &FORMAT()).unwrap_err(), &folder);
+    insta::assert_snapshot!(error(root.clone()), @r#"DIR/data holds folders of splits, not of classes: write `One(Path("DIR/data/train"))`"#);
+    for class in ["cat", "dog"] {
+        fs::create_dir_all(root.join("val").join(class)).unwrap();
+        fs::write(root.join("val").join(class).join("1.png"), png(9, 9)).unwrap();
+    }
+    insta::assert_snapshot!(error(root.clone()), @r#"DIR/data holds folders of splits, not of classes: write `Splits(train: Path("DIR/data/train"), validation: Path("DIR/data/val"))`"#);
+    fs::rename(folder.path().join("data"), folder.path().join("all")).unwrap();
+    fs::rename(folder.path().join("all/val"), folder.path().join("all/Test")).unwrap();
+    insta::assert_snapshot!(error(tar(folder.path(), ".")), @r#"DIR/all.tar holds folders of splits, not of classes: write `Splits(train: Path("DIR/all.tar/train"), test: Path("DIR/all.tar/Test"))`"#);
+    // Classes may be called so.
+    for (class, red) in [("train", 0), ("val", 255)] {
+        fs::create_dir_all(folder.path().join("rails").join(class)).unwrap();
+        for index in 0..10 {
+            fs::write(folder.path().join(format!("rails/{class}/{index}.png")), png(red, index)).unwrap();
+        }
+    }
+    assert_eq!(load(&data(folder.path().join("rails")), &FORMAT()).unwrap().0.labels, ["train", "val"]);
+}
+
+#[test]
+fn messages_speak_of_images() {
+    let folder = folder();
+    let all = folder.path().join("all");
+    let make = |name: &str, count: u8| {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+        for index in 0..count {
+            fs::write(folder.path().join(name).join(format!("{index}.png")), png(1, index)).unwrap();
+        }
+    };
+    make("one/cat", 3);
+    make("each/cat", 1);
+    make("each/dog", 1);
+    make("other/bird", 1);
+    make("other/fish", 2);
+    make("few/cat", 2);
+    make("few/dog", 2);
+    let told = |data: &ImageData| {
+        let error = load(data, &FORMAT()).unwrap_err();
+        format!("[{}] {}", error.field().unwrap_or_default(), told(&error, &folder))
+    };
+    let at = |name: &str| Location::Path(folder.path().join(name));
+    insta::assert_snapshot!(told(&data(folder.path().join("one"))), @"[data.files] DIR/one: every training image has the label `cat`: there is nothing to tell apart, at least two labels are needed");
+    insta::assert_snapshot!(told(&data(folder.path().join("each"))), @"[data.files] DIR/each: each of the 2 training images has a label of its own: images of one kind are to lie in one folder, or to have one label");
+    let files = Files::Splits { train: at("all"), validation: Some(at("other")), test: None };
+    insta::assert_snapshot!(told(&ImageData { files, ..data(all.clone()) }), @"[data.files] DIR/other: 3 images have a label that no training image has (`bird` of bird/0.png, `fish` of fish/0.png, `fish` of fish/1.png); the training labels are `cat`, `dog`");
+    insta::assert_snapshot!(told(&ImageData { max_train: Some(1), ..data(all) }), @"[data.max_train] `max_train` is 1, but there are 2 labels, and each needs an example to learn from: write 2 or more");
+    insta::assert_snapshot!(told(&data(folder.path().join("few"))), @"[data.split] the validation split is empty: no label has enough images in DIR/few to stand in every split");
 }
 
 #[test]
@@ -126,16 +246,17 @@ fn unreadable_images_are_listed_or_left_out() {
     insta::assert_snapshot!(told(&load(&data, &FORMAT()).unwrap_err(), &folder), @"
     3 of the images cannot be read:
       DIR/all: dog/cut.png: unexpected end of file
-      DIR/all: dog/empty.png: the file is empty
+      DIR/all: dog/empty.png: it is empty
       DIR/all: dog/text.jpg: it is neither JPEG nor PNG
     Remove them, or leave them out with `unreadable: Drop`
     ");
     let (task, report) = load(&ImageData { unreadable: Unreadable::Drop, ..data }, &FORMAT()).unwrap();
     assert_eq!(task.train.len() + task.validation.len() + task.test.len(), 20);
-    insta::assert_snapshot!(report.to_string().lines().take(4).collect::<Vec<_>>().join("\n").replace(folder.path().to_str().unwrap(), "DIR"), @"
+    insta::assert_snapshot!(report.to_string().lines().take(5).collect::<Vec<_>>().join("\n").replace(folder.path().to_str().unwrap(), "DIR"), @"
     DIR/all: 23 images, 3 left out because they cannot be read
+      passed over: 2 files that are hidden or no images (README.txt, cat/.DS_Store)
       left out: dog/cut.png: unexpected end of file
-      left out: dog/empty.png: the file is empty
+      left out: dog/empty.png: it is empty
       left out: dog/text.jpg: it is neither JPEG nor PNG
     ");
 }
