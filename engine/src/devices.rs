@@ -48,6 +48,14 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Bytes of memory this process may use, where the system tells.
+pub fn memory() -> Option<u64> {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map(|limits| limits.total_memory);
+    [Some(system.total_memory()), limit].into_iter().flatten().filter(|bytes| *bytes > 0).min()
+}
+
 impl DeviceSlots {
     /// The processor with `slots` slots, which share `cores` evenly.
     pub fn cpu(slots: usize, cores: usize) -> DeviceSlots {

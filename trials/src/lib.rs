@@ -5,6 +5,7 @@
 pub mod checkpoint;
 pub mod data;
 pub mod device;
+pub mod effect;
 pub mod files;
 pub mod freezing;
 pub mod hub;

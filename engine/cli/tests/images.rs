@@ -73,8 +73,7 @@ fn a_sweep_of_images_ends_and_its_best_config_trains_to_the_same_value() {
       train: 60 examples; 0: 30, 1: 30
       validation: 30 examples; 0: 15, 1: 15
       test: 30 examples; 0: 15, 1: 15
-
-    Search
+      in memory, decoded: 18 kB
     ");
     assert!(check.out.contains("To expect"), "{}", check.out);
 }
@@ -137,6 +136,99 @@ fn mistakes_about_images_have_places() {
       (`data.files`, space.ron:4:16)
     ");
     assert_eq!(refused.code, 3);
+}
+
+#[test]
+fn images_that_do_not_fit_into_memory_are_refused_before_they_are_read() {
+    let place = place();
+    let count = 2_000_000u32;
+    let file = |kind: u8, sizes: &[u32]| -> Vec<u8> {
+        let header = [0, 0, 8, kind].into_iter().chain(sizes.iter().flat_map(|size| size.to_be_bytes()));
+        header.chain((0..count).map(|image| (image % 2) as u8)).collect()
+    };
+    fs::write(place.path("shapes-images-idx3-ubyte"), file(3, &[count, 1, 1])).unwrap();
+    fs::write(place.path("shapes-labels-idx1-ubyte"), file(1, &[count])).unwrap();
+    place.write("space.ron", &SPACE.replace("side: 12", "side: 1024"));
+    let refused = place.run(&["check", "space.ron"]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    let told = refused.err.split(", but the machine has ").next().unwrap();
+    insta::assert_snapshot!(told, @"error: space.ron:5:15: 2000000 images of 1024 x 1024 pixels take 2097.2 GB of memory");
+}
+
+#[test]
+fn a_tar_of_splits_and_a_folder_of_one_class_are_told_with_their_places() {
+    let place = place();
+    for (name, class) in [("data/train", "cat"), ("data/train", "dog"), ("data/val", "cat"), ("data/val", "bird")] {
+        fs::create_dir_all(place.path(name).join(class)).unwrap();
+        for index in 0..3 {
+            fs::write(place.path(name).join(class).join(format!("{index}.png")), b"\x89PNG").unwrap();
+        }
+    }
+    let check = |files: &str| {
+        place.write("space.ron", &SPACE.replace("One(Path(\"shapes-images-idx3-ubyte\"))", files));
+        let run = place.run(&["check", "space.ron"]);
+        format!("{}\n{}", run.code, run.err)
+    };
+    insta::assert_snapshot!(check("One(Path(\"data\"))"), @r#"
+    3
+    error: space.ron:4:16: DIR/data holds folders of splits, not of classes: write `Splits(train: Path("DIR/data/train"), validation: Path("DIR/data/val"))`
+      |
+    4 |         files: One(Path("data")),
+      |                ^^^^^^^^^^^^^^^^^
+    "#);
+    insta::assert_snapshot!(check("Splits(train: Path(\"data/train\"), validation: Path(\"data/val\"))"), @"
+    4
+    error: DIR/data/val: 3 images have a label that no training image has (`bird` of bird/0.png, `bird` of bird/1.png, `bird` of bird/2.png); the training labels are `cat`, `dog`
+      (`data.files.Splits.validation`, space.ron:4:62)
+    ");
+}
+
+#[test]
+fn values_that_change_nothing_for_the_model_are_told() {
+    let place = place();
+    place.write(
+        "space.ron",
+        &SPACE.replace(
+            "frozen_norm",
+            "dropout: (hidden: Choice([0.0, Ramp(from: 0.2, to: Uniform(0.0, 0.1))]), attention: 0.3), frozen_norm",
+        ),
+    );
+    let searched = place.run(&["check", "space.ron"]);
+    insta::assert_snapshot!(searched.err, @"
+    error: space.ron:15:27: `dropout.hidden` is searched, but changes nothing in models of images
+       |
+    15 |         dropout: (hidden: Choice([0.0, Ramp(from: 0.2, to: Uniform(0.0, 0.1))]), attention: 0.3), frozen_norm: Choice([R
+       |                           ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = help: leave it out: trials would differ in name only
+    ");
+    assert_eq!(searched.code, 3);
+    place.write("space.ron", &SPACE.replace("frozen_norm", "dropout: (hidden: 0.0, attention: 0.3), frozen_norm"));
+    let fixed = place.run(&["check", "space.ron"]).succeeded();
+    insta::assert_snapshot!(fixed.err, @"note: `dropout.attention` changes nothing in models of images");
+    place.space_with("batch_size: Choice([8, 16])", "augment: (flip: Uniform(0.0, 0.5), mix: Choice([Off, MixUp]))");
+    let searched = place.run(&["sweep", "space.ron", "--study", "study"]);
+    insta::assert_snapshot!(searched.err, @"
+    error: 2 mistakes
+
+    space.ron:16:25: `augment.flip` is searched, but changes nothing in models of texts
+       |
+    16 |         augment: (flip: Uniform(0.0, 0.5), mix: Choice([Off, MixUp])),
+       |                         ^^^^^^^^^^^^^^^^^
+       = help: leave it out: trials would differ in name only
+
+    space.ron:16:49: `augment.mix` is searched, but changes nothing in models of texts
+       |
+    16 |         augment: (flip: Uniform(0.0, 0.5), mix: Choice([Off, MixUp])),
+       |                                                 ^^^^^^^^^^^^^^^^^^^^
+       = help: leave it out: trials would differ in name only
+    ");
+    assert_eq!(searched.code, 3);
+    place.space_with("batch_size: Choice([8, 16])", "augment: (flip: 0.5), frozen_norm: Batch");
+    let fixed = place.run(&["check", "space.ron"]).succeeded();
+    insta::assert_snapshot!(fixed.err, @"
+    note: `augment` changes nothing in models of texts
+    note: `frozen_norm` changes nothing in models of texts
+    ");
 }
 
 #[test]

@@ -6,21 +6,24 @@ use std::{
 };
 
 use engine::{
-    devices::{Device, DeviceSlots},
+    devices::{self, Device, DeviceSlots},
     runner::Checkpoint,
     spec::StudySpec,
     store::StudyFolder,
+    streams::{Purpose, stream},
 };
 use search_spaces::{
     data::{Data, Files, ImageData, Location, TextData},
+    domain::Parameter,
     draft::Draft,
     problem::Problem,
     settings::Objective,
     space::Space,
 };
 use trials::{
-    data::{DataReport, Rows, Task, Tokenizer, image::Pictures},
+    data::{DataReport, Rows, Task, Tokenizer, image::Pictures, report::told_bytes},
     device::Handle,
+    effect::{fixed_in_vain, searched_in_vain},
     hub::HubError,
     metrics::Measures,
     models::{BaseModel, Takes},
@@ -58,7 +61,7 @@ pub(super) fn check(
         Ok(devices) if failures.is_empty() => devices,
         devices => {
             let (model, data) = on_this_machine(Some(&space.model), Some(&space.data), context);
-            look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
+            look_into(model.as_deref(), data.as_ref(), &space.parameters, &Handle::Cpu, &ladder, &mut failures);
             return Err(match devices {
                 Err(error) if failures.is_empty() => error,
                 Err(error) => {
@@ -73,9 +76,14 @@ pub(super) fn check(
     let model = setup::locate(&space.model, context)?;
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
-    let (base, task) = look_into(Some(&model), Some(&data), &handle, &ladder, &mut failures);
+    let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &mut failures);
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
+            let mut stream = stream(space.settings.seed, 0, Purpose::Sampler);
+            let any = space.config(&space.draw(&mut stream)).map_err(Error::failed)?;
+            for line in fixed_in_vain(&any, &base.takes()) {
+                context.note(line);
+            }
             let prepared = Prepared {
                 task: Arc::new(task),
                 report: Arc::new(report),
@@ -97,7 +105,7 @@ pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     unknown_metric(draft.objective, &context.measures, &mut failures);
     let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
     let ladder = |examples| draft.check_ladder(examples);
-    look_into(model.as_deref(), data.as_ref(), &Handle::Cpu, &ladder, &mut failures);
+    look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &mut failures);
     failures.into_error()
 }
 
@@ -115,6 +123,7 @@ fn on_this_machine(model: Option<&Location>, data: Option<&Data>, context: &Cont
 fn look_into<'a>(
     model: Option<&Path>,
     data: Option<&'a Data>,
+    parameters: &[Parameter],
     device: &Handle,
     ladder: &dyn Fn(u64) -> Option<Problem>,
     failures: &mut Failures<'a>,
@@ -133,6 +142,10 @@ fn look_into<'a>(
     if let Some(base) = &base {
         let max_tokens = data.and_then(max_tokens).filter(|_| failures.places.is_given("data.max_tokens"));
         failures.problems.extend(check_space(failures.places, max_tokens, base.as_ref()));
+        let fits = matches!((data, base.takes()), (Some(Data::Text(_)), Takes::Tokens { .. }) | (Some(Data::Images(_)), Takes::Pixels(_)));
+        if fits {
+            failures.problems.extend(searched_in_vain(parameters, failures.places, &base.takes()));
+        }
     }
     let task = match data {
         None => None,
@@ -206,6 +219,19 @@ fn images(
         None => None,
     };
     let (Some(pictures), Some(format)) = (pictures, format) else { return None };
+    // Before they are decoded, which would end in the process being killed.
+    let bytes = pictures.bytes(data, &format);
+    if let Some(memory) = devices::memory().filter(|memory| bytes > *memory) {
+        let side = data.side.unwrap_or(format.side);
+        let message = format!(
+            "{} images of {side} x {side} pixels take {} of memory, but the machine has {}",
+            pictures.count(),
+            told_bytes(bytes),
+            told_bytes(memory)
+        );
+        failures.problem("data.side", message, Some("write a smaller `side`, or take fewer images with `max_train`".to_owned()));
+        return None;
+    }
     let (task, report) = pictures.decode(data, &format).map_err(|error| failures.take(&error)).ok()?;
     failures.problems.extend(ladder(task.train.len() as u64));
     Some((task, report))
