@@ -252,3 +252,51 @@ unsafe fn products<L: Lanes, const OUT: usize>(
     }
     totals
 }
+
+#[cfg(all(test, target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+    use crate::ops::window::Stride;
+
+    #[target_feature(enable = "avx2,fma")]
+    fn narrow_convolve(y: &mut [f32], x: &Padded, panels: &[f32], out: usize, windows: &Windows) {
+        // SAFETY: compiled for what `Avx2` needs.
+        unsafe { convolve_by::<Avx2, 4>(y, x, panels, out, windows) }
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    fn narrow_kernel(d: &mut [f32], g: &[f32], x: &Padded, out: usize, windows: &Windows) {
+        // SAFETY: compiled for what `Avx2` needs.
+        unsafe { kernel_by::<Avx2, 4>(d, g, x, out, windows) }
+    }
+
+    fn numbers(len: usize) -> Vec<f32> {
+        (0..len).map(|i| (i * 7919 % 1013) as f32 / 1013.0 - 0.5).collect()
+    }
+
+    #[test]
+    fn registers_of_both_widths_give_the_same_bits() {
+        if !available() {
+            return;
+        }
+        for (side, features, out, kernel, step) in [(13, 3, 16, 3, 1), (40, 16, 32, 3, 1), (21, 5, 48, 7, 2), (4, 64, 16, 3, 2)] {
+            let dims = [1, side, side + 3, features];
+            let windows = Windows::new(&dims, kernel, Stride { step, padding: kernel / 2 }).unwrap();
+            let mut x = Padded::new(&windows);
+            x.set(&windows, &numbers(windows.image_len()));
+            let (w, g) = (numbers(windows.len() * out), numbers(windows.count() * out));
+            let panels = panels(Matrix::new(&w, windows.len(), out));
+            let (mut wide, mut narrow) = (vec![0f32; windows.count() * out], vec![0f32; windows.count() * out]);
+            convolve(&mut wide, &x, &panels, out, &windows);
+            // SAFETY: the processor has been asked for both features.
+            unsafe { narrow_convolve(&mut narrow, &x, &panels, out, &windows) };
+            assert_eq!(wide, narrow);
+            let (mut wide, mut narrow) = (vec![0f32; w.len()], vec![0f32; w.len()]);
+            add_gradient_of_kernel(&mut wide, &g, &x, out, &windows);
+            // SAFETY: as above.
+            unsafe { narrow_kernel(&mut narrow, &g, &x, out, &windows) };
+            assert_eq!(wide, narrow);
+            assert!(wide.iter().any(|d| *d != 0.0));
+        }
+    }
+}

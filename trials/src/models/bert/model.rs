@@ -143,7 +143,7 @@ impl Bert {
     fn project(&self, x: &Tensor, map: Affine, pass: &Pass, site: u64) -> Result<Tensor> {
         let y = self.linear(x, map)?;
         match self.parameters.addition(map.weight) {
-            Some(addition) => lora::add(addition, y, x, &self.parameters, pass, site),
+            Some(addition) => lora::add(addition, &y, x, &self.parameters, pass, site),
             None => Ok(y),
         }
     }
