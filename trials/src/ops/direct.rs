@@ -4,14 +4,15 @@
 //! around it; a window's row is then a run of consecutive values, and sums for a few pixels and sixteen channels stay in registers. Only
 //! for processors with fused multiply-add, which the products of the other way use too.
 
-#![expect(unsafe_code, reason = "code compiled for processor features")]
+#![cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "code compiled for processor features"))]
+#![cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is nothing for other processors yet"))]
 
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512, Lanes};
 use super::{product::Matrix, window::Windows};
 
 /// Output channels, or values of a window, that are summed side by side.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// Output channels whose kernel gradients are summed at a time.
 const OUTS: usize = 8;

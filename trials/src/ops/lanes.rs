@@ -8,7 +8,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps,
 };
 
-pub(super) const LANES: usize = 16;
+use super::direct::LANES;
 
 /// # Safety
 /// Every method may be called only where the processor has the features, and only from code compiled for them: [`Avx512`] needs
