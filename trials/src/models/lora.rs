@@ -6,7 +6,7 @@ use search_spaces::config::Projections;
 
 use super::Pass;
 use crate::{
-    ops::{Dropout, dropout, linear},
+    ops::{self, Clamp, Dropout, dropout, linear},
     parameters::{LowRank, ParameterId, Parameters, Role},
 };
 
@@ -39,12 +39,12 @@ impl Lora {
 }
 
 /// `y`, which a weight made of `x`, with the share of `addition`; `[.., out]` and `[.., in]`. `site` names the dropout mask.
-pub(super) fn add(addition: &LowRank, y: Tensor, x: &Tensor, parameters: &Parameters, pass: &Pass, site: u64) -> Result<Tensor> {
+pub(super) fn add(addition: &LowRank, y: &Tensor, x: &Tensor, parameters: &Parameters, pass: &Pass, site: u64) -> Result<Tensor> {
     let (down, up, block) = (parameters.get(addition.down), parameters.get(addition.up), parameters.block(addition.up));
     let rate = if pass.trains(block) { addition.dropout } else { 0.0 };
     let x = dropout(x, Dropout::at(rate, pass.key, block, site))?;
     let narrow = (linear(&x, down, &no_bias(down)?)? * addition.scale)?;
-    y + linear(&narrow, up, &no_bias(up)?)?
+    ops::add(y, &linear(&narrow, up, &no_bias(up)?)?, Clamp::NONE)
 }
 
 fn no_bias(weight: &Tensor) -> Result<Tensor> {

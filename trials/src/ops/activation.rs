@@ -1,12 +1,11 @@
 //! Element-wise activation functions.
 
 use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply1, gradient_of},
     host::{View, elements, fused},
-    parallel::CHUNK,
+    parallel::{CHUNK, filled, part},
     simd::{erf, exp, tanh, vectorized},
 };
 
@@ -21,7 +20,7 @@ pub enum Activation {
 
 /// Applies `kind` to every element of `x`.
 pub fn activation(x: &Tensor, kind: Activation) -> Result<Tensor> {
-    if fused(&[x]) { x.contiguous()?.apply_op1(kind) } else { composed(x, kind) }
+    if fused(&[x]) { apply1(&x.contiguous()?, kind) } else { composed(x, kind) }
 }
 
 pub(super) fn composed(x: &Tensor, kind: Activation) -> Result<Tensor> {
@@ -100,8 +99,7 @@ impl CustomOp1 for Activation {
             Activation::GeluTanh => gelu_tanh,
             Activation::Relu => relu,
         };
-        let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(y, x)| apply(y, x));
+        let y = filled(x.len(), CHUNK, |index, y| apply(y, part(x, CHUNK, index)));
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
@@ -112,9 +110,9 @@ impl CustomOp1 for Activation {
             Activation::Relu => relu_gradient,
         };
         let gradient = gradient.contiguous()?;
-        let (g, x_view) = (View::new(&gradient)?, View::new(x)?);
-        let mut d = vec![0f32; x_view.len()];
-        d.par_chunks_mut(CHUNK).zip(x_view.par_chunks(CHUNK).zip(g.par_chunks(CHUNK))).for_each(|(d, (x, g))| apply(d, x, g));
+        let (g_view, x_view) = (View::new(&gradient)?, View::new(x)?);
+        let (g, x_data): (&[f32], &[f32]) = (&g_view, &x_view);
+        let d = filled(x_data.len(), CHUNK, |index, d| apply(d, part(x_data, CHUNK, index), part(g, CHUNK, index)));
         gradient_of(x, Tensor::from_vec(d, x.shape(), &Device::Cpu)?)
     }
 }

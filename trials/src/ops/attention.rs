@@ -6,7 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, D, DType, Device, Layout, Result, Shape
 use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply3, gradient_of},
     dropout::{Dropout, Mask, MaskChunk},
     host::{View, elements, fused},
     product::{Into, Matrix, product},
@@ -40,7 +40,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor, heads: Heads
     let mask = mask.flatten_all()?.to_vec1()?;
     let tracked = q.track_op() || k.track_op() || v.track_op();
     let op = Attention { heads: heads.count, mask, dropout, probabilities: tracked.then(OnceLock::new) };
-    q.contiguous()?.apply_op3(&k.contiguous()?, &v.contiguous()?, op)
+    apply3(&q.contiguous()?, &k.contiguous()?, &v.contiguous()?, op)
 }
 
 pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor, heads: Heads) -> Result<Tensor> {
@@ -49,11 +49,12 @@ pub(super) fn composed(q: &Tensor, k: &Tensor, v: &Tensor, mask: &Tensor, heads:
     let width = hidden / heads.count;
     let split = |x: &Tensor| x.reshape((batch, (), heads.count, width))?.transpose(1, 2)?.contiguous();
     let scores = (split(q)?.matmul(&split(k)?.t()?.contiguous()?)? * (width as f64).powf(-0.5))?;
-    let penalty = ((mask.detach() - 1.0)? * f64::from(f32::MAX))?.reshape((batch, 1, 1, tokens))?;
+    let penalty = ((mask.detach() - 1.0)? * f64::from(f32::MAX))?.reshape((batch, 1, 1, tokens))?.to_dtype(q.dtype())?;
     let mut probabilities = candle_nn::ops::softmax(&scores.broadcast_add(&penalty)?, D::Minus1)?;
     if let Some(mask) = heads.dropout.mask()? {
         let factors = mask.factors(batch * heads.count * queries * tokens, queries * tokens);
-        probabilities = probabilities.mul(&Tensor::from_vec(factors, (batch, heads.count, queries, tokens), q.device())?)?;
+        let factors = Tensor::from_vec(factors, (batch, heads.count, queries, tokens), q.device())?;
+        probabilities = probabilities.mul(&factors.to_dtype(q.dtype())?)?;
     }
     probabilities.matmul(&split(v)?)?.transpose(1, 2)?.reshape((batch, queries, hidden))
 }

@@ -4,10 +4,10 @@ use candle_core::{CpuStorage, CustomOp3, DType, Device, Layout, Result, Shape, T
 use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply3, gradient_of},
     clamp::Clamp,
     host::{View, elements, fused},
-    parallel::{add_all, rows_per_chunk},
+    parallel::{add_all, filled, part, rows_per_chunk},
     simd::vectorized,
 };
 
@@ -28,7 +28,7 @@ pub fn batch_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, eps: f64, clamp: Cla
         let x = x.contiguous()?;
         let (mean, variance) = moments(&View::new(&x)?, channels);
         let op = BatchNorm { scale: scale(&variance, eps), mean: mean.clone(), of_batch: true, clamp };
-        let y = x.apply_op3(&gain.contiguous()?, &bias.contiguous()?, op)?;
+        let y = apply3(&x, &gain.contiguous()?, &bias.contiguous()?, op)?;
         let vector = |values: Vec<f32>| Tensor::from_vec(values, channels, &Device::Cpu);
         Ok((y, Moments { mean: vector(mean)?, variance: vector(variance)? }))
     } else {
@@ -45,7 +45,7 @@ pub fn batch_norm_with(x: &Tensor, moments: &Moments, gain: &Tensor, bias: &Tens
     }
     if fused(&[x, gain, bias]) {
         let op = BatchNorm { scale: scale(&moments.variance.to_vec1()?, eps), mean: moments.mean.to_vec1()?, of_batch: false, clamp };
-        x.contiguous()?.apply_op3(&gain.contiguous()?, &bias.contiguous()?, op)
+        apply3(&x.contiguous()?, &gain.contiguous()?, &bias.contiguous()?, op)
     } else {
         clamp.composed(&composed_with(x, &Moments { mean: moments.mean.detach(), variance: moments.variance.detach() }, gain, bias, eps)?)
     }
@@ -206,8 +206,7 @@ impl CustomOp3 for BatchNorm {
         let a: Vec<f32> = gain.iter().zip(&self.scale).map(|(gain, scale)| gain * scale).collect();
         let b: Vec<f32> = (0..channels).map(|i| bias[i] - self.mean[i] * a[i]).collect();
         let chunk = rows_per_chunk(channels) * channels;
-        let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| affine(y, x, &a, &b, self.clamp));
+        let y = filled(x.len(), chunk, |index, y| affine(y, part(x, chunk, index), &a, &b, self.clamp));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -247,10 +246,10 @@ impl CustomOp3 for BatchNorm {
                     c[i] = -a[i] * sums_bias[i] / pixels - self.mean[i] * b[i];
                 }
             }
-            let mut d = vec![0f32; x_data.len()];
-            d.par_chunks_mut(chunk)
-                .zip(g.par_chunks(chunk).zip(x_data.par_chunks(chunk)).zip(y.par_chunks(chunk)))
-                .for_each(|(d, ((g, x), y))| backward_input(d, g, x, y, [&a, &b, &c], self.clamp));
+            let d = filled(x_data.len(), chunk, |index, d| {
+                let of = |values| part(values, chunk, index);
+                backward_input(d, of(g), of(x_data), of(y), [&a, &b, &c], self.clamp);
+            });
             dx = gradient_of(x, Tensor::from_vec(d, x.shape(), &Device::Cpu)?)?;
         }
         let vector = |values: Vec<f32>| Tensor::from_vec(values, channels, &Device::Cpu);

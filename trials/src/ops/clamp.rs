@@ -1,12 +1,11 @@
 //! Sums and normalised values kept within bounds: ReLUs that cost no pass of their own.
 
 use candle_core::{CpuStorage, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply2, gradient_of},
     host::{View, elements, fused},
-    parallel::CHUNK,
+    parallel::{CHUNK, filled, part},
     simd::vectorized,
 };
 
@@ -49,7 +48,7 @@ pub fn add(x: &Tensor, y: &Tensor, clamp: Clamp) -> Result<Tensor> {
     if x.shape() != y.shape() {
         bail!("add: x {:?} does not fit y {:?}", x.shape(), y.shape());
     }
-    if fused(&[x, y]) { x.contiguous()?.apply_op2(&y.contiguous()?, Add { clamp }) } else { clamp.composed(&(x + y)?) }
+    if fused(&[x, y]) { apply2(&x.contiguous()?, &y.contiguous()?, Add { clamp }) } else { clamp.composed(&(x + y)?) }
 }
 
 struct Add {
@@ -79,8 +78,7 @@ impl CustomOp2 for Add {
 
     fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, y: &CpuStorage, y_layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, y) = (elements(x, x_layout)?, elements(y, y_layout)?);
-        let mut z = vec![0f32; x.len()];
-        z.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK).zip(y.par_chunks(CHUNK))).for_each(|(z, (x, y))| sum(z, x, y, self.clamp));
+        let z = filled(x.len(), CHUNK, |index, z| sum(z, part(x, CHUNK, index), part(y, CHUNK, index), self.clamp));
         Ok((CpuStorage::F32(z), x_layout.shape().clone()))
     }
 
@@ -89,9 +87,9 @@ impl CustomOp2 for Add {
             g.clone()
         } else {
             let g = g.contiguous()?;
-            let (g, z) = (View::new(&g)?, View::new(z)?);
-            let mut d = vec![0f32; g.len()];
-            d.par_chunks_mut(CHUNK).zip(g.par_chunks(CHUNK).zip(z.par_chunks(CHUNK))).for_each(|(d, (g, z))| gradient(d, g, z, self.clamp));
+            let (g_view, z_view) = (View::new(&g)?, View::new(z)?);
+            let (g, z): (&[f32], &[f32]) = (&g_view, &z_view);
+            let d = filled(g.len(), CHUNK, |index, d| gradient(d, part(g, CHUNK, index), part(z, CHUNK, index), self.clamp));
             Tensor::from_vec(d, x.shape(), &Device::Cpu)?
         };
         let to = |argument: &Tensor| if argument.track_op() { gradient_of(argument, through.clone()) } else { Ok(None) };

@@ -4,9 +4,9 @@ use candle_core::{CpuStorage, CustomOp2, D, Device, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply2, gradient_of},
     host::{View, elements, fused},
-    parallel::add_all,
+    parallel::{add_all, filled},
     simd::vectorized,
     window::{Stride, Windows},
 };
@@ -18,7 +18,7 @@ const PARTS: usize = 16;
 /// `[batch, height', width', channels]`. (`torch.nn.functional.conv2d` with as many groups as channels, without bias, but channels last.)
 pub fn depthwise(x: &Tensor, w: &Tensor, stride: Stride) -> Result<Tensor> {
     let windows = windows(x, w, stride)?;
-    if fused(&[x, w]) { x.contiguous()?.apply_op2(&w.contiguous()?, Depthwise { windows }) } else { composed(x, w, stride) }
+    if fused(&[x, w]) { apply2(&x.contiguous()?, &w.contiguous()?, Depthwise { windows }) } else { composed(x, w, stride) }
 }
 
 fn windows(x: &Tensor, w: &Tensor, stride: Stride) -> Result<Windows> {
@@ -73,9 +73,8 @@ impl CustomOp2 for Depthwise {
         let windows = &self.windows;
         let channels = windows.channels;
         let (x, w) = (elements(x, x_layout)?, elements(w, w_layout)?);
-        let mut y = vec![0f32; windows.count() * channels];
         let line = windows.out_width;
-        y.par_chunks_mut(line * channels).enumerate().for_each(|(index, y)| {
+        let y = filled(windows.count() * channels, line * channels, |index, y| {
             for (column, sum) in y.chunks_exact_mut(channels).enumerate() {
                 for (tap, pixel, len) in windows.runs(index * line + column) {
                     add_products(sum, &x[pixel..pixel + len], &w[tap..tap + len]);
@@ -94,8 +93,7 @@ impl CustomOp2 for Depthwise {
         let pixel_of_g = |window: usize| &g[window * channels..(window + 1) * channels];
         let mut dx = None;
         if x.track_op() {
-            let mut d = vec![0f32; x_data.len()];
-            d.par_chunks_mut(windows.image_len()).enumerate().for_each(|(image, d)| {
+            let d = filled(x_data.len(), windows.image_len(), |image, d| {
                 let start = image * windows.image_len();
                 for window in image * windows.per_image()..(image + 1) * windows.per_image() {
                     for (tap, pixel, len) in windows.runs(window) {

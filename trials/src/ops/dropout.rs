@@ -1,12 +1,11 @@
 //! Dropout with masks that are computed, not stored (Srivastava et al. 2014).
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Device, Layout, Result, Shape, Tensor, bail};
-use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply1, apply2, gradient_of},
     host::{View, elements, fused},
-    parallel::CHUNK,
+    parallel::{CHUNK, filled, part},
     simd::vectorized,
 };
 
@@ -89,14 +88,14 @@ impl MaskChunk {
 pub fn dropout(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
     match dropout.mask()? {
         None => Ok(x.clone()),
-        Some(mask) if fused(&[x]) => x.contiguous()?.apply_op1(ElementDropout(mask)),
+        Some(mask) if fused(&[x]) => apply1(&x.contiguous()?, ElementDropout(mask)),
         Some(_) => composed(x, dropout),
     }
 }
 
 pub(super) fn composed(x: &Tensor, dropout: Dropout) -> Result<Tensor> {
     let Some(mask) = dropout.mask()? else { return Ok(x.clone()) };
-    x.mul(&Tensor::from_vec(mask.factors(x.elem_count(), CHUNK), x.shape(), x.device())?)
+    x.mul(&Tensor::from_vec(mask.factors(x.elem_count(), CHUNK), x.shape(), x.device())?.to_dtype(x.dtype())?)
 }
 
 /// `residual + dropout(x)`: a sublayer's end.
@@ -106,7 +105,7 @@ pub fn dropout_add(x: &Tensor, residual: &Tensor, dropout: Dropout) -> Result<Te
     }
     let mask = dropout.mask()?;
     if fused(&[x, residual]) {
-        x.contiguous()?.apply_op2(&residual.contiguous()?, ResidualDropout(mask))
+        apply2(&x.contiguous()?, &residual.contiguous()?, ResidualDropout(mask))
     } else {
         residual.add(&composed(x, dropout)?)
     }
@@ -138,9 +137,7 @@ vectorized! {
 }
 
 fn masked(x: &[f32], mask: Mask) -> Vec<f32> {
-    let mut y = vec![0f32; x.len()];
-    y.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).enumerate().for_each(|(index, (y, x))| drop_elements(y, x, mask.chunk(index)));
-    y
+    filled(x.len(), CHUNK, |index, y| drop_elements(y, part(x, CHUNK, index), mask.chunk(index)))
 }
 
 struct ElementDropout(Mask);
@@ -169,11 +166,9 @@ impl CustomOp2 for ResidualDropout {
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout, residual: &CpuStorage, r_layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (x, residual) = (elements(x, layout)?, elements(residual, r_layout)?);
-        let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(CHUNK)
-            .zip(x.par_chunks(CHUNK).zip(residual.par_chunks(CHUNK)))
-            .enumerate()
-            .for_each(|(index, (y, (x, r)))| drop_and_add(y, x, r, self.0.map(|m| m.chunk(index))));
+        let y = filled(x.len(), CHUNK, |index, y| {
+            drop_and_add(y, part(x, CHUNK, index), part(residual, CHUNK, index), self.0.map(|mask| mask.chunk(index)));
+        });
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 

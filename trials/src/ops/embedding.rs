@@ -3,8 +3,9 @@
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::{
-    backward::gradient_of,
+    backward::{apply1, gradient_of},
     host::{View, elements, fused},
+    parallel::{filled, part},
 };
 
 /// Rows `ids` (`u32`, any shape) of `table` `[rows, width]`; gives `[.., width]`.
@@ -19,7 +20,7 @@ pub fn embedding(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
         return composed(table, ids);
     }
     let op = Lookup { ids: ids.flatten_all()?.to_vec1()?, shape: ids.dims().to_vec() };
-    table.contiguous()?.apply_op1(op)
+    apply1(&table.contiguous()?, op)
 }
 
 pub(super) fn composed(table: &Tensor, ids: &Tensor) -> Result<Tensor> {
@@ -41,14 +42,10 @@ impl CustomOp1 for Lookup {
     fn cpu_fwd(&self, table: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (rows, width) = layout.shape().dims2()?;
         let table = elements(table, layout)?;
-        let mut y = Vec::with_capacity(self.ids.len() * width);
-        for &id in &self.ids {
-            let id = id as usize;
-            if id >= rows {
-                bail!("embedding: id {id} is outside a table of {rows} rows");
-            }
-            y.extend_from_slice(&table[id * width..(id + 1) * width]);
+        if let Some(id) = self.ids.iter().find(|&&id| id as usize >= rows) {
+            bail!("embedding: id {id} is outside a table of {rows} rows");
         }
+        let y = filled(self.ids.len() * width, width, |index, y| y.copy_from_slice(part(table, width, self.ids[index] as usize)));
         let mut shape = self.shape.clone();
         shape.push(width);
         Ok((CpuStorage::F32(y), Shape::from(shape)))

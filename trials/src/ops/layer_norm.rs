@@ -4,9 +4,9 @@ use candle_core::{CpuStorage, CustomOp3, D, Device, Layout, Result, Shape, Tenso
 use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply3, gradient_of},
     host::{View, elements, fused},
-    parallel::{add_all, rows_per_chunk},
+    parallel::{add_all, filled, part, rows_per_chunk},
     simd::{sum_of, sum_of_pairs, vectorized},
 };
 
@@ -18,7 +18,7 @@ pub fn layer_norm(x: &Tensor, gain: &Tensor, bias: &Tensor, eps: f64) -> Result<
         bail!("layer_norm: x {:?} and bias {:?} do not fit gain {:?}", x.shape(), bias.shape(), gain.shape());
     }
     if fused(&[x, gain, bias]) {
-        x.contiguous()?.apply_op3(&gain.contiguous()?, &bias.contiguous()?, LayerNorm { eps: eps as f32 })
+        apply3(&x.contiguous()?, &gain.contiguous()?, &bias.contiguous()?, LayerNorm { eps: eps as f32 })
     } else {
         composed(x, gain, bias, eps)
     }
@@ -104,8 +104,7 @@ impl CustomOp3 for LayerNorm {
     ) -> Result<(CpuStorage, Shape)> {
         let (x, gain, bias) = (elements(x, x_layout)?, elements(gain, gain_layout)?, elements(bias, bias_layout)?);
         let chunk = rows_per_chunk(gain.len()) * gain.len();
-        let mut y = vec![0f32; x.len()];
-        y.par_chunks_mut(chunk).zip(x.par_chunks(chunk)).for_each(|(y, x)| forward(y, x, gain, bias, self.eps));
+        let y = filled(x.len(), chunk, |index, y| forward(y, part(x, chunk, index), gain, bias, self.eps));
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -124,10 +123,9 @@ impl CustomOp3 for LayerNorm {
         let (g, x_data, gain_data): (&[f32], &[f32], &[f32]) = (&g, &x_view, &gain_view);
         let mut dx = None;
         if x.track_op() {
-            let mut d = vec![0f32; x_data.len()];
-            d.par_chunks_mut(chunk)
-                .zip(g.par_chunks(chunk).zip(x_data.par_chunks(chunk)))
-                .for_each(|(d, (g, x))| backward_input(d, g, x, gain_data, self.eps));
+            let d = filled(x_data.len(), chunk, |index, d| {
+                backward_input(d, part(g, chunk, index), part(x_data, chunk, index), gain_data, self.eps);
+            });
             dx = gradient_of(x, Tensor::from_vec(d, x.shape(), &Device::Cpu)?)?;
         }
         let (mut d_gain, mut d_bias) = (None, None);

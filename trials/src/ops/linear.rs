@@ -3,10 +3,10 @@
 use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Tensor, bail};
 
 use super::{
-    backward::gradient_of,
+    backward::{apply3, gradient_of},
     host::{View, elements, fused},
-    parallel::column_sums,
-    product::{Into, Matrix, product},
+    parallel::{column_sums, filled, rows_per_chunk},
+    product::{Into, Matrix, new_product, product},
 };
 
 /// `x w^T + b` for `x` `[.., in]`, `w` `[out, in]` and `b` `[out]`; gives `[.., out]`. (`torch.nn.functional.linear`.)
@@ -15,7 +15,7 @@ pub fn linear(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
     if x.dims().last() != Some(&features) || b.dims() != [out] {
         bail!("linear: x {:?} and b {:?} do not fit w {:?}", x.shape(), b.shape(), w.shape());
     }
-    if fused(&[x, w, b]) { x.contiguous()?.apply_op3(&w.contiguous()?, &b.contiguous()?, Linear) } else { composed(x, w, b) }
+    if fused(&[x, w, b]) { apply3(&x.contiguous()?, &w.contiguous()?, &b.contiguous()?, Linear) } else { composed(x, w, b) }
 }
 
 pub(super) fn composed(x: &Tensor, w: &Tensor, b: &Tensor) -> Result<Tensor> {
@@ -46,10 +46,7 @@ impl CustomOp3 for Linear {
         let (out, features) = w_layout.shape().dims2()?;
         let rows = x_layout.shape().elem_count() / features;
         let bias = elements(b, b_layout)?;
-        let mut y = Vec::with_capacity(rows * out);
-        for _ in 0..rows {
-            y.extend_from_slice(bias);
-        }
+        let mut y = filled(rows * out, rows_per_chunk(out) * out, |_, y| y.chunks_exact_mut(out).for_each(|y| y.copy_from_slice(bias)));
         let x = Matrix::new(elements(x, x_layout)?, rows, features);
         let w = Matrix::new(elements(w, w_layout)?, out, features);
         product(&mut y, out, x, w.transposed(), 1.0, Into::Add, rayon::current_num_threads());
@@ -76,16 +73,14 @@ impl CustomOp3 for Linear {
         let g_matrix = Matrix::new(&g, rows, out);
         let mut dx = None;
         if x.track_op() {
-            let mut d = vec![0f32; rows * features];
             let w = View::new(w)?;
-            product(&mut d, features, g_matrix, Matrix::new(&w, out, features), 1.0, Into::Overwrite, threads);
+            let d = new_product(g_matrix, Matrix::new(&w, out, features), threads);
             dx = gradient_of(x, Tensor::from_vec(d, x.shape(), &Device::Cpu)?)?;
         }
         let mut dw = None;
         if w.track_op() {
-            let mut d = vec![0f32; out * features];
             let x = View::new(x)?;
-            product(&mut d, features, g_matrix.transposed(), Matrix::new(&x, rows, features), 1.0, Into::Overwrite, threads);
+            let d = new_product(g_matrix.transposed(), Matrix::new(&x, rows, features), threads);
             dw = gradient_of(w, Tensor::from_vec(d, w.shape(), &Device::Cpu)?)?;
         }
         let mut db = None;

@@ -21,9 +21,12 @@ mod clamp;
 mod convolution;
 mod cross_entropy;
 mod depthwise;
+mod direct;
 mod dropout;
 mod embedding;
 mod host;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod layer_norm;
 mod linear;
 mod parallel;
@@ -36,7 +39,7 @@ mod window;
 
 pub use activation::{Activation, activation};
 pub use attention::{Heads, attention};
-pub use backward::backward;
+pub use backward::{Recording, backward, record};
 pub use batch_norm::{Moments, batch_norm, batch_norm_with, running};
 pub use clamp::{Clamp, add};
 pub use convolution::convolution;
@@ -46,5 +49,6 @@ pub use dropout::{Dropout, dropout, dropout_add};
 pub use embedding::embedding;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub(crate) use parallel::sum_of_squares;
 pub use pool::{max_pool, mean_pool};
 pub use window::Stride;

@@ -1,11 +1,11 @@
 //! Pooling over channels-last images.
 
 use candle_core::{CpuStorage, CustomOp1, D, Device, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 
 use super::{
-    backward::gradient_of,
+    backward::{apply1, gradient_of},
     host::{View, elements, fused},
+    parallel::{filled, filled_with},
     simd::vectorized,
     window::{Stride, Windows},
 };
@@ -15,7 +15,7 @@ use super::{
 /// channels last.)
 pub fn max_pool(x: &Tensor, kernel: usize, stride: Stride) -> Result<Tensor> {
     let windows = Windows::new(x.dims(), kernel, stride)?;
-    if fused(&[x]) { x.contiguous()?.apply_op1(MaxPool { windows }) } else { composed(x, kernel, stride) }
+    if fused(&[x]) { apply1(&x.contiguous()?, MaxPool { windows }) } else { composed(x, kernel, stride) }
 }
 
 pub(super) fn composed(x: &Tensor, kernel: usize, stride: Stride) -> Result<Tensor> {
@@ -69,9 +69,9 @@ impl CustomOp1 for MaxPool {
         let windows = &self.windows;
         let channels = windows.channels;
         let x = elements(x, layout)?;
-        let mut y = vec![f32::NEG_INFINITY; windows.count() * channels];
         let line = windows.out_width;
-        y.par_chunks_mut(line * channels).enumerate().for_each(|(index, y)| {
+        let y = filled(windows.count() * channels, line * channels, |index, y| {
+            y.fill(f32::NEG_INFINITY);
             for (column, greatest) in y.chunks_exact_mut(channels).enumerate() {
                 for (_, pixel, len) in windows.runs(index * line + column) {
                     take_greatest(greatest, &x[pixel..pixel + len]);
@@ -87,8 +87,7 @@ impl CustomOp1 for MaxPool {
         let gradient = gradient.contiguous()?;
         let (g, x_view, y_view) = (View::new(&gradient)?, View::new(x)?, View::new(y)?);
         let (g, x_data, y_data): (&[f32], &[f32], &[f32]) = (&g, &x_view, &y_view);
-        let mut d = vec![0f32; x_data.len()];
-        d.par_chunks_mut(windows.image_len()).enumerate().for_each_init(Vec::new, |left: &mut Vec<f32>, (image, d)| {
+        let d = filled_with(x_data.len(), windows.image_len(), Vec::new, |left: &mut Vec<f32>, image, d| {
             let start = image * windows.image_len();
             for window in image * windows.per_image()..(image + 1) * windows.per_image() {
                 let channel = window * channels..(window + 1) * channels;

@@ -171,56 +171,132 @@ fn sites_and_blocks_have_masks_of_their_own() {
 
 #[test]
 fn embedding_matches() {
+    for (rows, width, ids) in [(1, 1, vec![0u32]), (11, 5, vec![1, 3, 3, 10, 0, 3]), (7, 33, vec![6]), (40, 3, vec![39; 12])] {
+        let v = variables(&[&[rows, width]]);
+        for shape in [vec![ids.len()], vec![ids.len(), 1], vec![1, 1, ids.len()]] {
+            let ids = Tensor::new(&ids[..], &Device::Cpu).unwrap().reshape(shape).unwrap();
+            check("embedding", &v, |t| embedding(&t[0], &ids), |t| embedding::composed(&t[0], &ids));
+        }
+    }
     let v = variables(&[&[11, 5]]);
-    let ids = Tensor::new(&[[1u32, 3, 3], [10, 0, 3]], &Device::Cpu).unwrap();
-    check("embedding", &v, |t| embedding(&t[0], &ids), |t| embedding::composed(&t[0], &ids));
     let outside = Tensor::new(&[11u32], &Device::Cpu).unwrap();
     assert!(embedding(&v[0], &outside).unwrap_err().to_string().contains("id 11 is outside a table of 11 rows"));
 }
 
-/// Expected values of
-/// `torch.nn.CrossEntropyLoss(label_smoothing=s)(torch.tensor([[1., 2, -1], [0.5, 0.25, 3]]), torch.tensor([1, 0]))`.
-#[test]
-fn cross_entropy_is_that_of_torch() {
-    let logits = Var::new(&[[1f32, 2.0, -1.0], [0.5, 0.25, 3.0]], &Device::Cpu).unwrap();
-    let labels = Tensor::new(&[1u32, 0], &Device::Cpu).unwrap();
-    // From the definition, in double precision: log-sum-exp 2.348 012 and 3.136 451.
-    let lse = |r: [f64; 3]| r.iter().map(|x| x.exp()).sum::<f64>().ln();
-    let (a, b) = (lse([1.0, 2.0, -1.0]), lse([0.5, 0.25, 3.0]));
-    for smoothing in [0.0, 0.1] {
-        let hard = f64::midpoint(a - 2.0, b - 0.5);
-        let uniform = f64::midpoint(a - 2.0 / 3.0, b - 3.75 / 3.0);
-        let expected = (1.0 - smoothing) * hard + smoothing * uniform;
-        let loss = cross_entropy(&logits, &labels, smoothing).unwrap();
-        assert!((f64::from(loss.to_scalar::<f32>().unwrap()) - expected).abs() < 1e-6);
-        let gradient = values(backward(&loss).unwrap().get(&logits).unwrap());
-        let target = |hit: bool| smoothing / 3.0 + if hit { 1.0 - smoothing } else { 0.0 };
-        let rows = [([1.0, 2.0, -1.0], a, 1), ([0.5, 0.25, 3.0], b, 0)];
-        let exact: Vec<f32> = rows
-            .iter()
-            .flat_map(|(row, lse, label)| (0..3).map(move |c| ((f64::exp(row[c] - lse) - target(c == *label)) / 2.0) as f32))
-            .collect();
-        assert_close(&gradient, &exact, 1e-6, "gradient");
-    }
-    let outside = Tensor::new(&[1u32, 3], &Device::Cpu).unwrap();
-    assert!(cross_entropy(&logits, &outside, 0.0).is_err());
+#[derive(serde::Deserialize)]
+struct Losses {
+    logits: Vec<Vec<f32>>,
+    labels: Vec<u32>,
+    weights: Vec<f32>,
+    cases: Vec<Case>,
 }
 
-/// Expected values of the same with `weight=torch.tensor([0.5, 2.0, 1.25])`, in double precision.
+#[derive(serde::Deserialize)]
+struct Case {
+    smoothing: f64,
+    weighted: bool,
+    loss: f32,
+    gradient: Vec<f32>,
+}
+
+/// Made by `fixtures/losses.py`.
 #[test]
-fn weighted_cross_entropy_is_that_of_torch() {
-    let logits = Var::new(&[[1f32, 2.0, -1.0], [0.5, 0.25, 3.0]], &Device::Cpu).unwrap();
-    let (labels, weights) = (Tensor::new(&[1u32, 0], &Device::Cpu).unwrap(), Tensor::new(&[0.5f32, 2.0, 1.25], &Device::Cpu).unwrap());
-    let expected = [
-        (0.0, 0.806_467_5, [0.207_597_17, -0.235_692_4, 0.028_095_22, -0.185_674_68, 0.011_156_57, 0.174_518_11]),
-        (0.1, 0.896_752_5, [0.193_145_6, -0.203_520_6, 0.010_374_985, -0.170_192_55, -0.013_836_612, 0.184_029_16]),
-    ];
-    for (smoothing, value, gradient) in expected {
-        let loss = weighted_cross_entropy(&logits, &labels, smoothing, Some(&weights)).unwrap();
-        assert!((loss.to_scalar::<f32>().unwrap() - value).abs() < 1e-6);
+fn cross_entropy_with_smoothing_and_weights_is_that_of_torch() {
+    let Losses { logits, labels, weights, cases } = serde_json::from_str(include_str!("fixtures/losses.json")).unwrap();
+    let logits = Var::new(logits, &Device::Cpu).unwrap();
+    let (labels, weights) = (Tensor::new(labels, &Device::Cpu).unwrap(), Tensor::new(weights, &Device::Cpu).unwrap());
+    assert_eq!(cases.len(), 6);
+    for Case { smoothing, weighted, loss: expected, gradient } in cases {
+        let weights = weighted.then_some(&weights);
+        let loss = weighted_cross_entropy(&logits, &labels, smoothing, weights).unwrap();
+        assert_close(&[loss.to_scalar().unwrap()], &[expected], 1e-6, "loss");
         assert_close(&values(backward(&loss).unwrap().get(&logits).unwrap()), &gradient, 1e-6, "gradient");
+        if !weighted {
+            assert_eq!(values(&cross_entropy(&logits, &labels, smoothing).unwrap()), values(&loss));
+        }
+        // As the mean of scalar products with smoothed targets.
+        let soft = |t: &[Tensor]| {
+            let (rows, classes) = t[0].dims2()?;
+            let all: Vec<f32> = labels.to_vec1::<u32>()?.iter().map(|&label| weights.map_or(1.0, |w| values(w)[label as usize])).collect();
+            let targets: Vec<f32> = (0..rows * classes)
+                .map(|i| {
+                    let hit = values(&labels.to_dtype(DType::F32)?)[i / classes] as usize == i % classes;
+                    let weight = weights.map_or(1.0, |w| values(w)[i % classes]);
+                    let share = smoothing as f32 / classes as f32 + if hit { 1.0 - smoothing as f32 } else { 0.0 };
+                    Ok(weight * share)
+                })
+                .collect::<Result<_>>()?;
+            let targets = Tensor::from_vec(targets, (rows, classes), &Device::Cpu)?;
+            candle_nn::ops::log_softmax(&t[0], candle_core::D::Minus1)?.mul(&targets)?.sum_all()?
+                * (-1.0 / f64::from(all.iter().sum::<f32>()))
+        };
+        check("cross-entropy", std::slice::from_ref(&logits), |t| weighted_cross_entropy(&t[0], &labels, smoothing, weights), soft);
     }
+    let outside = Tensor::new(&[1u32, 3, 5, 0, 0, 0, 0], &Device::Cpu).unwrap();
+    assert!(cross_entropy(&logits, &outside, 0.0).is_err());
     assert!(weighted_cross_entropy(&logits, &labels, 0.0, Some(&labels)).is_err());
+    assert!(cross_entropy(&logits, &labels, 1.0).is_err());
+}
+
+/// Numbers that only the composed forms take, as other devices' tensors are, give the same; each operation with all its options.
+#[test]
+fn what_is_not_fused_is_composed() {
+    let wide = |t: &Tensor| t.to_dtype(DType::F64).unwrap();
+    let same = |name: &str, shapes: &[&[usize]], f: &dyn Fn(&[Tensor]) -> Result<Tensor>| {
+        let narrow = variables(shapes);
+        let wider: Vec<Var> = narrow.iter().map(|v| Var::from_tensor(&wide(v)).unwrap()).collect();
+        let tensors = |v: &[Var]| v.iter().map(|v| v.as_tensor().clone()).collect::<Vec<_>>();
+        let (y, expected) = (f(&tensors(&narrow)).unwrap(), f(&tensors(&wider)).unwrap());
+        assert_eq!((expected.dtype(), y.dtype()), (DType::F64, DType::F32), "{name}");
+        let slim = |t: &Tensor| values(&t.to_dtype(DType::F32).unwrap());
+        assert_close(&values(&y), &slim(&expected), 1e-5, name);
+        let gradients = backward(&weigh(&y)).unwrap();
+        let weights = wide(&numbers(expected.dims(), 99)).reshape(expected.shape()).unwrap();
+        let expected = backward(&expected.mul(&weights).unwrap().sum_all().unwrap()).unwrap();
+        for (narrow, wider) in narrow.iter().zip(&wider) {
+            assert_close(&values(gradients.get(narrow).unwrap()), &slim(expected.get(wider).unwrap()), 1e-5, name);
+        }
+    };
+    let drop = Dropout { rate: 0.3, key: 5 };
+    same("linear", &[&[7, 5], &[3, 5], &[3]], &|t| linear(&t[0], &t[1], &t[2]));
+    same("layer norm", &[&[5, 7], &[7], &[7]], &|t| layer_norm(&t[0], &t[1], &t[2], 1e-2));
+    for kind in [Activation::Gelu, Activation::GeluTanh, Activation::Relu] {
+        same("activation", &[&[9, 5]], &|t| activation(&t[0], kind));
+    }
+    same("dropout", &[&[9, 5]], &|t| dropout(&t[0], drop));
+    same("dropout and sum", &[&[9, 5], &[9, 5]], &|t| dropout_add(&t[0], &t[1], drop));
+    let mask = Tensor::new(&[[1f32, 1.0, 0.0], [1.0, 1.0, 1.0]], &Device::Cpu).unwrap();
+    let heads = Heads { count: 2, dropout: drop };
+    same("attention", &[&[2, 3, 6], &[2, 3, 6], &[2, 3, 6]], &|t| attention(&t[0], &t[1], &t[2], &mask, heads));
+    let ids = Tensor::new(&[[1u32, 3, 3], [10, 0, 3]], &Device::Cpu).unwrap();
+    same("embedding", &[&[11, 5]], &|t| embedding(&t[0], &ids));
+    let stride = Stride { step: 2, padding: 1 };
+    same("convolution", &[&[2, 5, 6, 3], &[4, 3, 3, 3]], &|t| convolution(&t[0], &t[1], stride));
+    same("depthwise convolution", &[&[2, 5, 6, 3], &[3, 3, 3]], &|t| depthwise(&t[0], &t[1], stride));
+    same("max-pool", &[&[2, 5, 6, 3]], &|t| max_pool(&t[0], 3, stride));
+    same("mean-pool", &[&[2, 5, 6, 3]], &|t| mean_pool(&t[0]));
+    for clamp in [Clamp::NONE, Clamp::RELU, Clamp::RELU6] {
+        same("sum", &[&[2, 5], &[2, 5]], &|t| add(&t[0], &t[1], clamp));
+        same("batch norm", &[&[2, 5, 6, 3], &[3], &[3]], &|t| Ok(batch_norm(&t[0], &t[1], &t[2], 1e-2, clamp)?.0));
+    }
+    let logits = Tensor::new(&[1u32, 0, 2], &Device::Cpu).unwrap();
+    same("cross-entropy", &[&[3, 4]], &|t| cross_entropy(&t[0], &logits, 0.1)?.reshape(1));
+}
+
+#[test]
+fn inputs_need_not_be_contiguous() {
+    let v = variables(&[&[5, 7], &[5, 3], &[3]]);
+    check(
+        "linear of transposed inputs",
+        &v,
+        |t| linear(&t[0].t()?, &t[1].t()?, &t[2]),
+        |t| linear::composed(&t[0].t()?.contiguous()?, &t[1].t()?.contiguous()?, &t[2]),
+    );
+    let v = variables(&[&[5, 7], &[5], &[5]]);
+    let reference = |t: &[Tensor]| layer_norm::composed(&t[0].t()?.contiguous()?, &t[1], &t[2], 1e-2);
+    check("layer norm of a transposed input", &v, |t| layer_norm(&t[0].t()?, &t[1], &t[2], 1e-2), reference);
+    let v = variables(&[&[5, 7]]);
+    check("GELU of a part", &v, |t| activation(&t[0].narrow(1, 2, 3)?, Activation::Gelu), |t| t[0].narrow(1, 2, 3)?.gelu_erf());
 }
 
 #[test]
@@ -243,6 +319,37 @@ fn a_variable_used_twice_has_the_sum_of_its_gradients() {
     let f = |t: &[Tensor]| linear(&linear(&t[0], &t[1], &t[2])?, &t[1], &t[2]);
     let reference = |t: &[Tensor]| linear::composed(&linear::composed(&t[0], &t[1], &t[2])?, &t[1], &t[2]);
     check("two uses", &v, f, reference);
+}
+
+/// Candle's operations below, between and above those recorded; an output used twice, one not at all, and a variable used by both kinds.
+#[test]
+fn recorded_gradients_are_those_of_candles_graph() {
+    let v = variables(&[&[4, 6], &[6, 6], &[6]]);
+    let f = || -> Result<Tensor> {
+        let x = linear(&(v[0].as_tensor() * 2.0)?, &v[1], &v[2])?;
+        let _unused = activation(&x, Activation::Gelu)?;
+        let y = layer_norm(&x.tanh()?, &v[2], &v[2], 1e-2)?;
+        let z = add(&x, &activation(&(&y + &v[0].as_tensor().sqr()?)?, Activation::Gelu)?, Clamp::NONE)?;
+        Ok(weigh(&linear(&z, &v[1], &v[2])?.narrow(1, 1, 4)?.contiguous()?))
+    };
+    let loss = f().unwrap();
+    let expected = backward(&loss).unwrap();
+    let recording = record();
+    let recorded = f().unwrap();
+    assert_eq!(values(&recorded), values(&loss));
+    let found = backward(&recorded).unwrap();
+    for (i, v) in v.iter().enumerate() {
+        assert_close(&values(found.get(v).unwrap()), &values(expected.get(v).unwrap()), 1e-6, &format!("gradient of input {i}"));
+    }
+    // Another recording leaves this one as it was.
+    let again = f().unwrap();
+    {
+        let _other = record();
+        backward(&weigh(&linear(&v[0], &v[1], &v[2]).unwrap())).unwrap();
+    }
+    assert_eq!(values(backward(&again).unwrap().get(&v[1]).unwrap()), values(found.get(&v[1]).unwrap()));
+    drop(recording);
+    assert!(!linear(&v[0], &v[1], &v[2]).unwrap().is_variable());
 }
 
 #[test]

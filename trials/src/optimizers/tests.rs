@@ -25,17 +25,34 @@ fn fixture() -> Fixture {
 fn config(name: &str) -> config::Optimizer {
     use config::Optimizer as O;
     let sgd = |momentum, nesterov, l2| O::Sgd { learning_rate: 0.1, momentum, nesterov, l2 };
+    let adam = |beta1, beta2, epsilon, l2| O::Adam { learning_rate: 0.01, beta1, beta2, epsilon, l2 };
+    let adamw = |beta1, beta2, epsilon, weight_decay| O::AdamW { learning_rate: 0.01, beta1, beta2, epsilon, weight_decay };
     let rms = |alpha, epsilon, momentum, centered, l2| O::RmsProp { learning_rate: 0.01, alpha, epsilon, momentum, centered, l2 };
     match name {
         "sgd" => sgd(0.0, false, 0.0),
         "sgd_l2" => sgd(0.0, false, 0.05),
         "sgd_momentum" => sgd(0.9, false, 0.0),
+        "sgd_nesterov" => sgd(0.9, true, 0.0),
+        "sgd_momentum_l2" => sgd(0.9, false, 0.05),
         "sgd_nesterov_l2" => sgd(0.9, true, 0.05),
-        "adam" => O::Adam { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, l2: 0.0 },
-        "adam_l2" => O::Adam { learning_rate: 0.01, beta1: 0.4, beta2: 0.98, epsilon: 1e-6, l2: 0.1 },
-        "adamw" => O::AdamW { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 },
+        "adam" => adam(0.9, 0.999, 1e-8, 0.0),
+        "adam_beta1" => adam(0.5, 0.999, 1e-8, 0.0),
+        "adam_beta2" => adam(0.9, 0.9, 1e-8, 0.0),
+        "adam_epsilon" => adam(0.9, 0.999, 0.1, 0.0),
+        "adam_only_l2" => adam(0.9, 0.999, 1e-8, 0.1),
+        "adam_l2" => adam(0.4, 0.98, 1e-6, 0.1),
+        "adamw" => adamw(0.9, 0.999, 1e-8, 0.01),
+        "adamw_beta1" => adamw(0.5, 0.999, 1e-8, 0.01),
+        "adamw_beta2" => adamw(0.9, 0.9, 1e-8, 0.01),
+        "adamw_epsilon" => adamw(0.9, 0.999, 0.1, 0.01),
+        "adamw_decay" => adamw(0.9, 0.999, 1e-8, 0.5),
         "adamw_strong" => O::AdamW { learning_rate: 0.05, beta1: 0.8, beta2: 0.95, epsilon: 1e-6, weight_decay: 0.5 },
         "rmsprop" => rms(0.99, 1e-8, 0.0, false, 0.0),
+        "rmsprop_alpha" => rms(0.5, 1e-8, 0.0, false, 0.0),
+        "rmsprop_epsilon" => rms(0.99, 0.1, 0.0, false, 0.0),
+        "rmsprop_only_momentum" => rms(0.99, 1e-8, 0.9, false, 0.0),
+        "rmsprop_only_centered" => rms(0.99, 1e-8, 0.0, true, 0.0),
+        "rmsprop_only_l2" => rms(0.99, 1e-8, 0.0, false, 0.1),
         "rmsprop_l2" => rms(0.9, 1e-6, 0.0, false, 0.1),
         "rmsprop_momentum" => rms(0.95, 1e-8, 0.9, false, 0.0),
         "rmsprop_centered" => rms(0.95, 1e-3, 0.0, true, 0.0),
@@ -52,9 +69,12 @@ fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()
 }
 
+/// Within `tolerance` of the largest expected value.
 fn assert_near(name: &str, found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected.iter().fold(0f32, |most, e| most.max(e.abs()));
     for (f, e) in found.iter().zip(expected) {
-        assert!((f - e).abs() <= tolerance * e.abs().max(1.0), "{name}: {found:?}, expected {expected:?}");
+        assert!((f - e).abs() <= tolerance * largest, "{name}: {found:?}, expected {expected:?}");
     }
 }
 
@@ -65,7 +85,7 @@ fn update(learning_rate: f64) -> Update {
 #[test]
 fn courses_are_those_of_torch() {
     let fixture = fixture();
-    assert_eq!(fixture.courses.len(), 13);
+    assert_eq!(fixture.courses.len(), 28);
     for (name, expected) in &fixture.courses {
         let config = config(name);
         let mut optimizer = Optimizer::new(&config);
@@ -84,6 +104,25 @@ fn courses_are_those_of_torch() {
             }
         }
         assert_eq!(optimizer.updates(), BTreeMap::from([("early".to_owned(), 20), ("late".to_owned(), 12)]));
+    }
+}
+
+/// So that a course could not pass with an option left out.
+#[test]
+fn every_option_shows_in_a_course_of_its_own() {
+    let fixture = fixture();
+    let end = |name: &str| fixture.courses[name].last().unwrap().early.clone();
+    for (plain, options) in [
+        ("sgd", &["sgd_l2", "sgd_momentum"][..]),
+        ("sgd_momentum", &["sgd_nesterov", "sgd_momentum_l2"]),
+        ("adam", &["adam_beta1", "adam_beta2", "adam_epsilon", "adam_only_l2"]),
+        ("adamw", &["adamw_beta1", "adamw_beta2", "adamw_epsilon", "adamw_decay"]),
+        ("rmsprop", &["rmsprop_alpha", "rmsprop_epsilon", "rmsprop_only_momentum", "rmsprop_only_centered", "rmsprop_only_l2"]),
+    ] {
+        for option in options {
+            let apart = end(plain).iter().zip(end(option)).fold(0f32, |most, (a, b)| most.max((a - b).abs()));
+            assert!(apart > 1e-4, "{option} ends {apart} from {plain}");
+        }
     }
 }
 

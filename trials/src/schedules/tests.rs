@@ -12,8 +12,17 @@ const EPOCH: u64 = 10;
 struct Fixture {
     plain: BTreeMap<String, Vec<f64>>,
     warmed: BTreeMap<String, Vec<f64>>,
+    transformers: BTreeMap<String, Vec<f64>>,
+    slanted: Vec<Slanted>,
     metrics: Vec<f64>,
     plateau: Vec<f64>,
+}
+
+#[derive(serde::Deserialize)]
+struct Slanted {
+    cut: f64,
+    ratio: f64,
+    course: Vec<f64>,
 }
 
 /// Made by `fixtures/courses.py`.
@@ -76,17 +85,24 @@ fn linear_after_warm_up_is_the_usual_recipe_of_bert() {
     assert_near("linear", &found, &expected);
 }
 
+/// Their warm-up has a first step at 0, so ours has at each step of it what theirs has at the next; after it both are at the same place.
+#[test]
+fn warmed_up_courses_are_those_of_transformers() {
+    for (name, theirs) in fixture().transformers {
+        let after = if name == "linear" { S::Linear { end: 0.0 } } else { S::Cosine { end: 0.0 } };
+        let expected: Vec<f64> = theirs[1..=6].iter().chain(&theirs[6..STEPS as usize]).copied().collect();
+        assert_near(&name, &course(after, 0.15, STEPS), &expected);
+    }
+}
+
 #[test]
 fn slanted_triangles_are_those_of_the_paper() {
-    let (cut_fraction, ratio) = (0.1, 32.0);
-    let cut = 4.0;
-    let expected: Vec<f64> = (0..40)
-        .map(f64::from)
-        .map(|t| if t < cut { t / cut } else { 1.0 - (t - cut) / (cut * (1.0 / cut_fraction - 1.0)) })
-        .map(|p| (1.0 + p * (ratio - 1.0)) / ratio)
-        .collect();
-    assert_near("slanted", &course(S::SlantedTriangular { cut: cut_fraction, ratio }, 0.0, STEPS), &expected);
-    let warmed = course(S::SlantedTriangular { cut: cut_fraction, ratio }, 0.15, STEPS);
+    let fixture = fixture();
+    assert_eq!(fixture.slanted.len(), 3);
+    for Slanted { cut, ratio, course: expected } in fixture.slanted {
+        assert_near("slanted", &course(S::SlantedTriangular { cut, ratio }, 0.0, STEPS), &expected);
+    }
+    let warmed = course(S::SlantedTriangular { cut: 0.1, ratio: 32.0 }, 0.15, STEPS);
     assert_near("warmed", &warmed[..7], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 6.0].map(|s| s / 6.0 / 32.0));
 }
 

@@ -131,6 +131,7 @@ impl<'a> Trainer<'a> {
         let at_a_time = self.job.config.micro_batch.map_or(indices.len(), |count| count as usize);
         let (all, mut value, mut gradients) = (self.weight_of(&indices), 0.0, Vec::new());
         for (part, indices) in (0..).zip(indices.chunks(at_a_time)) {
+            let _recording = ops::record();
             let loss = self.loss(indices, self.weight_of(indices) / all, step, part).map_err(fault)?;
             value += f64::from(loss.to_dtype(DType::F32).and_then(|loss| loss.to_scalar::<f32>()).map_err(fault)?);
             if !value.is_finite() {

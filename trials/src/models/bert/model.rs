@@ -8,7 +8,7 @@ use super::{BertBase, BertConfig};
 use crate::{
     data::batch::Batch,
     models::{BaseModel, Lora, Model, Pass, lora},
-    ops::{Dropout, Heads, activation, attention, dropout, dropout_add, embedding, layer_norm, linear},
+    ops::{Clamp, Dropout, Heads, activation, add, attention, dropout, dropout_add, embedding, layer_norm, linear},
     parameters::{ParameterId, Parameters, Role},
 };
 
@@ -143,7 +143,7 @@ impl Bert {
     fn project(&self, x: &Tensor, map: Affine, pass: &Pass, site: u64) -> Result<Tensor> {
         let y = self.linear(x, map)?;
         match self.parameters.addition(map.weight) {
-            Some(addition) => lora::add(addition, y, x, &self.parameters, pass, site),
+            Some(addition) => lora::add(addition, &y, x, &self.parameters, pass, site),
             None => Ok(y),
         }
     }
@@ -158,11 +158,11 @@ impl Bert {
         if tokens > self.config.max_tokens {
             bail!("a text has {tokens} tokens, but the model takes at most {}: lower the space's max_tokens", self.config.max_tokens);
         }
-        let positions = Tensor::arange(0, tokens as u32, ids.device())?;
-        let positions = embedding(self.parameters.get(self.positions), &positions)?;
+        let positions: Vec<u32> = (0..rows).flat_map(|_| 0..tokens as u32).collect();
+        let positions = embedding(self.parameters.get(self.positions), &Tensor::from_vec(positions, (rows, tokens), ids.device())?)?;
         let words = embedding(self.parameters.get(self.words), ids)?;
         let types = embedding(self.parameters.get(self.types), types)?;
-        let sum = (words + types)?.broadcast_add(&positions)?;
+        let sum = add(&add(&words, &types, Clamp::NONE)?, &positions, Clamp::NONE)?;
         debug_assert_eq!(sum.dims(), [rows, tokens, self.config.hidden]);
         dropout(&self.norm(&sum, self.embedding_norm)?, Dropout::at(pass.rates(0).hidden, pass.key, 0, site::EMBEDDINGS))
     }

@@ -2,6 +2,7 @@
 
 mod identity;
 mod learning;
+mod parity;
 mod segments;
 
 use engine::runner::{Checkpoint, Evaluation};
