@@ -110,8 +110,9 @@ fn logits_loss_gradients_and_running_statistics_are_those_of_pytorch() {
                 (gradient, reference.get(&format!("gradient/{name}")))
             };
             let off = difference_to(&parameter.layout.in_file(found).unwrap(), expected, least);
-            // Rounding alone, in fifty layers over few pixels, makes torch differ from itself by nearly as much.
-            assert!(off < 2e-4, "{network}: {name} differs by {off:.1e}");
+            // Rounding alone, in fifty layers over few pixels, makes torch differ from itself by nearly as much as the larger one.
+            let limit = if network == "mobilenet-transformers" { 2e-4 } else { 1e-4 };
+            assert!(off < limit, "{network}: {name} differs by {off:.1e}");
         }
         // Nothing of the fixture was left out.
         let known = model.parameters().iter().filter(|p| p.role != Role::Buffer).count();
