@@ -14,6 +14,7 @@ pub(crate) use fields::default;
 
 use crate::{
     domain::{Condition, Parameter},
+    metric_name::MetricName,
     places::is_known,
     problem::{MOST_PROBLEMS, Problem, Source, listed, nearest},
     schema::Kind,
@@ -160,6 +161,13 @@ impl<'s> Lowerer<'s> {
                 None
             }
             (Kind::Text, Shape::Text(text)) => Some(Template::Text(text.clone())),
+            (Kind::MetricName, Shape::Text(text)) => match MetricName::new(text) {
+                Ok(_) => Some(Template::Text(text.clone())),
+                Err(why) => {
+                    self.report(&node.span, why.to_string(), "name it as the program that measures it does".to_string());
+                    None
+                }
+            },
             (Kind::Duration, Shape::Text(text)) => {
                 let Some(seconds) = crate::settings::parse_duration(text) else {
                     let hint = "write hours, minutes and seconds, such as \"8h\", \"90m\" or \"1h30m\"".to_string();
@@ -234,7 +242,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Real(_) => "a number".to_string(),
         Kind::Integer { .. } | Kind::Seed => "a whole number".to_string(),
         Kind::Bool => "`true` or `false`".to_string(),
-        Kind::Text => "a string".to_string(),
+        Kind::Text | Kind::MetricName => "a string".to_string(),
         Kind::Duration => "a duration such as \"8h\" or \"1h30m\"".to_string(),
         Kind::List(_) => "a list in brackets".to_string(),
         Kind::Option(inner) => format!("{} or `None`", expected(inner)),

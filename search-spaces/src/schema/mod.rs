@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     Bool,
     /// A text that is not empty.
     Text,
+    /// A text that [`crate::metric_name::MetricName`] takes.
+    MetricName,
     /// `8h`, `90m`, `1h30m`, in seconds.
     Duration,
     List(&'static Kind),
@@ -156,7 +158,7 @@ mod tests {
                     }
                 }
             }
-            Kind::Real(_) | Kind::Integer { .. } | Kind::Seed | Kind::Bool | Kind::Text | Kind::Duration => {}
+            Kind::Real(_) | Kind::Integer { .. } | Kind::Seed | Kind::Bool | Kind::Text | Kind::MetricName | Kind::Duration => {}
         }
     }
 

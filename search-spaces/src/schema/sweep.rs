@@ -134,7 +134,7 @@ static OBJECTIVE_RECORD: Kind =
 
 static METRIC: Kind = Kind::Enum(&Enum {
     what: "a metric",
-    variants: &[unit("Accuracy"), unit("MacroF1"), unit("Matthews"), unit("Loss"), newtype("Custom", &TEXT)],
+    variants: &[unit("Accuracy"), unit("MacroF1"), unit("Matthews"), unit("Loss"), newtype("Custom", &Kind::MetricName)],
     bare: None,
 });
 

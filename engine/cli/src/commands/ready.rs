@@ -77,6 +77,13 @@ pub(super) fn check(
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
     let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &mut failures);
+    if let (Some(folds), Some((task, _))) = (space.settings.folds, &task) {
+        let examples = task.train.len() + task.validation.len();
+        if folds as usize > examples {
+            let message = format!("`folds` is {folds}, but there are only {examples} examples for training and validation");
+            failures.problem("settings.folds", message, Some("5 or 10 is usual".to_owned()));
+        }
+    }
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
             let mut stream = stream(space.settings.seed, 0, Purpose::Sampler);

@@ -301,3 +301,53 @@ fn one_config_is_no_space() {
     "#);
     assert_eq!(check.code, 3);
 }
+
+#[test]
+fn more_folds_than_examples_and_a_metric_without_a_name() {
+    let place = Workplace::new();
+    place.space_with("trials: 4,", "trials: 4,\n        folds: 90,");
+    place.write("data.tsv", &common::reviews(40));
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: space.ron:10:16: `folds` is 90, but there are only 30 examples for training and validation
+       |
+    10 |         folds: 90,
+       |                ^^
+       = help: 5 or 10 is usual
+    ");
+    place.space_with("trials: 4,", "trials: 4,\n        folds: 1,");
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: space.ron:10:16: `folds` must be from 2 to 100, not 1
+       |
+    10 |         folds: 1,
+       |                ^
+    ");
+    place.space_with("    settings: (", "    objective: Maximize(Custom(\"F 2\")),\n    settings: (");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:8:32: a metric's name is small letters, digits and `_`, a letter first, 32 at most: "F 2" is not
+      |
+    8 |     objective: Maximize(Custom("F 2")),
+      |                                ^^^^^
+      = help: name it as the program that measures it does
+    "#);
+}
+
+#[test]
+fn low_rank_additions_need_a_rank_that_fits() {
+    let place = Workplace::new();
+    place.space_with("unfreeze: Choice", "adapter: Choice([Off, Lora(rank: 40), Lora(alpha: 8)]),\n        unfreeze: Choice");
+    insta::assert_snapshot!(refused(&place, 3), @"
+    error: 2 mistakes
+
+    space.ron:18:42: `rank` is 40, but the model's projections are 16 wide
+       |
+    18 |         adapter: Choice([Off, Lora(rank: 40), Lora(alpha: 8)]),
+       |                                          ^^
+       = help: write 16 or less
+
+    space.ron:18:47: `Lora` lacks the field `rank`
+       |
+    18 |         adapter: Choice([Off, Lora(rank: 40), Lora(alpha: 8)]),
+       |                                               ^^^^
+       = help: add `rank: ...`, a whole number
+    ");
+}
