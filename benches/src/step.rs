@@ -4,7 +4,7 @@ use std::{error::Error, fs, path::Path, sync::Arc};
 
 use candle_core::Device;
 use search_spaces::{
-    config::{Adapter, Augment, ClassWeights, Config, DecayOn, Dropout, FrozenNorm, Keep, Optimizer, Rate, Schedule, Unfreeze},
+    config::{Config, Dropout, Optimizer, Rate, Unfreeze},
     ladder::Ladder,
     settings::{Direction, Metric, Objective},
 };
@@ -13,6 +13,7 @@ use trials::{
     metrics::Measures,
     models::{BaseModel, Takes},
     prepare::load_base,
+    testing::trial_config,
     trainer::{Job, Trainer},
 };
 
@@ -112,20 +113,8 @@ fn config(batch: usize, optimizer: Optimizer, base: &dyn BaseModel, lowest: usiz
         epochs: 1000,
         batch_size: batch as u32,
         optimizer,
-        decay_on: DecayOn::Matrices,
-        schedule: Schedule::Constant,
-        warmup: 0.0,
         unfreeze: if lowest == 0 { Unfreeze::Everything } else { Unfreeze::LastBlocks { k: (below - lowest) as u32 } },
-        adapter: Adapter::Off,
         dropout: Dropout { hidden: Rate::Constant(rate), attention: Rate::Constant(rate), classifier: Rate::Constant(rate) },
-        label_smoothing: 0.0,
-        clip_norm: None,
-        layer_decay: 1.0,
-        early_stopping: None,
-        keep: Keep::Last,
-        class_weights: ClassWeights::Off,
-        micro_batch: None,
-        augment: Augment::NONE,
-        frozen_norm: FrozenNorm::Running,
+        ..trial_config()
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     events::Event,
     state::Phase,
-    study::{Refused, StudyState},
+    study::{CRASHES, Refused, StudyState},
 };
 
 /// Complete trials whose configs are cross-validated, and whose weights are kept: the first of the leaderboard.
@@ -17,9 +17,6 @@ const FINALISTS: usize = 3;
 pub fn most_trainings(of: u32) -> u32 {
     (FINALISTS as u32 + 1) * of
 }
-
-/// How often a fold may take its worker down before it is failed.
-const CRASHES: u32 = 2;
 
 /// One training of a trial's config, on all training and validation examples but part `index` of `of`, which it is judged by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

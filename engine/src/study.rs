@@ -13,6 +13,9 @@ use crate::{
     state::{Phase, SearchState, TrialKind, TrialState},
 };
 
+/// How often a segment or a fold may take its worker down before it is failed.
+pub(crate) const CRASHES: u32 = 2;
+
 /// Everything the engine knows about a study at one event number.
 #[derive(Debug, Clone)]
 pub struct StudyState {
@@ -210,7 +213,6 @@ impl StudyState {
     /// The events that release everything dead workers held. A segment that was running when its worker crashed, for the second time,
     /// has failed: it ran alone then.
     pub fn release(&self, workers: &[String], cause: &str, crashed: bool) -> Vec<Event> {
-        const CRASHES: u32 = 2;
         if workers.is_empty() {
             return Vec::new();
         }

@@ -158,16 +158,12 @@ impl Watch<'_> {
             Some((message, _)) => format!("its worker gave up: {message}"),
             None => format!("its worker process died ({status})"),
         };
-        let (mut held, mut given_up) = (0, Vec::new());
+        let mut released = Vec::new();
         self.parts.store.commit((self.parts.clock)(), &mut |state| {
             let mine = |info: &&WorkerInfo| Some(&info.worker) == name.as_ref() || info.pid == pid;
             let workers: Vec<String> = state.workers.values().filter(mine).map(|info| info.worker.clone()).collect();
             let events = state.release(&workers, &cause, crashed);
-            held = events.len().saturating_sub(1);
-            given_up = events
-                .iter()
-                .filter_map(|event| if let Event::SegmentFailed { trial, .. } = event { Some(*trial) } else { None })
-                .collect();
+            released.clone_from(&events);
             events
         })?;
         let worker = &self.workers[index];
@@ -178,14 +174,12 @@ impl Watch<'_> {
         if stopping {
             return Ok(());
         }
-        let deaths = if held > 0 { 0 } else { worker.idle_deaths + 1 };
+        let deaths = if released.len() > 1 { 0 } else { worker.idle_deaths + 1 };
         if deaths >= ENOUGH {
             return Err(SupervisorError::KeepsDying { device, deaths, status: status.to_string() });
         }
-        let goes_on = if held > given_up.len() { ", and what it was training goes on from the last checkpoints" } else { "" };
-        let given_up: Vec<String> =
-            given_up.iter().map(|trial| format!("; trial {trial} failed, it has taken its worker down twice")).collect();
-        self.progress.mended.push(format!("the worker for {device} died ({status}); it is started again{goes_on}{}", given_up.concat()));
+        let fate = fate(&released);
+        self.progress.mended.push(format!("the worker for {device} died ({status}); it is started again{fate}"));
         let again = start(worker.slots, self.parts.command)?;
         self.workers[index] = WorkerProcess { idle_deaths: deaths, ..again };
         Ok(())
@@ -240,6 +234,24 @@ fn start(slots: DeviceSlots, command: &dyn Fn(&DeviceSlots) -> Command) -> Resul
         });
     }
     Ok(WorkerProcess { slots, process, stdin, messages, name: None, ended: None, failed: None, idle_deaths: 0, over: false })
+}
+
+/// What becomes of the work that a dead worker held.
+fn fate(released: &[Event]) -> String {
+    let any = |is: fn(&Event) -> bool| released.iter().any(is);
+    let goes_on = if any(|event| matches!(event, Event::SegmentLost { .. })) {
+        ", and what it was training goes on from the last checkpoints"
+    } else {
+        ""
+    };
+    let anew = if any(|event| matches!(event, Event::FoldLost { .. })) { ", and its part of the cross-validation starts anew" } else { "" };
+    let failed = released.iter().filter_map(|event| match event {
+        Event::SegmentFailed { trial, .. } => Some(format!("trial {trial}")),
+        Event::FoldFailed { fold, .. } => Some(format!("part {} of the cross-validation of trial {}", fold.index + 1, fold.trial)),
+        _ => None,
+    });
+    let failed: Vec<String> = failed.map(|what| format!("; {what} failed, it has taken its worker down twice")).collect();
+    format!("{goes_on}{anew}{}", failed.concat())
 }
 
 #[cfg(all(test, unix))]
@@ -359,5 +371,16 @@ mod tests {
             error.starts_with("the worker for cpu died 3 times before it had begun any work, the last time with exit status: 3"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_dead_worker_held_is_told() {
+        let (cause, worker, fold) = (String::new(), String::new(), crate::folds::Fold { trial: 2, index: 0, of: 5 });
+        let lost = Event::FoldLost { fold, worker: worker.clone(), cause: cause.clone(), crashed: true };
+        let failed = Event::FoldFailed { fold, worker, cause: cause.clone() };
+        let segment = Event::SegmentLost { trial: 3, rung: 0, fence: 1, cause, crashed: true };
+        assert_eq!(fate(&[]), "");
+        assert_eq!(fate(&[segment]), ", and what it was training goes on from the last checkpoints");
+        insta::assert_snapshot!(fate(&[lost, failed]), @", and its part of the cross-validation starts anew; part 1 of the cross-validation of trial 2 failed, it has taken its worker down twice");
     }
 }

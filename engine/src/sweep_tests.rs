@@ -70,7 +70,9 @@ impl Sweep {
 
     /// As the command does: starts or continues, then works.
     fn run(&self, store: &MemoryStore, spec: &StudySpec) -> Ended {
-        begin(&mut store.clone(), spec).unwrap();
+        let mut spec = spec.clone();
+        spec.space.settings.scheduler = self.scheduler;
+        begin(&mut store.clone(), &spec).unwrap();
         self.work(store.clone()).unwrap()
     }
 

@@ -38,8 +38,8 @@ pub struct ConfigFile {
     /// The study's seed and the trial's number: together they name the random streams.
     pub seed: u64,
     pub trial: u32,
-    /// Threads a step was computed with.
-    pub threads: usize,
+    /// Threads a step was computed with; `None`: as many as there are cores.
+    pub threads: Option<usize>,
     pub claim: Option<Claim>,
 }
 

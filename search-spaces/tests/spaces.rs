@@ -296,7 +296,7 @@ proptest! {
                 eval_every: space.settings.eval_every,
                 seed,
                 trial,
-                threads: 2,
+                threads: Some(2),
                 claim: Some(Claim { study: "bbc \"news\"\n".to_string(), value, step }),
             };
             let text = file.to_ron().expect("RON");
@@ -423,7 +423,7 @@ fn a_config_file_is_written_whole() {
         eval_every: 0.25,
         seed: 0,
         trial: 0,
-        threads: 1,
+        threads: None,
         claim: None,
     )
     "#);

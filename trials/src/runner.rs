@@ -8,7 +8,7 @@ use std::{
 
 use crossbeam_channel::Sender;
 use engine::{
-    devices::Device,
+    devices::{self, Device},
     runner::{Cancel, Checkpoint, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner},
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -46,6 +46,11 @@ pub struct Runner {
     pools: Mutex<BTreeMap<String, Arc<ThreadPool>>>,
 }
 
+/// The threads that `file` asks for, here.
+pub fn threads(file: &ConfigFile) -> usize {
+    file.threads.unwrap_or_else(devices::cores)
+}
+
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runner").field("device", &self.device).field("settings", &self.settings).finish_non_exhaustive()
@@ -76,7 +81,7 @@ impl Runner {
             checkpoints: folder.to_owned(),
             artefacts: folder.to_owned(),
         };
-        let slot = SlotInfo { name: "train".to_owned(), device: self.device, threads: file.threads };
+        let slot = SlotInfo { name: "train".to_owned(), device: self.device, threads: threads(file) };
         self.run(&segment, &slot, None, events, cancel)
     }
 

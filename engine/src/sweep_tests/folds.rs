@@ -3,9 +3,11 @@
 use super::*;
 use crate::folds::{Fold, Folded};
 
+/// The settings name the scheduler of the sweep: the study itself asks it whether the search has ended.
 fn spec_with(folds: u32) -> StudySpec {
     let mut spec = spec(12);
     spec.space.settings.folds = Some(folds);
+    spec.space.settings.scheduler = SchedulerKind::Asha;
     spec
 }
 
@@ -129,14 +131,16 @@ fn a_spent_budget_ends_the_cross_validation_and_more_of_it_goes_on() {
     use std::sync::atomic::AtomicI64;
     static CLOCK: AtomicI64 = AtomicI64::new(0);
     let runner = CurveRunner { clock: Some(&CLOCK), ..CurveRunner::default() };
-    let sweep = Sweep { clock: || CLOCK.load(Ordering::SeqCst), ..Sweep::new(runner, SchedulerKind::SuccessiveHalving, 1) };
+    let sweep = Sweep { clock: || CLOCK.load(Ordering::SeqCst), ..Sweep::new(runner, SchedulerKind::Asha, 1) };
     let store = MemoryStore::default();
     let begin_now = |spec: &StudySpec| session::begin(&mut store.clone(), Path::new("a"), spec, CLOCK.load(Ordering::SeqCst)).unwrap();
-    begin_now(&spec(12));
+    let mut spec = spec_with(3);
+    spec.space.settings.folds = None;
+    begin_now(&spec);
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
     let searched = state(&store).active_millis(CLOCK.load(Ordering::SeqCst)) / 1000;
     // Room for two folds of 36 s and a bit.
-    let mut spec = spec_with(3);
+    spec.space.settings.folds = Some(3);
     spec.space.settings.budget_seconds = Some(searched as u64 + 100);
     begin_now(&spec);
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::BudgetSpent);

@@ -29,7 +29,7 @@ pub(crate) static CONFIG_FILE: Struct = Struct {
         field("eval_every", &SHARE_OF_PASS, "0.25"),
         field("seed", &SEED, "0"),
         field("trial", &integer(0, u32::MAX as i64), "0"),
-        field("threads", &integer(1, 4096), "1"),
+        field("threads", &Kind::Option(&integer(1, 4096)), "None"),
         field("claim", &Kind::Option(&CLAIM), "None"),
     ],
 };

@@ -58,6 +58,7 @@ impl Logits {
 
     /// Mean cross-entropy against `labels`, one for each row.
     pub(crate) fn cross_entropy(&self, labels: &[u32]) -> f64 {
+        assert_eq!(labels.len() * self.classes, self.values.len(), "a label for each row");
         let losses = self.rows().zip(labels).map(|(row, &label)| log_sum_exp(row) - f64::from(row[label as usize]));
         losses.sum::<f64>() / labels.len() as f64
     }

@@ -44,7 +44,7 @@ pub fn trial_config_file() -> ConfigFile {
         eval_every: 0.25,
         seed: 0,
         trial: 0,
-        threads: 1,
+        threads: Some(1),
         claim: None,
     }
 }

@@ -68,7 +68,7 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         eval_every: record.space.settings.eval_every,
         seed: record.space.settings.seed,
         trial: number,
-        threads: about.and_then(|about| about.threads).unwrap_or(1),
+        threads: about.and_then(|about| about.threads),
         claim,
     })
 }

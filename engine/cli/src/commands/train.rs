@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     // Before the test split, whose evaluation may be interrupted.
     let compared = compare(&file, &completed, &arguments.to, context);
     let runner = ready.prepared.runner(RunnerSettings::of(&file));
-    let (threads, tested) = (file.threads, checkpoint.clone());
+    let (threads, tested) = (trials::runner::threads(&file), checkpoint.clone());
     let tested = unless_stopped(&interrupts, move |_| runner.evaluate_test(&tested, threads), |_| {})?;
     let Some(tested) = tested else {
         return compared.and(Err(Error::interrupted("interrupted: the model folder is written, the test split is left")));
@@ -95,7 +95,7 @@ fn fixed(space: &Space) -> Result<ConfigFile, Error> {
         eval_every: space.settings.eval_every,
         seed: space.settings.seed,
         trial: 0,
-        threads: devices::cores(),
+        threads: None,
         claim: None,
     })
 }

@@ -250,7 +250,7 @@ fn trained_again_from_its_config_file_a_trial_has_the_same_value() {
         eval_every: 0.25,
         seed: segment.seed,
         trial: segment.trial,
-        threads: 1,
+        threads: Some(1),
         ..testing::trial_config_file()
     };
     let (task, base) = (Arc::new(testing::task(30, 20, 10).task()), Arc::new(Tiny::new()));
