@@ -23,7 +23,7 @@ TRIALS, SENTENCES = 16, 2000
 def prepare(data, work):
     work.mkdir(parents=True)
     with open(data / "train.tsv", encoding="utf-8") as file:
-        rows = [line for line in file if line.rsplit("\t", 1)[1].strip().lstrip("-").isdigit()]
+        rows = [line.rstrip("\n") + "\n" for line in file if line.rsplit("\t", 1)[1].strip().lstrip("-").isdigit()]
     random.Random(0).shuffle(rows)
     (work / "train.tsv").write_text("".join(rows[:SENTENCES]), encoding="utf-8")
     shutil.copy(data / "dev.tsv", work)

@@ -38,7 +38,6 @@ pub(crate) struct Dispatcher {
     pub folder: StudyFolder,
     pub scheduler: Box<dyn Scheduler>,
     pub sampler: Box<dyn Sampler>,
-    pub clock: fn() -> i64,
     /// This worker's name.
     pub worker: String,
 }
@@ -69,9 +68,8 @@ enum Plan {
 
 impl Dispatcher {
     /// Claims the next segment for `slot`, if there is one. `busy`: other slots of this worker are running.
-    pub(crate) fn next(&mut self, slot: &str, busy: bool) -> Result<Work, WorkerError> {
+    pub(crate) fn next(&mut self, slot: &str, busy: bool, now: i64) -> Result<Work, WorkerError> {
         loop {
-            let now = (self.clock)();
             // Most often there is nothing to do, which needs no lock to find out.
             match plan(study(&mut *self.store)?, &*self.scheduler, &self.worker, busy, now) {
                 Plan::Wait => return Ok(Work::Wait),
@@ -88,8 +86,7 @@ impl Dispatcher {
     }
 
     /// Whether nothing is left to do, here or elsewhere, however much of the budget is left.
-    pub(crate) fn finished(&mut self) -> Result<bool, StoreError> {
-        let now = (self.clock)();
+    pub(crate) fn finished(&mut self, now: i64) -> Result<bool, StoreError> {
         Ok(matches!(plan(study(&mut *self.store)?, &*self.scheduler, &self.worker, false, now), Plan::Finished))
     }
 
@@ -131,13 +128,13 @@ impl Dispatcher {
             Plan::Wait | Plan::BudgetSpent | Plan::Finished => Vec::new(),
         })?;
         match start {
-            Some((pending, snapshot)) => self.add(&pending, snapshot, slot),
+            Some((pending, snapshot)) => self.add(&pending, snapshot, slot, now),
             None => Ok(claimed),
         }
     }
 
     /// Carries out a start that has been decided: the sampler runs outside any transaction, on the values as they were when it was decided.
-    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str) -> Result<Option<Claimed>, WorkerError> {
+    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str, now: i64) -> Result<Option<Claimed>, WorkerError> {
         let snapshot = match snapshot {
             Some(snapshot) => snapshot,
             None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
@@ -146,7 +143,7 @@ impl Dispatcher {
         let proposal = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
         let mut claimed = None;
         let worker = &self.worker;
-        self.store.commit((self.clock)(), &mut |state| {
+        self.store.commit(now, &mut |state| {
             // Another worker may have taken it up meanwhile, when it took this one for dead.
             if state.pending.as_ref() != Some(pending) {
                 return Vec::new();
@@ -196,6 +193,7 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
         fold: None,
         ladder: state.spec.ladder.clone(),
         config: state.search.trials[trial as usize].config.clone(),
+        assignment: state.search.trials[trial as usize].assignment.clone(),
         seed: state.spec.space.settings.seed,
         checkpoints,
         artefacts,

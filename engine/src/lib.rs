@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod devices;
 mod dispatcher;
+mod ending;
 pub mod estimate;
 pub mod events;
 mod executor;
@@ -17,6 +18,7 @@ pub mod runner;
 pub mod samplers;
 pub mod schedulers;
 pub mod session;
+pub mod simulator;
 pub mod spec;
 pub mod state;
 pub mod store;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crossbeam_channel::Sender;
-use search_spaces::{config::Config, ladder::Ladder};
+use search_spaces::{config::Config, domain::Assignment, ladder::Ladder};
 use serde::{Deserialize, Serialize};
 
 use crate::{devices::Device, folds::Fold};
@@ -67,6 +67,8 @@ pub struct Segment {
     pub fold: Option<Fold>,
     pub ladder: Ladder,
     pub config: Config,
+    /// Where the config lies in the space; `None` for one outside it.
+    pub assignment: Option<Assignment>,
     /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
     pub seed: u64,
     /// Folder for this study's checkpoints, which exists; the runner writes `trial-N-step-S.ckpt` files there, and `trial-N-step-S-final.ckpt` for the weights

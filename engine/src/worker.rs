@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     devices::DeviceSlots,
     dispatcher::{Dispatcher, Work},
+    ending::{self, Ending, UNASKED, not_finite, official},
     events::{Event, WorkerInfo},
     executor::{self, Executor, Job},
     folds::{Fold, Folded},
-    runner::{Cancel, Checkpoint, Completed, Outcome, SlotInfo, TrialError, TrialEvent, TrialRunner},
+    runner::{Cancel, Outcome, SlotInfo, TrialError, TrialEvent, TrialRunner},
     samplers::Sampler,
     schedulers::Scheduler,
     store::{Store, StoreError, StudyFolder, study},
@@ -131,7 +132,7 @@ impl Slot {
 /// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
 pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
     let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock } = parts;
-    let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, clock, worker: String::new() };
+    let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, worker: String::new() };
     dispatcher.worker = register(&mut *dispatcher.store, slots, clock())?;
     let (ended_tx, ended) = unbounded();
     std::thread::scope(|scope| {
@@ -145,7 +146,7 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         }
         let names = running.iter().map(|slot| slot.executor.info.name.clone()).collect();
         tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
-        let mut work = Loop { dispatcher, slots: running, ended, cancel, stopping: None, tell };
+        let mut work = Loop { dispatcher, clock, slots: running, ended, cancel, stopping: None, tell };
         let result = work.run();
         // On an error segments may still be running: the threads can only be left once they have stopped.
         work.cancel_all();
@@ -153,7 +154,7 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
     })
 }
 
-fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<String, StoreError> {
+pub(crate) fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<String, StoreError> {
     let mut name = String::new();
     store.commit(now, &mut |state| {
         name = format!("{}#{}", slots.device, state.workers_started + 1);
@@ -166,6 +167,7 @@ fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<Strin
 
 struct Loop<'a> {
     dispatcher: Dispatcher,
+    clock: fn() -> i64,
     slots: Vec<Slot>,
     ended: Receiver<executor::Ended>,
     cancel: Cancel,
@@ -176,7 +178,7 @@ struct Loop<'a> {
 impl Loop<'_> {
     fn run(&mut self) -> Result<Ended, WorkerError> {
         loop {
-            let now = (self.dispatcher.clock)();
+            let now = (self.clock)();
             if self.cancel.is_set() {
                 self.stop(Ended::Interrupted);
             } else if self.slots.iter().any(|s| s.running.is_some()) && study(&mut *self.dispatcher.store)?.budget_spent(now) {
@@ -187,7 +189,7 @@ impl Loop<'_> {
                 && let Some(how) = self.stopping.or(finished.then_some(Ended::Finished))
             {
                 // The last segment may have completed although it was told to stop.
-                let how = if how == Ended::BudgetSpent && self.dispatcher.finished()? { Ended::Finished } else { how };
+                let how = if how == Ended::BudgetSpent && self.dispatcher.finished(now)? { Ended::Finished } else { how };
                 let worker = self.dispatcher.worker.clone();
                 self.commit(&[Event::WorkerEnded { worker }])?;
                 (self.tell)(&WorkerMessage::Ended(how));
@@ -205,7 +207,7 @@ impl Loop<'_> {
             }
             let busy = self.slots.iter().any(|slot| slot.running.is_some());
             let name = self.slots[index].executor.info.name.clone();
-            match self.dispatcher.next(&name, busy)? {
+            match self.dispatcher.next(&name, busy, (self.clock)())? {
                 Work::Run { segment, from, fence } => {
                     let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
                     (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
@@ -273,7 +275,7 @@ impl Loop<'_> {
                     self.commit_for(index, &[Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) }])?;
                 }
                 (TrialEvent::Checkpointed(checkpoint), What::Segment { fence, .. }) => {
-                    let checkpoint = self.official(checkpoint);
+                    let checkpoint = official(&self.dispatcher.folder, checkpoint);
                     self.commit_for(index, &[Event::Checkpointed { trial, fence, checkpoint }])?;
                 }
             }
@@ -285,10 +287,13 @@ impl Loop<'_> {
         let index = ended.slot;
         let Some(Running { what, cancel, disowned }) = &self.slots[index].running else { return Ok(()) };
         let (what, asked, disowned) = (*what, cancel.is_set(), *disowned);
-        let (events, machine) = match what {
-            What::Segment { trial, rung, fence } => self.segment_ended(trial, rung, fence, ended.outcome, asked),
+        let Ending { events, machine, mended } = match what {
+            What::Segment { trial, rung, fence } => ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), ended.outcome, asked),
             What::Fold(fold) => self.fold_ended(fold, ended.outcome, asked),
         };
+        if let Some(line) = mended {
+            (self.tell)(&WorkerMessage::Mended { line });
+        }
         if !disowned {
             self.commit_for(index, &events)?;
         }
@@ -297,8 +302,7 @@ impl Loop<'_> {
         machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
     }
 
-    /// What a fold's end is in events, and the machine's fault that ends the worker, if there is one.
-    fn fold_ended(&mut self, fold: Fold, outcome: Result<Outcome, TrialError>, asked: bool) -> (Vec<Event>, Option<String>) {
+    fn fold_ended(&mut self, fold: Fold, outcome: Result<Outcome, TrialError>, asked: bool) -> Ending {
         // What stays behind is swept up when the study is next opened.
         let _ = std::fs::remove_dir_all(self.dispatcher.folder.fold(fold));
         let worker = self.dispatcher.worker.clone();
@@ -319,48 +323,7 @@ impl Loop<'_> {
             }
             Err(cause) => failed(cause.to_string()),
         };
-        (vec![event], machine)
-    }
-
-    /// The same for a segment's end.
-    fn segment_ended(
-        &mut self,
-        trial: u32,
-        rung: usize,
-        fence: u64,
-        outcome: Result<Outcome, TrialError>,
-        asked: bool,
-    ) -> (Vec<Event>, Option<String>) {
-        let failed = |cause: String| vec![Event::SegmentFailed { trial, rung, fence, cause }];
-        let lost = |cause: String| Event::SegmentLost { trial, rung, fence, cause, crashed: false };
-        let mut machine = None;
-        let events = match outcome {
-            Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
-                let checkpoint = completed.checkpoint.map(|c| self.official(c));
-                let predictions = completed.predictions.map(|path| self.dispatcher.folder.relative(&path));
-                let completed = Box::new(Completed { checkpoint, predictions, ..completed });
-                vec![Event::SegmentCompleted { trial, rung, fence, completed }]
-            }
-            Ok(Outcome::Completed(completed)) => failed(not_finite(&completed)),
-            Ok(Outcome::Cancelled) if asked => vec![lost("interrupted".to_owned())],
-            Ok(Outcome::Cancelled) => failed(UNASKED.to_owned()),
-            Err(TrialError::Machine(why)) => {
-                machine = Some(why.clone());
-                vec![lost(why)]
-            }
-            Err(TrialError::CheckpointLost(why)) => {
-                let line = format!("trial {trial}: {why}; it is trained again from its start");
-                (self.tell)(&WorkerMessage::Mended { line });
-                vec![Event::CheckpointLost { trial, fence, cause: why.clone() }, lost(format!("{why}; it is trained again from its start"))]
-            }
-            Err(cause) => failed(cause.to_string()),
-        };
-        (events, machine)
-    }
-
-    /// A checkpoint as events name it.
-    fn official(&self, checkpoint: Checkpoint) -> Checkpoint {
-        Checkpoint { path: self.dispatcher.folder.relative(&checkpoint.path), ..checkpoint }
+        Ending { events: vec![event], machine, mended: None }
     }
 
     /// Commits what slot `index` told, all of it at once, and only then acts on it: checkpoints that are no longer needed go. When the
@@ -399,12 +362,6 @@ impl Loop<'_> {
     }
 
     fn commit(&mut self, events: &[Event]) -> Result<(), StoreError> {
-        self.dispatcher.store.commit((self.dispatcher.clock)(), &mut |_| events.to_vec())
+        self.dispatcher.store.commit((self.clock)(), &mut |_| events.to_vec())
     }
-}
-
-const UNASKED: &str = "it stopped before its rung without being asked to";
-
-fn not_finite(completed: &Completed) -> String {
-    format!("its objective became {} at step {}", crate::numbers::name(completed.value), completed.step)
 }

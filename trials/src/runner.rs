@@ -77,6 +77,7 @@ impl Runner {
             fold: None,
             ladder: file.ladder.clone(),
             config: file.config.clone(),
+            assignment: None,
             seed: file.seed,
             checkpoints: folder.to_owned(),
             artefacts: folder.to_owned(),

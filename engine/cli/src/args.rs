@@ -39,6 +39,8 @@ pub enum Command {
     Train(Train),
     /// Write a trained trial of a study as a Hugging Face model folder
     Export(Export),
+    /// Run the search on recorded learning curves, in simulated time
+    Simulate(Simulate),
     /// Get a pretrained model or a data set by name
     Fetch(Fetch),
     /// Train segments of a study's trials (started by sweep)
@@ -169,6 +171,43 @@ pub struct Export {
     /// A trial that ran its full length; the best one if not given
     #[arg(long)]
     pub trial: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// Tables of learning curves: JSON lines, plain or gzip
+    #[arg(required = true)]
+    pub tables: Vec<PathBuf>,
+    /// As in a space: Tpe, Random
+    #[arg(long)]
+    pub sampler: Option<String>,
+    /// As in a space: Asha, SuccessiveHalving, None
+    #[arg(long)]
+    pub scheduler: Option<String>,
+    /// Of the trials at a rung one in so many goes on
+    #[arg(long)]
+    pub eta: Option<String>,
+    /// The first rung, as in a space: 'Share(0.12)', 'Examples(2)' (an example is a point of a curve, a pass the whole of it)
+    #[arg(long)]
+    pub r_min: Option<String>,
+    /// Configs to try at most in each study
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub trials: Option<u32>,
+    /// Studies on each table, each with a seed of its own
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub seeds: u32,
+    /// The first study's seed
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Simulated time for each study, in full runs of a table's median config
+    #[arg(long, default_value_t = 40.0)]
+    pub budget: f64,
+    /// Trials that run at a time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub workers: u32,
+    /// Print a line of JSON for each study
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -48,6 +48,12 @@ impl Context {
         let text = serde_json::to_string_pretty(value).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
         self.say(text)
     }
+
+    /// The same on one line.
+    pub fn say_json_line(&mut self, value: &impl serde::Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string(value).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
+        self.say(text)
+    }
 }
 
 /// Without the control characters that would make a terminal do something: users' files may hold any.

@@ -48,7 +48,8 @@ impl Scheduler for Asha {
         let starts = (state.trials.len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
         let mut competing: Vec<Action> = promotions.collect();
         let own_steps = competing.len();
-        competing.extend(starts);
+        // No more than are asked for: there may be any number of them.
+        competing.extend(starts.take(free));
         if competing.is_empty() && !any_active(competitors) {
             competing.extend(last_resort(state, competitors));
         }

@@ -11,6 +11,7 @@ mod outcome;
 mod ready;
 mod report;
 mod setup;
+mod simulate;
 mod status;
 mod study;
 mod sweep;
@@ -30,6 +31,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
         Command::Best(arguments) => best::run(&arguments, context),
         Command::Train(arguments) => train::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
+        Command::Simulate(arguments) => simulate::run(&arguments, context),
         Command::Fetch(arguments) => fetch::run(&arguments, context),
         Command::Worker(arguments) => worker::run(&arguments, context),
     }

@@ -42,7 +42,17 @@ impl Study {
     fn segment(&self, rung: usize) -> Segment {
         let folder = self.folder.path().to_owned();
         let ladder = Ladder { eta: 3, rungs: vec![10, 30, 90] };
-        Segment { trial: 3, rung, fold: None, ladder, config: self.config.clone(), seed: 5, checkpoints: folder.clone(), artefacts: folder }
+        Segment {
+            trial: 3,
+            rung,
+            fold: None,
+            ladder,
+            config: self.config.clone(),
+            assignment: None,
+            seed: 5,
+            checkpoints: folder.clone(),
+            artefacts: folder,
+        }
     }
 
     fn run(&self, rung: usize, from: Option<&Checkpoint>) -> (Completed, Vec<TrialEvent>) {

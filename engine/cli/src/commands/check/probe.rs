@@ -127,6 +127,7 @@ fn probe(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
         rung: 0,
         ladder,
         config: config.clone(),
+        assignment: None,
         seed: task.spec.space.settings.seed,
         checkpoints: folder.path().to_owned(),
         artefacts: folder.path().to_owned(),
