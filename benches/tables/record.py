@@ -2,8 +2,8 @@
 
     python3 benches/tables/record.py STUDY_FOLDER NAME POINTS > benches/tables/NAME.jsonl
 
-Of each curve, POINTS evaluations at even distances are kept; a trial that failed has null from there on. Numeric parameters become hyperparameters, with
-the bounds that the trials fill; choices are left out, so the space should have none. The cost is the seconds of a trial over their median.
+Of each curve, POINTS evaluations at even distances are kept; a trial that failed has null from there on. Parameters become hyperparameters, with
+the bounds that the trials fill; all must be numbers, so the space has no choices. The cost is the seconds of a trial over their median.
 """
 
 import collections

@@ -143,8 +143,9 @@ impl Simulated {
             TrialEvent::Evaluated(evaluation) => Some(evaluation),
             TrialEvent::Step { .. } | TrialEvent::Checkpointed(_) => None,
         });
-        let each = seconds / (events.len() + usize::from(failed)).max(1) as f64;
-        for (position, evaluation) in evaluations.enumerate() {
+        let evaluations: Vec<_> = evaluations.collect();
+        let each = seconds / (evaluations.len() + usize::from(failed)).max(1) as f64;
+        for (position, evaluation) in evaluations.into_iter().enumerate() {
             let at = start + each * (position + 1) as f64;
             let value = evaluation.metrics.get(objective.metric.name()).copied().unwrap_or(f64::NAN);
             if at <= until * (1.0 + 1e-12) && value.is_finite() {

@@ -47,6 +47,9 @@ struct Row {
 /// A simulated second is a thousandth of the table's median run.
 pub const SECONDS_A_RUN: f64 = 1000.0;
 
+/// A run that costs next to nothing would fill a simulation with more trials than it could ever end.
+const LEAST_COST: f64 = 1e-6;
+
 /// What is wrong with a table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -104,6 +107,9 @@ impl Axis {
         if !(low.is_finite() && high.is_finite() && low < high) || (log && low <= 0.0) {
             return Err(format!("from {low} to {high} is no range{}", if log { " on a log axis" } else { "" }));
         }
+        if matches!(kind, Kind::Int) && !(low.fract() == 0.0 && high.fract() == 0.0) {
+            return Err(format!("an int from {low} to {high} has bounds that are no whole numbers"));
+        }
         Ok(match (kind, log) {
             (Kind::Float, false) => Domain::Uniform { low, high },
             (Kind::Float, true) => Domain::LogUniform { low, high },
@@ -147,8 +153,8 @@ impl Table {
             if line.curve.len() as u64 != header.points {
                 return Err(wrong(number, format!("a curve of {} points where the header says {}", line.curve.len(), header.points)));
             }
-            if !(line.cost.is_finite() && line.cost > 0.0) {
-                return Err(wrong(number, format!("a cost of {}", line.cost)));
+            if !(LEAST_COST..=1.0 / LEAST_COST).contains(&line.cost) {
+                return Err(wrong(number, format!("a cost of {} median runs", line.cost)));
             }
             let at = parameters.iter().map(|Parameter { path, domain, .. }| {
                 let value = line.config.get(path).ok_or_else(|| wrong(number, format!("no value of {path}")))?;
@@ -217,6 +223,11 @@ impl Table {
         nearest.0
     }
 
+    /// Simulated seconds of the points after `from` up to `to`.
+    fn cost(&self, row: &Row, from: u64, to: u64) -> f64 {
+        row.cost * SECONDS_A_RUN * (to - from) as f64 / self.points as f64
+    }
+
     fn row(&self, segment: &Segment) -> Result<&Row, TrialError> {
         let outside = || TrialError::Other("a table knows no config outside its space".to_owned());
         segment.assignment.as_ref().map(|assignment| self.nearest(assignment)).ok_or_else(outside)
@@ -266,7 +277,7 @@ impl TrialRunner for Table {
             step: to,
             stopped_early: false,
             steps_trained: to - from,
-            seconds: self.seconds(segment, from),
+            seconds: self.cost(row, from, to),
             trainable_parameters: 0,
             checkpoint: Some(Checkpoint { path, step: to, blake3: String::new(), bytes: 0 }),
             predictions: None,
@@ -282,6 +293,6 @@ impl SimulatedRunner for Table {
     fn seconds(&self, segment: &Segment, from: u64) -> f64 {
         let Ok(row) = self.row(segment) else { return 0.0 };
         let (to, _) = self.span(row, segment, from);
-        row.cost * SECONDS_A_RUN * (to - from) as f64 / self.points as f64
+        self.cost(row, from, to)
     }
 }

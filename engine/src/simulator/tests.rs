@@ -107,9 +107,11 @@ fn what_is_wrong_with_a_table_is_told() {
     insta::assert_snapshot!(wrong(String::new()), @"it is empty");
     insta::assert_snapshot!(wrong("{}".to_owned()), @"line 1: no header: missing field `name` at line 1 column 2");
     insta::assert_snapshot!(wrong(header.replace("LOG", "true")), @"line 1: hyperparameter x: from 0 to 1 is no range on a log axis");
+    let whole = header.replace("float", "int").replace("LOG", "false").replace("\"high\": 1", "\"high\": 1.5");
+    insta::assert_snapshot!(wrong(whole), @"line 1: hyperparameter x: an int from 0 to 1.5 has bounds that are no whole numbers");
     insta::assert_snapshot!(rows(""), @"no run in it has a finite value");
     insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 1, "curve": [1]}"#), @"line 2: a curve of 1 points where the header says 2");
-    insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 0, "curve": [1, 2]}"#), @"line 2: a cost of 0");
+    insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 0, "curve": [1, 2]}"#), @"line 2: a cost of 0 median runs");
     insta::assert_snapshot!(rows(r#"{"config": {"y": 0.5}, "cost": 1, "curve": [1, 2]}"#), @"line 2: no value of x");
     insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 1, "curve": [1, 1]}"#), @"half of its runs are as good as the best: there is nothing to search for");
 }

@@ -39,6 +39,7 @@ struct Line<'a> {
 
 /// One study.
 struct Run {
+    seed: u64,
     simulated: Simulated,
     seconds: f64,
 }
@@ -54,11 +55,11 @@ pub(super) fn run(arguments: &Simulate, context: &mut Context) -> Result<(), Err
     for (table, path) in tables.iter().zip(&arguments.tables) {
         let space = space(table, arguments)?;
         let runs = runs(table, &space, arguments).map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
-        for (seed, run) in (arguments.seed..).zip(&runs) {
+        for run in &runs {
             let trace = run.simulated.incumbents(table.objective).into_iter().map(|(at, value)| (at / SECONDS_A_RUN, value)).collect();
             let line = Line {
                 table: &table.name,
-                seed,
+                seed: run.seed,
                 workers: arguments.workers as usize,
                 sampler: format!("{:?}", space.settings.sampler),
                 scheduler: format!("{:?}", space.settings.scheduler),
@@ -121,12 +122,13 @@ fn runs(table: &Table, space: &Space, arguments: &Simulate) -> Result<Vec<Run>, 
                 return Ok(done);
             }
             let mut space = space.clone();
-            space.settings.seed = arguments.seed + number as u64;
+            let seed = arguments.seed.wrapping_add(number as u64);
+            space.settings.seed = seed;
             let spec = simulator::spec(space, table).map_err(|problem| problem.to_string())?;
             let stopwatch = Stopwatch::start();
             let simulated = simulator::simulate(&spec, table, arguments.workers as usize, arguments.budget * SECONDS_A_RUN)
                 .map_err(|e| e.to_string())?;
-            done.push((number, Run { simulated, seconds: stopwatch.seconds() }));
+            done.push((number, Run { seed, simulated, seconds: stopwatch.seconds() }));
         }
     };
     let done = std::thread::scope(|scope| {
