@@ -23,7 +23,7 @@ fn proposals(criterion: &mut Criterion) {
             group.bench_with_input(BenchmarkId::new(format!("{kind:?}"), trials), &state, |bencher, state| {
                 bencher.iter(|| {
                     let mut random = stream(0, trials, Purpose::Sampler);
-                    sampler.propose(black_box(&space.parameters), black_box(state), &mut random)
+                    sampler.propose(black_box(&space.parameters), black_box(state).view(u32::MAX), &mut random)
                 });
             });
         }
@@ -34,22 +34,23 @@ fn proposals(criterion: &mut Criterion) {
 /// `trials` random configs; one in three reached the rung above. The values are of no learning curve.
 fn study(space: &Space, trials: u32) -> SearchState {
     let ladder = space.ladder(900).expect("the ready-made space has a ladder");
-    let trials = (0..trials).map(|number| {
+    let mut state = SearchState::new(space.objective, ladder, 2000);
+    for number in 0..trials {
         let assignment = space.draw(&mut stream(1, number, Purpose::Sampler));
         let value = f64::from(number * 7919 % 1000) / 1000.0;
         let rungs = if number % 3 == 0 { 2 } else { 1 };
-        TrialState {
+        state.add(TrialState {
             number,
             kind: TrialKind::Search,
-            config: space.config(&assignment).expect("a drawn assignment is a config"),
+            config: space.config(&assignment).expect("a drawn assignment is a config").into(),
             inside: true,
             assignment: Some(assignment),
             values: vec![value; rungs],
             phase: Phase::Paused { rung: rungs - 1 },
             stopped_at: None,
-        }
-    });
-    SearchState { objective: space.objective, ladder, planned: 2000, trials: trials.collect(), seq: 0 }
+        });
+    }
+    state
 }
 
 criterion_group! {

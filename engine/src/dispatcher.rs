@@ -1,6 +1,6 @@
 //! Finds the next segment for a free slot: what waits, what the scheduler wants, what the sampler proposes.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use search_spaces::space::Space;
 
@@ -109,9 +109,9 @@ impl Dispatcher {
                         vec![decided, claim(state, trial, rung, worker, slot)]
                     }
                     Action::Start { learn_from } => {
-                        let number = state.search.trials.len() as u32;
+                        let number = state.search.trials().len() as u32;
                         let pending = PendingStart { number, learn_from, upto_seq, worker: worker.clone() };
-                        start = Some((pending, Some(state.search.clone())));
+                        start = Some(pending);
                         vec![decided]
                     }
                 }
@@ -122,25 +122,30 @@ impl Dispatcher {
                 vec![Event::FoldClaimed { fold, worker: worker.clone(), slot: slot.to_owned() }]
             }
             Plan::Add(pending) => {
-                start = Some((pending, None));
+                start = Some(pending);
                 Vec::new()
             }
             Plan::Wait | Plan::BudgetSpent | Plan::Finished => Vec::new(),
         })?;
         match start {
-            Some((pending, snapshot)) => self.add(&pending, snapshot, slot, now),
+            Some(pending) => self.add(&pending, slot, now),
             None => Ok(claimed),
         }
     }
 
     /// Carries out a start that has been decided: the sampler runs outside any transaction, on the values as they were when it was decided.
-    fn add(&mut self, pending: &PendingStart, snapshot: Option<SearchState>, slot: &str, now: i64) -> Result<Option<Claimed>, WorkerError> {
+    fn add(&mut self, pending: &PendingStart, slot: &str, now: i64) -> Result<Option<Claimed>, WorkerError> {
+        let state = study(&mut *self.store)?;
+        // Most often nothing but the decision itself has happened since.
+        let snapshot = (state.search.seq <= pending.upto_seq + 1).then(|| Arc::clone(&state.search));
         let snapshot = match snapshot {
             Some(snapshot) => snapshot,
             None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
         };
         let spec = &study(&mut *self.store)?.spec;
         let proposal = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
+        // The state is changed where it is, and not copied, once nobody else looks at it.
+        drop(snapshot);
         let mut claimed = None;
         let worker = &self.worker;
         self.store.commit(now, &mut |state| {
@@ -192,8 +197,8 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
         rung,
         fold: None,
         ladder: state.spec.ladder.clone(),
-        config: state.search.trials[trial as usize].config.clone(),
-        assignment: state.search.trials[trial as usize].assignment.clone(),
+        config: (*state.search.trials()[trial as usize].config).clone(),
+        assignment: state.search.trials()[trial as usize].assignment.clone(),
         seed: state.spec.space.settings.seed,
         checkpoints,
         artefacts,
@@ -202,8 +207,7 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
 
 fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool, now: i64) -> Plan {
     let decision = scheduler.decide(&state.search, 1).first().copied();
-    let active = state.search.trials.iter().any(|t| matches!(t.phase, Phase::Active { .. }));
-    if decision.is_none() && !active && state.pending.is_none() {
+    if decision.is_none() && state.search.index().active().next().is_none() && state.pending.is_none() {
         let over = if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
         return match state.next_fold(worker, busy) {
             NextFold::Done => over,
@@ -215,16 +219,16 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     if state.budget_spent(now) {
         return Plan::BudgetSpent;
     }
-    let suspect = |trial: u32| state.trials[trial as usize].crashes > 0;
-    let segment = |trial: u32| match state.search.trials[trial as usize].phase {
+    let segment = |trial: u32| match state.search.trials()[trial as usize].phase {
         Phase::Active { rung } => Plan::Claim { trial, rung },
         Phase::Paused { .. } | Phase::Complete | Phase::Failed { .. } => Plan::Wait,
     };
     // A segment whose worker died runs alone in its worker, so that a second death is known to be its own doing.
-    if state.claims_of(worker).any(|(trial, _)| suspect(trial)) {
+    let claim = |trial: &u32| state.trials[*trial as usize].claim.as_ref();
+    if state.suspects().any(|trial| claim(&trial).is_some_and(|claim| claim.worker == worker)) {
         return Plan::Wait;
     }
-    if let Some(trial) = state.waiting().find(|trial| suspect(*trial)) {
+    if let Some(trial) = state.suspects().find(|trial| claim(trial).is_none()) {
         return if busy { Plan::Wait } else { segment(trial) };
     }
     if let Some(trial) = state.waiting().next() {
@@ -268,18 +272,19 @@ pub(crate) fn propose(
     if let Some(recipe) = space.recipes.get(number as usize) {
         let (config, assignment) = (recipe.config.clone(), recipe.assignment.clone());
         let recipe = Some(recipe.name.clone());
-        let trial = TrialAdded { number, kind: TrialKind::Recipe, config, assignment, recipe, learn_from, snapshot_seq };
+        let trial = TrialAdded { number, kind: TrialKind::Recipe, config: Arc::new(config), assignment, recipe, learn_from, snapshot_seq };
         return Ok(Some(Proposal { trial, refused: None }));
     }
     let mut rng = stream(space.settings.seed, number, Purpose::Sampler);
-    let Some(assignment) = sampler.propose(&space.parameters, &snapshot.masked(learn_from), &mut rng) else { return Ok(None) };
+    let Some(assignment) = sampler.propose(&space.parameters, snapshot.view(learn_from), &mut rng) else { return Ok(None) };
     let (config, refused) = match (space.config(&assignment), space.recipes.first()) {
         (Ok(config), _) => (config, None),
         (Err(why), Some(default)) => (default.config.clone(), Some(format!("what the sampler proposed is no config of this space: {why}"))),
         (Err(source), None) => return Err(WorkerError::Config { trial: number, source }),
     };
     let assignment = Some(assignment);
-    let trial = TrialAdded { number, kind: TrialKind::Search, config, assignment, recipe: None, learn_from, snapshot_seq };
+    let trial =
+        TrialAdded { number, kind: TrialKind::Search, config: Arc::new(config), assignment, recipe: None, learn_from, snapshot_seq };
     Ok(Some(Proposal { trial, refused }))
 }
 

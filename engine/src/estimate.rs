@@ -25,7 +25,7 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
     let search = &state.search;
     let members = competitors(search);
     let beside = baseline(search).filter(|trial| !matches!(trial.phase, Phase::Failed { .. }));
-    let expected = expected(&search.ladder, state.settings().scheduler, planned.saturating_sub(search.trials.len() - members.len()));
+    let expected = expected(&search.ladder, state.settings().scheduler, planned.saturating_sub(search.trials().len() - members.len()));
     let rungs = pace.iter().zip(expected).enumerate().map(|(rung, (seconds, expected))| {
         let reached = members.iter().filter(|trial| trial.values.len() > rung).count();
         let active = members.iter().filter(|trial| trial.phase == Phase::Active { rung }).count();
@@ -51,7 +51,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
         return None;
     }
     let slots = state.workers.values().map(|worker| worker.slots).sum();
-    let one_more = seconds_left(state, search.trials.len() + 1, slots, now)?;
+    let one_more = seconds_left(state, search.trials().len() + 1, slots, now)?;
     let pace = pace(state)?;
     // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
     let newcomer: f64 = pace.iter().sum();
@@ -60,7 +60,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
         _ => 0.0,
     };
     let needed = CAUTION * one_more.max(newcomer).max(waiting);
-    (left < needed).then_some(Event::StartsClosed { trials: search.trials.len() as u32, seconds_left: left, seconds_needed: needed })
+    (left < needed).then_some(Event::StartsClosed { trials: search.trials().len() as u32, seconds_left: left, seconds_needed: needed })
 }
 
 /// Mean seconds of the segments to each rung; where none has completed, as long as its examples take at the pace of all others.
@@ -174,7 +174,8 @@ mod tests {
     fn start(store: &mut MemoryStore, number: u32, at: i64) {
         let worker = "cpu#1".to_owned();
         let kind = TrialKind::Search;
-        let trial = TrialAdded { number, kind, config: config(1e-3), assignment: None, recipe: None, learn_from: 0, snapshot_seq: 2 };
+        let trial =
+            TrialAdded { number, kind, config: config(1e-3).into(), assignment: None, recipe: None, learn_from: 0, snapshot_seq: 2 };
         let decided = Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() };
         let claimed = Event::SegmentClaimed { trial: number, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() };
         store.commit(at, &mut |_| vec![decided.clone(), Event::TrialAdded(Box::new(trial.clone())), claimed.clone()]).unwrap();

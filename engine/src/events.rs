@@ -1,5 +1,7 @@
 //! The events of a study: its only truth, from which everything else is folded.
 
+use std::sync::Arc;
+
 use search_spaces::{config::Config, domain::Assignment, settings::Settings};
 use serde::{Deserialize, Serialize};
 
@@ -153,7 +155,7 @@ pub struct WorkerInfo {
 pub struct TrialAdded {
     pub number: u32,
     pub kind: TrialKind,
-    pub config: Config,
+    pub config: Arc<Config>,
     pub assignment: Option<Assignment>,
     /// Name of the recipe, for trials that are one.
     pub recipe: Option<String>,

@@ -124,7 +124,7 @@ pub(crate) enum NextFold {
 impl StudyState {
     /// The complete trials that the search ends with, best first.
     pub fn finalists(&self) -> Vec<u32> {
-        let complete = |n: &u32| self.search.trials[*n as usize].phase == Phase::Complete;
+        let complete = |n: &u32| self.search.trials()[*n as usize].phase == Phase::Complete;
         self.search.leaderboard().into_iter().filter(complete).take(FINALISTS).collect()
     }
 
@@ -133,7 +133,7 @@ impl StudyState {
     pub fn folds_wanted(&self) -> Vec<Fold> {
         let Some(of) = self.settings().folds.filter(|_| self.is_finished()) else { return Vec::new() };
         let mut trials = self.finalists();
-        let default = self.search.trials.first().filter(|trial| trial.phase == Phase::Complete).map(|trial| trial.number);
+        let default = self.search.trials().first().filter(|trial| trial.phase == Phase::Complete).map(|trial| trial.number);
         trials.extend(default.filter(|trial| !trials.contains(trial)));
         trials.into_iter().flat_map(|trial| (0..of).map(move |index| Fold { trial, index, of })).collect()
     }

@@ -47,7 +47,7 @@ pub struct SlotSegment {
 impl Progress {
     /// What the store knows; slots are kept as they are.
     pub fn update(&mut self, state: &StudyState, now: i64) {
-        let count = |wanted: fn(Phase) -> bool| state.search.trials.iter().filter(|t| wanted(t.phase)).count() as u32;
+        let count = |wanted: fn(Phase) -> bool| state.search.trials().iter().filter(|t| wanted(t.phase)).count() as u32;
         self.planned = state.search.planned;
         self.active = count(|p| matches!(p, Phase::Active { .. }));
         self.paused = count(|p| matches!(p, Phase::Paused { .. }));
@@ -55,7 +55,7 @@ impl Progress {
         self.failed = count(|p| matches!(p, Phase::Failed { .. }));
         let wanted = state.folds_wanted().len();
         self.folds = (wanted - state.folds_open(), wanted);
-        self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials[n as usize].values.last()?)));
+        self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials()[n as usize].values.last()?)));
         self.active_seconds = state.active_millis(now) as f64 / 1000.0;
         let budget = state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - self.active_seconds).max(0.0));
         // Where no worker tells of its slots, the store does.
@@ -134,7 +134,7 @@ mod tests {
         let trial = TrialAdded {
             number: 0,
             kind: TrialKind::Recipe,
-            config: config(1e-3),
+            config: config(1e-3).into(),
             assignment: None,
             recipe: None,
             learn_from: 0,

@@ -1,6 +1,6 @@
 //! A whole study as reports read it.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use search_spaces::space::Space;
 
@@ -150,7 +150,7 @@ impl StudyRecord {
             space: state.spec.space,
             folds,
             finished,
-            state: state.search,
+            state: Arc::unwrap_or_clone(state.search),
         })
     }
 }

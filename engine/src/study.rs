@@ -1,6 +1,10 @@
 //! The study as folded from its events: a pure state machine that also says which events may follow.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use search_spaces::settings::Settings;
 
@@ -21,10 +25,14 @@ pub(crate) const CRASHES: u32 = 2;
 pub struct StudyState {
     pub spec: StudySpec,
     pub created_at: i64,
-    /// What samplers and schedulers see.
-    pub search: SearchState,
-    /// Beside `search.trials`.
+    /// What samplers and schedulers see. Shared, so that a sampler can keep what it was asked about while the study goes on.
+    pub search: Arc<SearchState>,
+    /// Beside `search.trials()`.
     pub trials: Vec<TrialProgress>,
+    /// Trials whose segment waits for a slot.
+    queue: BTreeSet<u32>,
+    /// Trials with `crashes`.
+    suspects: BTreeSet<u32>,
     /// A trial the scheduler has started and nobody has added yet.
     pub pending: Option<PendingStart>,
     /// Trials that were planned before the starts were closed because of the budget; `None` while they are open.
@@ -110,18 +118,15 @@ impl StudyState {
         if first.seq != 1 {
             return out_of_order(format!("a study begins with event 1, not with event {}", first.seq));
         }
-        let settings = &spec.space.settings;
+        let mut search = SearchState::new(spec.space.objective, spec.ladder.clone(), spec.space.settings.trials);
+        search.seq = first.seq;
         Ok(StudyState {
-            search: SearchState {
-                objective: spec.space.objective,
-                ladder: spec.ladder.clone(),
-                planned: settings.trials,
-                trials: Vec::new(),
-                seq: 1,
-            },
+            search: Arc::new(search),
             spec: (**spec).clone(),
             created_at: first.at,
             trials: Vec::new(),
+            queue: BTreeSet::new(),
+            suspects: BTreeSet::new(),
             pending: None,
             closed_from: None,
             folds: Folds::default(),
@@ -150,7 +155,7 @@ impl StudyState {
         }
         self.last_at = self.last_at.max(next.at);
         self.fold(&next.event, next.at)?;
-        self.search.seq = next.seq;
+        self.search_mut().seq = next.seq;
         Ok(true)
     }
 
@@ -166,7 +171,7 @@ impl StudyState {
 
     /// Whether every trial has gone as far as the scheduler wants it to. More trials or a larger budget may let the study go on.
     pub fn is_finished(&self) -> bool {
-        let idle = self.pending.is_none() && !self.search.trials.iter().any(|trial| matches!(trial.phase, Phase::Active { .. }));
+        let idle = self.pending.is_none() && self.search.index().active().next().is_none();
         idle && schedulers::build(self.settings().scheduler).decide(&self.search, 1).is_empty()
     }
 
@@ -185,12 +190,16 @@ impl StudyState {
 
     /// Trials whose segment waits for a slot, lowest number first.
     pub fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
-        self.search
-            .trials
-            .iter()
-            .filter(|t| matches!(t.phase, Phase::Active { .. }))
-            .map(|t| t.number)
-            .filter(|n| self.trials[*n as usize].claim.is_none())
+        self.queue.iter().copied()
+    }
+
+    /// Trials whose worker died while it ran the segment that is due now, lowest number first.
+    pub fn suspects(&self) -> impl Iterator<Item = u32> + '_ {
+        self.suspects.iter().copied()
+    }
+
+    fn search_mut(&mut self) -> &mut SearchState {
+        Arc::make_mut(&mut self.search)
     }
 
     /// Trials whose segment `worker` runs.
@@ -202,7 +211,7 @@ impl StudyState {
     /// Checkpoints that may be needed again: of trials that can go on, and the final weights of the finalists.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
         let finalists = self.finalists();
-        let kept = self.search.trials.iter().filter(|trial| match trial.phase {
+        let kept = self.search.trials().iter().filter(|trial| match trial.phase {
             Phase::Active { .. } | Phase::Paused { .. } => true,
             Phase::Complete => finalists.contains(&trial.number),
             Phase::Failed { .. } => false,
@@ -253,9 +262,10 @@ impl StudyState {
                 };
                 // Unless more are wanted now, a space that has been found exhausted stays so.
                 if settings.trials > before.trials {
-                    (self.search.planned, self.closed_from) = (settings.trials, None);
+                    self.closed_from = None;
+                    self.search_mut().planned = settings.trials;
                 } else if longer && let Some(planned) = self.closed_from.take() {
-                    self.search.planned = planned;
+                    self.search_mut().planned = planned;
                 }
                 self.spec.space.settings = (**settings).clone();
             }
@@ -280,18 +290,18 @@ impl StudyState {
             Event::Decided { upto_seq, action, worker } => self.decide(*upto_seq, *action, worker)?,
             Event::TrialAdded(trial) => self.add(trial)?,
             Event::SpaceExhausted { trials } => {
-                self.search.planned = *trials;
+                self.search_mut().planned = *trials;
                 self.pending = None;
             }
             Event::StartsClosed { trials, .. } => {
-                if self.pending.is_some() || *trials as usize != self.search.trials.len() {
+                if self.pending.is_some() || *trials as usize != self.search.trials().len() {
                     return out_of_order(format!(
                         "starts cannot be closed at {trials} trials, of which {} are there",
-                        self.search.trials.len()
+                        self.search.trials().len()
                     ));
                 }
                 self.closed_from = Some(self.search.planned);
-                self.search.planned = *trials;
+                self.search_mut().planned = *trials;
             }
             Event::SegmentClaimed { trial, rung, fence, worker, slot } => self.claim(*trial, *rung, *fence, worker, slot, at)?,
             Event::Evaluated { trial, fence, evaluation } => {
@@ -311,13 +321,19 @@ impl StudyState {
             Event::SegmentFailed { trial, rung, fence, cause } => {
                 self.end_claim(*trial, *rung, *fence, None)?;
                 self.trials[*trial as usize].cause = Some(cause.clone());
-                let state = &mut self.search.trials[*trial as usize];
-                state.values.push(f64::NAN);
-                state.phase = Phase::Failed { rung: *rung };
+                self.suspects.remove(trial);
+                self.search_mut().change(*trial, |state| {
+                    state.values.push(f64::NAN);
+                    state.phase = Phase::Failed { rung: *rung };
+                });
             }
             Event::SegmentLost { trial, rung, fence, crashed, .. } => {
                 self.end_claim(*trial, *rung, *fence, None)?;
-                self.trials[*trial as usize].crashes += u32::from(*crashed);
+                self.queue.insert(*trial);
+                if *crashed {
+                    self.suspects.insert(*trial);
+                    self.trials[*trial as usize].crashes += 1;
+                }
             }
             Event::FoldClaimed { fold, worker, slot } => {
                 if !self.workers.contains_key(worker) {
@@ -338,18 +354,20 @@ impl StudyState {
                 if let Some(pending) = &self.pending {
                     return out_of_order(format!("trial {} is still to be added", pending.number));
                 }
-                let number = self.search.trials.len() as u32;
+                let number = self.search.trials().len() as u32;
                 self.pending = Some(PendingStart { number, learn_from, upto_seq, worker: worker.to_owned() });
             }
             Action::Promote { trial, rung } => {
-                let Some(state) = self.search.trials.get_mut(trial as usize) else {
+                let Some(state) = self.search.trials().get(trial as usize) else {
                     return out_of_order(format!("there is no trial {trial}"));
                 };
                 let next = state.values.len();
                 if !matches!(state.phase, Phase::Paused { .. }) || rung != next || rung > self.search.ladder.top() {
                     return out_of_order(format!("trial {trial}, now {:?}, cannot be promoted to rung {rung}", state.phase));
                 }
-                state.phase = Phase::Active { rung };
+                self.search_mut().change(trial, |state| state.phase = Phase::Active { rung });
+                self.queue.insert(trial);
+                self.suspects.remove(&trial);
                 self.trials[trial as usize].crashes = 0;
             }
         }
@@ -361,17 +379,19 @@ impl StudyState {
             Some(pending) if pending.number == trial.number => self.pending = None,
             _ => return out_of_order(format!("trial {} has been added already, or was never started", trial.number)),
         }
-        let at = |assignment| self.spec.space.config(assignment).is_ok_and(|config| config == trial.config);
-        self.search.trials.push(TrialState {
+        let at = |assignment| self.spec.space.config(assignment).is_ok_and(|config| config == *trial.config);
+        let inside = trial.kind == TrialKind::Search || trial.assignment.as_ref().is_some_and(at);
+        self.search_mut().add(TrialState {
             number: trial.number,
             kind: trial.kind,
-            config: trial.config.clone(),
+            config: Arc::clone(&trial.config),
             assignment: trial.assignment.clone(),
-            inside: trial.kind == TrialKind::Search || trial.assignment.as_ref().is_some_and(at),
+            inside,
             values: Vec::new(),
             phase: Phase::Active { rung: 0 },
             stopped_at: None,
         });
+        self.queue.insert(trial.number);
         self.trials.push(TrialProgress { recipe: trial.recipe.clone(), ..TrialProgress::default() });
         Ok(())
     }
@@ -380,7 +400,7 @@ impl StudyState {
         if !self.workers.contains_key(worker) {
             return Err(Refused::WorkerGone { worker: worker.to_owned() });
         }
-        if self.search.trials.get(trial as usize).map(|t| t.phase) != Some(Phase::Active { rung }) {
+        if self.search.trials().get(trial as usize).map(|t| t.phase) != Some(Phase::Active { rung }) {
             return out_of_order(format!("trial {trial} has no segment to rung {rung}"));
         }
         let progress = &mut self.trials[trial as usize];
@@ -391,6 +411,7 @@ impl StudyState {
             return Err(Refused::Stale { trial, fence, newest: progress.fence });
         }
         let from_step = progress.checkpoint.as_ref().map_or(0, |c| c.step);
+        self.queue.remove(&trial);
         progress.fence = fence;
         progress.claim = Some(Claim { worker: worker.to_owned(), slot: slot.to_owned(), rung, at, from_step, last_step: from_step });
         Ok(())
@@ -426,11 +447,13 @@ impl StudyState {
         }
         progress.completed.push((rung, fence, completed.clone()));
         let top = self.search.ladder.top();
-        let state = &mut self.search.trials[trial as usize];
+        self.suspects.remove(&trial);
         let reached = if completed.stopped_early { top } else { rung };
-        state.stopped_at = completed.stopped_early.then_some(rung);
-        state.values.resize(reached + 1, completed.value);
-        state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
+        self.search_mut().change(trial, |state| {
+            state.stopped_at = completed.stopped_early.then_some(rung);
+            state.values.resize(reached + 1, completed.value);
+            state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
+        });
         Ok(())
     }
 }

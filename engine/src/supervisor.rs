@@ -327,7 +327,7 @@ mod tests {
         let trial = crate::events::TrialAdded {
             number: 0,
             kind: crate::state::TrialKind::Recipe,
-            config: crate::testing::config(1e-3),
+            config: crate::testing::config(1e-3).into(),
             assignment: None,
             recipe: None,
             learn_from: 0,
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(ended, Ended::Finished);
         insta::assert_snapshot!(mended.join("\n"), @"the worker for cpu died (signal: 9 (SIGKILL)); it is started again, and what it was training goes on from the last checkpoints");
         let state = crate::store::study(&mut study.store).unwrap();
-        assert_eq!(state.search.trials[0].phase, Phase::Active { rung: 0 });
+        assert_eq!(state.search.trials()[0].phase, Phase::Active { rung: 0 });
         assert_eq!((state.trials[0].crashes, state.trials[0].claim.is_none(), state.workers.len()), (1, true, 0));
         let events = study.store.events(0).unwrap();
         let cause = events.iter().find_map(|l| if let Event::SegmentLost { cause, .. } = &l.event { Some(cause) } else { None });

@@ -109,10 +109,10 @@ fn the_synchronous_scheduler_gives_the_same_leaderboard_on_any_number_of_slots()
         let store = MemoryStore::default();
         assert_eq!(sweep.run(&store, &spec(20)), Ended::Finished);
         let state = state(&store);
-        assert_eq!(state.search.trials.len(), 20);
+        assert_eq!(state.search.trials().len(), 20);
         assert_eq!(total_steps(&state), sweep.runner.trained.lock().unwrap().len() as u64 - failed_midway(&state));
         assert_eq!((sweep.runner.repeated(), state.steps_repeated()), (0, 0), "a step was trained twice");
-        results.push((state.search.leaderboard(), trials(&state.search.trials)));
+        results.push((state.search.leaderboard(), trials(state.search.trials())));
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
@@ -120,7 +120,7 @@ fn the_synchronous_scheduler_gives_the_same_leaderboard_on_any_number_of_slots()
 
 /// Steps of failed trials since their last event, which nobody counts.
 fn failed_midway(state: &StudyState) -> u64 {
-    state.search.trials.iter().map(|t| if matches!(t.phase, Phase::Failed { .. }) { FAULT_AT } else { 0 }).sum()
+    state.search.trials().iter().map(|t| if matches!(t.phase, Phase::Failed { .. }) { FAULT_AT } else { 0 }).sum()
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn promoted_trials_continue_on_several_slots() {
     assert_eq!(sweep.runner.most_at_a_time.load(Ordering::SeqCst), 3);
     assert!(total_steps(&state) < 20 * 36 / 2, "most trials end early");
     let best = state.search.incumbent().unwrap();
-    assert_eq!(state.search.trials[best as usize].phase, Phase::Complete);
+    assert_eq!(state.search.trials()[best as usize].phase, Phase::Complete);
     // All of it in the order that slots happened to finish in, and yet nothing but the record led to each decision.
     assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
 }
@@ -150,7 +150,7 @@ fn a_record_tells_what_the_slots_did() {
     let mut store = MemoryStore::default();
     sweep.run(&store, &spec(12));
     let record = StudyRecord::read(&mut store, &StudyFolder::new(sweep.dir.path())).unwrap();
-    assert_eq!(trials(&record.state.trials), trials(&state(&store).search.trials));
+    assert_eq!(trials(record.state.trials()), trials(state(&store).search.trials()));
     assert_eq!(record.trials[0].recipe.as_deref(), Some("literature default"));
     assert!(record.trials[2].cause.as_deref().unwrap().starts_with("the training loss became NaN"));
     assert!(record.trials[3].stopped_early);
@@ -166,7 +166,7 @@ fn a_record_tells_what_the_slots_did() {
         busy.insert(&segment.slot, end);
         match segment.end.as_ref().unwrap() {
             SegmentEnd::Completed { value } => {
-                assert_eq!(*value, record.state.trials[segment.trial as usize].values[segment.rung]);
+                assert_eq!(*value, record.state.trials()[segment.trial as usize].values[segment.rung]);
                 assert_eq!(segment.trainable_parameters, Some(10));
             }
             SegmentEnd::Failed { .. } => assert_eq!(segment.trial, 2),
@@ -174,7 +174,7 @@ fn a_record_tells_what_the_slots_did() {
         }
     }
     assert_eq!(busy.keys().copied().collect::<Vec<_>>(), ["cpu/0", "cpu/1"]);
-    assert!(record.evaluations.len() > record.state.trials.len());
+    assert!(record.evaluations.len() > record.state.trials().len());
 }
 
 #[test]
@@ -184,14 +184,14 @@ fn a_trial_that_goes_wrong_ends_alone() {
     let store = MemoryStore::default();
     assert_eq!(sweep.run(&store, &spec(8)), Ended::Finished);
     let state = state(&store);
-    let phases: Vec<Phase> = state.search.trials.iter().map(|t| t.phase).collect();
+    let phases: Vec<Phase> = state.search.trials().iter().map(|t| t.phase).collect();
     for trial in [1, 2, 3, 5] {
         assert!(matches!(phases[trial], Phase::Failed { .. }), "trial {trial}: {:?}", phases[trial]);
-        assert!(state.search.trials[trial].values.last().unwrap().is_nan());
+        assert!(state.search.trials()[trial].values.last().unwrap().is_nan());
     }
     for trial in [0, 4, 6, 7] {
         assert_eq!(phases[trial], Phase::Complete, "trial {trial}");
-        assert_eq!(state.search.trials[trial].values.len(), 3);
+        assert_eq!(state.search.trials()[trial].values.len(), 3);
     }
     let causes: Vec<&str> = state.trials.iter().filter_map(|t| t.cause.as_deref()).collect();
     insta::assert_snapshot!(causes.join("\n"), @r"
@@ -214,7 +214,7 @@ fn only_checkpoints_that_may_be_needed_stay() {
     let mut kept: Vec<String> = state.kept_checkpoints().iter().map(|p| p.file_name().unwrap().to_str().unwrap().to_owned()).collect();
     kept.sort();
     assert_eq!(sweep.checkpoints_on_disk(), kept);
-    let complete: Vec<u32> = state.search.trials.iter().filter(|t| t.phase == Phase::Complete).map(|t| t.number).collect();
+    let complete: Vec<u32> = state.search.trials().iter().filter(|t| t.phase == Phase::Complete).map(|t| t.number).collect();
     assert!(complete.len() >= 3, "{complete:?}");
     assert!(kept.contains(&format!("trial-{}-step-36.ckpt", state.search.incumbent().unwrap())));
 }
@@ -234,7 +234,7 @@ fn two_workers_on_one_study_do_each_thing_once() {
     let alone = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
     let expected = MemoryStore::default();
     alone.run(&expected, &spec(20));
-    assert_eq!(trials(&study(&mut store).unwrap().search.trials), trials(&state(&expected).search.trials));
+    assert_eq!(trials(study(&mut store).unwrap().search.trials()), trials(state(&expected).search.trials()));
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
 }
 
@@ -246,7 +246,8 @@ fn a_space_with_no_more_configs_ends_the_sweep() {
         let store = MemoryStore::default();
         assert_eq!(sweep.run(&store, &spec), Ended::Finished);
         // The default recipe's rate is near one of the three, and none of them: each is tried.
-        let trials = state(&store).search.trials;
+        let state = state(&store);
+        let trials = state.search.trials();
         assert_eq!((trials.len(), trials[0].inside), (4, false));
         let drawn = trials.iter().skip(1).map(|trial| serde_json::to_string(&trial.config).unwrap());
         assert_eq!(drawn.collect::<std::collections::BTreeSet<_>>().len(), 3);
@@ -261,11 +262,11 @@ impl samplers::Sampler for Mistaken {
     fn propose(
         &self,
         parameters: &[search_spaces::domain::Parameter],
-        state: &crate::state::SearchState,
+        view: crate::state::View<'_>,
         rng: &mut rand::rngs::ChaCha8Rng,
     ) -> Option<search_spaces::domain::Assignment> {
-        let proposed = samplers::build(SamplerKind::Random).propose(parameters, state, rng);
-        if state.trials.len() == 3 { Some(search_spaces::domain::Assignment::default()) } else { proposed }
+        let proposed = samplers::build(SamplerKind::Random).propose(parameters, view, rng);
+        if view.trials().count() == 3 { Some(search_spaces::domain::Assignment::default()) } else { proposed }
     }
 }
 
@@ -276,8 +277,8 @@ fn a_proposal_that_makes_no_config_is_a_failed_trial() {
     begin(&mut store.clone(), &spec(6)).unwrap();
     assert_eq!(sweep.work_with(store.clone(), Box::new(Mistaken)).unwrap(), Ended::Finished);
     let state = state(&store);
-    assert_eq!(state.search.trials.len(), 6);
-    assert_eq!(state.search.trials[3].phase, Phase::Failed { rung: 0 });
+    assert_eq!(state.search.trials().len(), 6);
+    assert_eq!(state.search.trials()[3].phase, Phase::Failed { rung: 0 });
     insta::assert_snapshot!(
         state.trials[3].cause.as_deref().unwrap(),
         @"what the sampler proposed is no config of this space: `optimizer.AdamW.learning_rate` has no value, although it is active"

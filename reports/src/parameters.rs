@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_recipe_outside_the_space_shows_its_own_values() {
         let record = sample_record(1, 1, 0);
-        let found = columns(&record.space, &record.state.trials);
+        let found = columns(&record.space, record.state.trials());
         insta::assert_snapshot!(short(&found, 0), @"batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1");
         let momentum = found.iter().find(|column| column.path == "optimizer.Sgd.momentum").unwrap();
         assert_eq!(momentum.cells, [Cell::Inactive]);

@@ -185,14 +185,12 @@ mod tests {
     #[test]
     fn the_best_is_a_complete_trial_even_if_a_paused_one_has_a_higher_value() {
         let mut record = sample_record(12, 3, 1);
-        let paused = record.state.trials.iter().position(|t| matches!(t.phase, Phase::Paused { .. })).unwrap();
-        for value in &mut record.state.trials[paused].values {
-            *value = 0.999;
-        }
+        let paused = record.state.trials().iter().position(|t| matches!(t.phase, Phase::Paused { .. })).unwrap();
+        record.state.change(paused as u32, |trial| trial.values.fill(0.999));
         let best = summary(&record).best.unwrap();
         assert!(!best.provisional);
         let highest =
-            record.state.trials.iter().filter(|t| t.phase == Phase::Complete).map(|t| *t.values.last().unwrap()).fold(0.0, f64::max);
+            record.state.trials().iter().filter(|t| t.phase == Phase::Complete).map(|t| *t.values.last().unwrap()).fold(0.0, f64::max);
         assert_eq!(best.value, highest);
     }
 
@@ -200,7 +198,7 @@ mod tests {
     fn saved_steps_leave_out_failed_trials() {
         let record = sample_record(12, 3, 1);
         let found = summary(&record).saved;
-        let counts = |trial: u32| matches!(record.state.trials[trial as usize].phase, Phase::Complete | Phase::Paused { .. });
+        let counts = |trial: u32| matches!(record.state.trials()[trial as usize].phase, Phase::Complete | Phase::Paused { .. });
         let trained: u64 = record.segments.iter().filter(|s| counts(s.trial)).map(|s| s.steps_trained).sum();
         assert_eq!(found.steps_trained, trained);
         assert!(found.share().unwrap() > 0.2, "{found:?}");
@@ -221,10 +219,7 @@ mod tests {
     #[test]
     fn without_a_final_value_of_the_default_recipe_equal_rungs_are_compared() {
         let mut record = sample_record(12, 3, 1);
-        let default = &mut record.state.trials[0];
-        default.values.truncate(1);
-        default.phase = Phase::Paused { rung: 0 };
-        default.values[0] = 0.5;
+        record.state.change(0, |default| (default.values, default.phase) = (vec![0.5], Phase::Paused { rung: 0 }));
         let found = summary(&record);
         let best = found.best.clone().unwrap();
         assert_eq!(found.against_default(), Some((best.values[0].unwrap(), 0.5, Some(0))));
@@ -242,7 +237,8 @@ mod tests {
     fn lower_is_better_for_a_loss() {
         let mut record = sample_record(6, 1, 1);
         record.state.objective = Objective { metric: Metric::Loss, direction: search_spaces::settings::Direction::Minimize };
-        let lowest = record.state.trials.iter().filter_map(|t| t.values.last()).copied().filter(|v| v.is_finite()).fold(f64::MAX, f64::min);
+        let lowest =
+            record.state.trials().iter().filter_map(|t| t.values.last()).copied().filter(|v| v.is_finite()).fold(f64::MAX, f64::min);
         let found = summary(&record);
         assert_eq!(found.best.as_ref().unwrap().value, lowest);
         assert!(found.gain().unwrap() >= 0.0);

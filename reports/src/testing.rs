@@ -42,22 +42,19 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
     let mut simulation = Simulation { seed, stopped: trials < 5, ..Simulation::default() };
     let drawn: Vec<Drawn> = (0..trials).map(|number| Drawn::new(&space, seed, number, trials)).collect();
     simulation.run(&drawn, &ladder, trials, finished);
-    let state_trials: Vec<TrialState> = simulation
-        .trials
-        .iter()
-        .zip(&drawn)
-        .enumerate()
-        .map(|(number, (trial, drawn))| TrialState {
+    let mut state = SearchState::new(space.objective, ladder, trials);
+    for (number, (trial, drawn)) in simulation.trials.iter().zip(&drawn).enumerate() {
+        state.add(TrialState {
             number: number as u32,
             kind: if number == 0 { TrialKind::Recipe } else { TrialKind::Search },
-            config: drawn.config.clone(),
+            config: drawn.config.clone().into(),
             assignment: drawn.assignment.clone(),
             inside: true,
             values: trial.values.clone(),
             phase: trial.phase,
             stopped_at: trial.stopped_at,
-        })
-        .collect();
+        });
+    }
     let records = simulation.trials.iter().enumerate().map(|(number, trial)| TrialRecord {
         recipe: (number == 0).then(|| space.recipes[0].name.clone()),
         cause: trial.cause.clone(),
@@ -75,7 +72,7 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         examples_per_epoch: EXAMPLES_PER_EPOCH,
         folds: Vec::new(),
         finished,
-        state: SearchState { objective: space.objective, ladder, planned: trials, trials: state_trials, seq: 0 },
+        state,
         space,
     }
 }

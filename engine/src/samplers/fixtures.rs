@@ -7,7 +7,7 @@ use search_spaces::{
     settings::{Direction, Metric, Objective},
 };
 
-use crate::state::{Phase, SearchState, TrialKind, TrialState};
+use crate::state::{Phase, SearchState, TrialKind, TrialState, View};
 
 /// Neither samplers nor schedulers look into a config: any will do.
 pub(crate) fn config() -> Config {
@@ -35,22 +35,22 @@ pub(crate) fn config() -> Config {
 
 /// An empty study over `rungs` rungs that minimises.
 pub(crate) fn study(planned: u32, eta: u32, rungs: usize) -> SearchState {
-    SearchState {
-        objective: Objective { metric: Metric::Loss, direction: Direction::Minimize },
-        ladder: Ladder { eta, rungs: (0..rungs as u32).map(|rung| u64::from(eta).pow(rung)).collect() },
-        planned,
-        trials: Vec::new(),
-        seq: 0,
-    }
+    let objective = Objective { metric: Metric::Loss, direction: Direction::Minimize };
+    directed(objective, planned, eta, rungs)
+}
+
+pub(crate) fn directed(objective: Objective, planned: u32, eta: u32, rungs: usize) -> SearchState {
+    let rungs = (0..rungs as u32).map(|rung| u64::from(eta).pow(rung)).collect();
+    SearchState::new(objective, Ladder { eta, rungs }, planned)
 }
 
 /// Adds a trial on its way to rung 0.
 pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option<Assignment>) {
-    let number = state.trials.len() as u32;
-    state.trials.push(TrialState {
+    let number = state.trials().len() as u32;
+    state.add(TrialState {
         number,
         kind,
-        config: config(),
+        config: config().into(),
         assignment,
         inside: true,
         values: Vec::new(),
@@ -59,30 +59,49 @@ pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option
     });
 }
 
+/// The trial that waits goes on to `rung`.
+pub(crate) fn activate(state: &mut SearchState, trial: usize, rung: usize) {
+    state.change(trial as u32, |trial| trial.phase = Phase::Active { rung });
+}
+
+/// The rung an active trial is on its way to.
+fn aim(trial: &TrialState) -> usize {
+    let Phase::Active { rung } = trial.phase else { panic!("{trial:?} does not run") };
+    assert_eq!(trial.values.len(), rung);
+    rung
+}
+
 /// The trial reaches the rung it was on its way to.
 pub(crate) fn reach(state: &mut SearchState, trial: usize, value: f64) {
     let top = state.ladder.top();
-    let trial = &mut state.trials[trial];
-    let Phase::Active { rung } = trial.phase else { panic!("{trial:?} does not run") };
-    assert_eq!(trial.values.len(), rung);
-    trial.values.push(value);
-    trial.phase = if rung == top { Phase::Complete } else { Phase::Paused { rung } };
+    state.change(trial as u32, |trial| {
+        let rung = aim(trial);
+        trial.values.push(value);
+        trial.phase = if rung == top { Phase::Complete } else { Phase::Paused { rung } };
+    });
 }
 
 /// The trial fails on its way.
 pub(crate) fn fail(state: &mut SearchState, trial: usize) {
-    let trial = &mut state.trials[trial];
-    let Phase::Active { rung } = trial.phase else { panic!("{trial:?} does not run") };
-    trial.values.push(f64::NAN);
-    trial.phase = Phase::Failed { rung };
+    state.change(trial as u32, |trial| {
+        let rung = aim(trial);
+        trial.values.push(f64::NAN);
+        trial.phase = Phase::Failed { rung };
+    });
 }
 
 /// The trial stops itself on its way, with `value`.
 pub(crate) fn stop_early(state: &mut SearchState, trial: usize, value: f64) {
     let rungs = state.ladder.rungs.len();
-    let trial = &mut state.trials[trial];
-    let Phase::Active { rung } = trial.phase else { panic!("{trial:?} does not run") };
-    trial.stopped_at = Some(rung);
-    trial.values.resize(rungs, value);
-    trial.phase = Phase::Complete;
+    state.change(trial as u32, |trial| {
+        let rung = aim(trial);
+        trial.stopped_at = Some(rung);
+        trial.values.resize(rungs, value);
+        trial.phase = Phase::Complete;
+    });
+}
+
+/// All that is known.
+pub(crate) fn all(state: &SearchState) -> View<'_> {
+    state.view(u32::MAX)
 }

@@ -6,7 +6,7 @@ use search_spaces::{
     draw,
 };
 
-use crate::state::SearchState;
+use crate::state::View;
 
 /// Draws tried before the points that are left are looked at one by one.
 const FEW_TRIES: usize = 100;
@@ -15,17 +15,12 @@ const MANY_TRIES: usize = 10_000;
 /// Points that are still looked at one by one.
 const ENUMERABLE: u64 = 20_000;
 
-/// Whether a trial has the config at this assignment.
-pub(super) fn is_taken(state: &SearchState, assignment: &Assignment) -> bool {
-    state.trials.iter().any(|trial| trial.inside && trial.assignment.as_ref() == Some(assignment))
-}
-
 /// A draw from the space that no trial has; `None` when every point has been tried.
 ///
 /// Finite spaces of up to 20,000 points are searched exactly: once draws keep hitting trials, the points that are left are equally likely. In
 /// a larger one 10,000 draws in a row that hit trials count as exhaustion.
-pub(super) fn draw(parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment> {
-    let mut try_times = |tries: usize| (0..tries).map(|_| draw::draw(parameters, rng)).find(|drawn| !is_taken(state, drawn));
+pub(super) fn draw(parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
+    let mut try_times = |tries: usize| (0..tries).map(|_| draw::draw(parameters, rng)).find(|drawn| !view.is_taken(drawn));
     if let Some(drawn) = try_times(FEW_TRIES) {
         return Some(drawn);
     }
@@ -34,7 +29,7 @@ pub(super) fn draw(parameters: &[Parameter], state: &SearchState, rng: &mut ChaC
     }
     let mut left = Vec::new();
     enumerate(parameters, 0, &mut Assignment::default(), &mut left);
-    left.retain(|point| !is_taken(state, point));
+    left.retain(|point| !view.is_taken(point));
     if left.is_empty() { None } else { Some(left.swap_remove(rng.random_range(0..left.len()))) }
 }
 

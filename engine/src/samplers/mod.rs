@@ -18,7 +18,7 @@ use search_spaces::{
     settings::SamplerKind,
 };
 
-use crate::state::SearchState;
+use crate::state::View;
 
 /// Proposes where to try next.
 ///
@@ -27,14 +27,13 @@ use crate::state::SearchState;
 /// study proposes the same.
 ///
 /// # What it may learn from
-/// `state` is what the scheduler allows it to see: values of trials that are too young to be learned from are already taken out
-/// (their configs stay, as places that are taken). A sampler looks at assignments and values, never at phases: which young trials run and which
-/// wait depends on the number of slots. A recipe is learned from where it lies in the space; without an assignment it is ignored.
+/// `view` is what the scheduler allows it to see: values of trials that are too young to be learned from are hidden (their configs stay, as
+/// places that are taken), and so are phases. A recipe is learned from where it lies in the space.
 ///
 /// # Duplicates
-/// Never proposes the assignment of a trial of `state` that lies inside the space. `None` says that the space is exhausted (which only a finite space can be).
+/// Never proposes the assignment of a trial of `view` that lies inside the space. `None` says that the space is exhausted (which only a finite space can be).
 pub trait Sampler: Send + Sync {
-    fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment>;
+    fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment>;
 }
 
 /// The sampler that a space's settings name.

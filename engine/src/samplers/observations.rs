@@ -1,14 +1,14 @@
 //! Which trials did well, when some have been trained for longer than others.
 
-use crate::state::{SearchState, TrialState};
+use crate::state::{Seen, View};
 
 /// The trials that lie in the space, by what is known of them.
 #[derive(Debug)]
 pub(super) struct Observations<'a> {
     /// With a finite value, best first.
-    pub ranked: Vec<&'a TrialState>,
+    pub ranked: Vec<Seen<'a>>,
     /// Failed, or without a value yet, by number.
-    pub rest: Vec<&'a TrialState>,
+    pub rest: Vec<Seen<'a>>,
 }
 
 /// Ranks the trials by their values at all rungs; values of different rungs are never compared with each other.
@@ -23,13 +23,14 @@ pub(super) struct Observations<'a> {
 /// | 1 | 0.3 | 0.2 | 1 | 2 |
 /// | 2 | 0.4 | 0.1 | 2 | 1 |
 /// | 3 | 0.5 | | 3 | 3 |
-pub(super) fn observations(state: &SearchState) -> Observations<'_> {
-    let cost = |trial: &TrialState, rung: usize| state.objective.cost(trial.values[rung]) + 0.0;
-    let known = |trial: &&TrialState| !trial.values.is_empty() && trial.values.iter().all(|value| value.is_finite());
-    let (mut ranked, rest): (Vec<_>, Vec<_>) = state.trials.iter().filter(|trial| trial.assignment.is_some()).partition(known);
-    for rung in 0..state.ladder.rungs.len() {
+pub(super) fn observations(view: View<'_>) -> Observations<'_> {
+    let objective = view.objective();
+    let cost = |trial: &Seen<'_>, rung: usize| objective.cost(trial.values[rung]) + 0.0;
+    let known = |trial: &Seen<'_>| !trial.values.is_empty() && trial.values.iter().all(|value| value.is_finite());
+    let (mut ranked, rest): (Vec<_>, Vec<_>) = view.trials().partition(known);
+    for rung in 0..view.ladder().rungs.len() {
         let places: Vec<usize> = (0..ranked.len()).filter(|place| ranked[*place].values.len() > rung).collect();
-        let mut reached: Vec<&TrialState> = places.iter().map(|place| ranked[*place]).collect();
+        let mut reached: Vec<Seen<'_>> = places.iter().map(|place| ranked[*place]).collect();
         reached.sort_by(|a, b| cost(a, rung).total_cmp(&cost(b, rung)).then(a.number.cmp(&b.number)));
         for (place, trial) in places.into_iter().zip(reached) {
             ranked[place] = trial;
@@ -44,8 +45,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        samplers::fixtures::{fail, reach, start, study},
-        state::{Phase, TrialKind},
+        samplers::fixtures::{activate, all, fail, reach, start, study},
+        state::TrialKind,
     };
 
     #[test]
@@ -55,13 +56,13 @@ mod tests {
         for (trial, values) in values.into_iter().enumerate() {
             start(&mut state, TrialKind::Search, Some(Assignment::default()));
             for (rung, value) in values.iter().enumerate() {
-                state.trials[trial].phase = Phase::Active { rung };
+                activate(&mut state, trial, rung);
                 if value.is_nan() { fail(&mut state, trial) } else { reach(&mut state, trial, *value) }
             }
         }
         start(&mut state, TrialKind::Recipe, None);
         reach(&mut state, 7, 0.0);
-        let Observations { ranked, rest } = observations(&state);
+        let Observations { ranked, rest } = observations(all(&state));
         assert_eq!(ranked.iter().map(|trial| trial.number).collect::<Vec<_>>(), [2, 1, 3, 0]);
         assert_eq!(rest.iter().map(|trial| trial.number).collect::<Vec<_>>(), [4, 5, 6]);
     }

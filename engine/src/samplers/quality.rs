@@ -8,7 +8,7 @@ use search_spaces::{
 
 use super::{
     build,
-    fixtures::{reach, start, study},
+    fixtures::{activate, all, reach, start, study},
 };
 use crate::{
     schedulers::{self, Action},
@@ -50,12 +50,12 @@ fn best_of(kind: SamplerKind, parameters: &[Parameter], trials: u32, seed: u64) 
     let sampler = build(kind);
     let mut state = study(trials, 3, 1);
     for number in 0..trials {
-        let proposal = sampler.propose(parameters, &state, &mut stream(seed, number, Purpose::Sampler)).expect("a continuum");
+        let proposal = sampler.propose(parameters, all(&state), &mut stream(seed, number, Purpose::Sampler)).expect("a continuum");
         let value = bowl(parameters, &proposal);
         start(&mut state, TrialKind::Search, Some(proposal));
         reach(&mut state, number as usize, value);
     }
-    state.trials.iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min)
+    state.trials().iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -93,16 +93,14 @@ fn sweep(kind: SamplerKind, scheduler: SchedulerKind, trials: u32, seed: u64) ->
         for action in scheduler.decide(&state, 2 - running.len()) {
             let (trial, rung) = match action {
                 Action::Start { learn_from } => {
-                    let number = state.trials.len();
-                    let mut visible = state.clone();
-                    visible.trials.iter_mut().skip(learn_from as usize).for_each(|trial| trial.values.clear());
+                    let number = state.trials().len();
                     let mut rng = stream(seed, number as u32, Purpose::Sampler);
-                    let proposal = sampler.propose(&parameters, &visible, &mut rng).expect("a continuum");
+                    let proposal = sampler.propose(&parameters, state.view(learn_from), &mut rng).expect("a continuum");
                     start(&mut state, TrialKind::Search, Some(proposal));
                     (number, 0)
                 }
                 Action::Promote { trial, rung } => {
-                    state.trials[trial as usize].phase = Phase::Active { rung };
+                    activate(&mut state, trial as usize, rung);
                     (trial as usize, rung)
                 }
             };
@@ -116,19 +114,19 @@ fn sweep(kind: SamplerKind, scheduler: SchedulerKind, trials: u32, seed: u64) ->
         let value = seen(&parameters, &state, next.1, seed);
         reach(&mut state, next.1, value);
     }
-    let truth = |trial: usize| bowl(&parameters, state.trials[trial].assignment.as_ref().expect("drawn"));
-    let full = state.trials.iter().filter(|trial| trial.phase == Phase::Complete);
+    let truth = |trial: usize| bowl(&parameters, state.trials()[trial].assignment.as_ref().expect("drawn"));
+    let full = state.trials().iter().filter(|trial| trial.phase == Phase::Complete);
     let best = full.min_by(|a, b| a.values[2].total_cmp(&b.values[2])).expect("somebody is trained in full").number as usize;
     Found {
         value: truth(best),
-        better: (0..state.trials.len()).filter(|other| truth(*other) < truth(best)).count(),
+        better: (0..state.trials().len()).filter(|other| truth(*other) < truth(best)).count(),
         spent: spent as f64 / (f64::from(trials) * state.ladder.horizon() as f64),
     }
 }
 
 fn seen(parameters: &[Parameter], state: &SearchState, trial: usize, seed: u64) -> f64 {
-    let assignment = state.trials[trial].assignment.as_ref().expect("drawn");
-    let rung = state.trials[trial].values.len();
+    let assignment = state.trials()[trial].assignment.as_ref().expect("drawn");
+    let rung = state.trials()[trial].values.len();
     let rate = parameters[0].domain.to_unit(assignment.0["rate"]);
     let examples = state.ladder.rungs[rung] as f64;
     let mut rng = stream(seed ^ 0xabc, (trial * 10 + rung) as u32, Purpose::DataOrder);

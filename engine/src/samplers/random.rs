@@ -5,7 +5,7 @@ use search_spaces::domain::{Assignment, Parameter};
 
 use crate::{
     samplers::{Sampler, fresh},
-    state::SearchState,
+    state::View,
 };
 
 /// Draws each config as the domains say, whatever the trials before it gave (Bergstra & Bengio 2012).
@@ -13,7 +13,7 @@ use crate::{
 pub struct Random;
 
 impl Sampler for Random {
-    fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment> {
-        fresh::draw(parameters, state, rng)
+    fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
+        fresh::draw(parameters, view, rng)
     }
 }

@@ -10,13 +10,11 @@ use search_spaces::{
 
 use super::{
     Sampler, build,
-    fixtures::{fail, reach, start, stop_early, study},
-    fresh::is_taken,
+    fixtures::{activate, all, fail, reach, start, stop_early, study},
     tpe::{Tpe, TpeSettings},
 };
 use crate::{
-    clock::Stopwatch,
-    state::{Phase, SearchState, TrialKind},
+    state::{SearchState, TrialKind},
     streams::{Purpose, stream},
 };
 
@@ -65,7 +63,7 @@ fn spaces() -> impl Strategy<Value = Vec<Parameter>> {
 
 /// One more trial, that fares at random: well, with ties, not at all, or still runs.
 fn add(state: &mut SearchState, assignment: Assignment, rng: &mut ChaCha8Rng) {
-    let trial = state.trials.len();
+    let trial = state.trials().len();
     start(state, TrialKind::Search, Some(assignment));
     match rng.random_range(0..10) {
         0 => fail(state, trial),
@@ -74,7 +72,7 @@ fn add(state: &mut SearchState, assignment: Assignment, rng: &mut ChaCha8Rng) {
         3 => stop_early(state, trial, rng.random()),
         4 => {
             reach(state, trial, 0.5);
-            state.trials[trial].phase = Phase::Active { rung: 1 };
+            activate(state, trial, 1);
             if rng.random() { reach(state, trial, rng.random()) } else { fail(state, trial) }
         }
         5 => reach(state, trial, 0.5),
@@ -91,30 +89,13 @@ proptest! {
             let mut state = study(40, 3, 3);
             let mut fates = stream(seed, 0, Purpose::DataOrder);
             for number in 0..30 {
-                let proposal = sampler.propose(&parameters, &state, &mut numbered(seed, number));
-                prop_assert_eq!(&proposal, &sampler.propose(&parameters, &state, &mut numbered(seed, number)));
+                let proposal = sampler.propose(&parameters, all(&state), &mut numbered(seed, number));
+                prop_assert_eq!(&proposal, &sampler.propose(&parameters, all(&state), &mut numbered(seed, number)));
                 let Some(proposal) = proposal else { break };
                 prop_assert_eq!(validate(&parameters, &proposal), Ok(()));
-                prop_assert!(!is_taken(&state, &proposal), "{:?} again", proposal);
+                prop_assert!(!all(&state).is_taken(&proposal), "{:?} again", proposal);
                 add(&mut state, proposal, &mut fates);
             }
-        }
-    }
-
-    #[test]
-    fn phases_do_not_matter(parameters in spaces(), seed: u64) {
-        let mut state = study(40, 3, 3);
-        let mut fates = stream(seed, 0, Purpose::DataOrder);
-        for number in 0..15 {
-            if let Some(drawn) = build(SamplerKind::Random).propose(&parameters, &state, &mut numbered(seed, number)) {
-                add(&mut state, drawn, &mut fates);
-            }
-        }
-        let mut other = state.clone();
-        other.trials.iter_mut().for_each(|trial| trial.phase = Phase::Active { rung: 2 });
-        for sampler in samplers() {
-            let propose = |state: &SearchState| sampler.propose(&parameters, state, &mut numbered(seed, 99));
-            prop_assert_eq!(propose(&state), propose(&other));
         }
     }
 }
@@ -135,12 +116,12 @@ fn a_finite_space_is_proposed_to_its_last_point_and_then_exhausted() {
     for sampler in samplers() {
         let mut state = study(99, 3, 3);
         let mut fates = stream(5, 0, Purpose::DataOrder);
-        while let Some(proposal) = sampler.propose(&parameters, &state, &mut numbered(1, state.trials.len())) {
+        while let Some(proposal) = sampler.propose(&parameters, all(&state), &mut numbered(1, state.trials().len())) {
             assert_eq!(validate(&parameters, &proposal), Ok(()));
-            assert!(!is_taken(&state, &proposal));
+            assert!(!all(&state).is_taken(&proposal));
             add(&mut state, proposal, &mut fates);
         }
-        assert_eq!(state.trials.len(), 2 * (3 * 4 + 1 + 2));
+        assert_eq!(state.trials().len(), 2 * (3 * 4 + 1 + 2));
     }
 }
 
@@ -148,7 +129,7 @@ fn a_finite_space_is_proposed_to_its_last_point_and_then_exhausted() {
 fn a_large_finite_space_is_not_exhausted() {
     let parameters = vec![parameter("a", Domain::Int { low: 0, high: i64::MAX }), parameter("b", Domain::Int { low: i64::MIN, high: 0 })];
     for sampler in samplers() {
-        assert!(sampler.propose(&parameters, &study(9, 3, 3), &mut numbered(1, 0)).is_some());
+        assert!(sampler.propose(&parameters, all(&study(9, 3, 3)), &mut numbered(1, 0)).is_some());
     }
 }
 
@@ -156,9 +137,9 @@ fn a_large_finite_space_is_not_exhausted() {
 fn a_space_without_parameters_has_one_point() {
     for sampler in samplers() {
         let mut state = study(9, 3, 3);
-        assert_eq!(sampler.propose(&[], &state, &mut numbered(1, 0)), Some(Assignment::default()));
+        assert_eq!(sampler.propose(&[], all(&state), &mut numbered(1, 0)), Some(Assignment::default()));
         start(&mut state, TrialKind::Search, Some(Assignment::default()));
-        assert_eq!(sampler.propose(&[], &state, &mut numbered(1, 1)), None);
+        assert_eq!(sampler.propose(&[], all(&state), &mut numbered(1, 1)), None);
     }
 }
 
@@ -168,7 +149,7 @@ fn a_study_in_which_everything_fails_goes_on() {
     for sampler in samplers() {
         let mut state = study(99, 3, 3);
         for number in 0..40 {
-            let proposal = sampler.propose(&parameters, &state, &mut numbered(1, number)).expect("a continuum");
+            let proposal = sampler.propose(&parameters, all(&state), &mut numbered(1, number)).expect("a continuum");
             start(&mut state, TrialKind::Search, Some(proposal));
             if number % 2 == 0 { fail(&mut state, number) } else { reach(&mut state, number, f64::INFINITY) }
         }
@@ -179,7 +160,7 @@ fn a_study_in_which_everything_fails_goes_on() {
 fn proposed(state: &SearchState) -> Vec<f64> {
     let parameters = [parameter("x", Domain::Uniform { low: 0.0, high: 1.0 })];
     let tpe = build(SamplerKind::Tpe);
-    let propose = |seed| match tpe.propose(&parameters, state, &mut numbered(seed, 50)).expect("a continuum").0["x"] {
+    let propose = |seed| match tpe.propose(&parameters, all(state), &mut numbered(seed, 50)).expect("a continuum").0["x"] {
         Value::Float(x) => x,
         other => panic!("{other:?}"),
     };
@@ -241,31 +222,6 @@ fn tpe_ignores_recipes_that_lie_outside_the_space() {
     start(&mut with_recipe, TrialKind::Recipe, None);
     reach(&mut with_recipe, 30, 0.0);
     assert_eq!(proposed(&state), proposed(&with_recipe));
-    with_recipe.trials[30].assignment = Some(Assignment([("x".to_string(), Value::Float(0.9))].into()));
+    with_recipe.change(30, |trial| trial.assignment = Some(Assignment([("x".to_string(), Value::Float(0.9))].into())));
     assert_ne!(proposed(&state), proposed(&with_recipe), "with an assignment it is learned from");
-}
-
-#[test]
-fn a_proposal_takes_well_under_ten_milliseconds_after_a_thousand_trials() {
-    let parameters: Vec<Parameter> = (0..30)
-        .map(|number| {
-            let domain = if number % 3 == 0 { choice(4) } else { Domain::LogUniform { low: 1e-6, high: 1e-2 } };
-            parameter(&format!("p{number}"), domain)
-        })
-        .collect();
-    let mut state = study(2000, 3, 3);
-    let mut fates = stream(5, 0, Purpose::DataOrder);
-    for number in 0..1000 {
-        let drawn = build(SamplerKind::Random).propose(&parameters, &state, &mut numbered(1, number)).expect("a continuum");
-        add(&mut state, drawn, &mut fates);
-    }
-    let tpe = Tpe { settings: TpeSettings { random_share: 0.0, ..TpeSettings::default() } };
-    // The fastest of many: a test machine has other things to do as well.
-    let seconds = (0..30).map(|number| {
-        let stopwatch = Stopwatch::start();
-        assert!(tpe.propose(&parameters, &state, &mut numbered(2, number)).is_some());
-        stopwatch.seconds()
-    });
-    let fastest = seconds.fold(f64::INFINITY, f64::min);
-    assert!(fastest < 0.01, "{fastest} s");
 }

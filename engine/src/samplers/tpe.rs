@@ -9,7 +9,7 @@ use crate::{
         mixture::Mixture,
         observations::{Observations, observations},
     },
-    state::{SearchState, TrialState},
+    state::{Seen, View},
 };
 
 /// Multivariate TPE: Bergstra et al. 2011, with the joint kernels and groups of Falkner et al. 2018 and Optuna.
@@ -60,16 +60,16 @@ struct Group<'a> {
 }
 
 impl Sampler for Tpe {
-    fn propose(&self, parameters: &[Parameter], state: &SearchState, rng: &mut ChaCha8Rng) -> Option<Assignment> {
-        let observations = observations(state);
+    fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
+        let observations = observations(view);
         if observations.ranked.len() < self.settings.startup || rng.random_bool(self.settings.random_share.clamp(0.0, 1.0)) {
-            return fresh::draw(parameters, state, rng);
+            return fresh::draw(parameters, view, rng);
         }
         let groups = self.groups(parameters, &observations);
         (0..TRIES)
             .map(|_| self.draw(parameters, &groups, rng))
-            .find(|proposal| !fresh::is_taken(state, proposal))
-            .or_else(|| fresh::draw(parameters, state, rng))
+            .find(|proposal| !view.is_taken(proposal))
+            .or_else(|| fresh::draw(parameters, view, rng))
     }
 }
 
@@ -93,7 +93,7 @@ impl Tpe {
     fn densities<'a>(&self, members: &[&'a Parameter], observations: &Observations<'_>) -> Option<[Mixture<'a>; 2]> {
         let mut by_path: Vec<usize> = (0..members.len()).collect();
         by_path.sort_by_key(|position| &members[*position].path);
-        let points = |trials: &[&TrialState]| trials.iter().filter_map(|trial| point(members, &by_path, trial)).collect::<Vec<_>>();
+        let points = |trials: &[Seen<'_>]| trials.iter().filter_map(|trial| point(members, &by_path, trial)).collect::<Vec<_>>();
         let mut good = points(&observations.ranked);
         if good.len() < self.settings.group_startup.max(2) {
             return None;
@@ -137,9 +137,9 @@ impl Tpe {
 
 /// The trial's values of `members`, if it has them all and they are in their domains. `by_path` are the positions in `members` in the
 /// order of their paths, which is that of an assignment: so both are walked through once.
-fn point(members: &[&Parameter], by_path: &[usize], trial: &TrialState) -> Option<Vec<Value>> {
+fn point(members: &[&Parameter], by_path: &[usize], trial: &Seen<'_>) -> Option<Vec<Value>> {
     let mut values = vec![Value::Option(0); members.len()];
-    let mut given = trial.assignment.as_ref()?.0.iter();
+    let mut given = trial.assignment.0.iter();
     for &position in by_path {
         let member = members[position];
         let value = *given.find(|(path, _)| **path >= member.path).filter(|(path, _)| **path == member.path)?.1;

@@ -3,7 +3,7 @@
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{any_active, competitors, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking},
+        rungs::{competes, competitors, last_resort, planned, promote_baseline},
     },
     state::SearchState,
 };
@@ -39,19 +39,17 @@ pub struct Asha;
 
 impl Scheduler for Asha {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
-        let competitors = competitors(state);
-        let promotions = (0..state.ladder.top()).rev().flat_map(|rung| {
-            let ranked = ranking(state, competitors, rung);
-            let places = ranked.len() / eta(&state.ladder);
-            ranked.into_iter().take(places).filter(move |trial| may_go_on(state, trial, rung)).map(move |trial| promote(trial, rung))
-        });
-        let starts = (state.trials.len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
-        let mut competing: Vec<Action> = promotions.collect();
+        let index = state.index();
+        let promotions = (0..state.ladder.top())
+            .rev()
+            .flat_map(|rung| index.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
+        let starts = (state.trials().len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
+        let mut competing: Vec<Action> = promotions.take(free).collect();
         let own_steps = competing.len();
         // No more than are asked for: there may be any number of them.
         competing.extend(starts.take(free));
-        if competing.is_empty() && !any_active(competitors) {
-            competing.extend(last_resort(state, competitors));
+        if competing.is_empty() && !competes(state) {
+            competing.extend(last_resort(state, competitors(state)));
         }
         competing.splice(own_steps..own_steps, promote_baseline(state));
         competing.truncate(free);

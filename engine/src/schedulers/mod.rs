@@ -15,7 +15,7 @@ use crate::state::SearchState;
 /// What to do with a free slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Action {
-    /// Start the next trial (number `state.trials.len()`, one more for each further `Start` of the same answer) towards rung 0. Its
+    /// Start the next trial (number `state.trials().len()`, one more for each further `Start` of the same answer) towards rung 0. Its
     /// sampler may learn from the values of trials numbered below `learn_from` only.
     Start { learn_from: u32 },
     /// Let a paused trial go on to `rung`, the one above where it waits.

@@ -1,11 +1,8 @@
 //! No early termination.
 
 use crate::{
-    schedulers::{
-        Action, Scheduler,
-        rungs::{may_go_on, planned, promote},
-    },
-    state::{Phase, SearchState},
+    schedulers::{Action, Scheduler, rungs::planned},
+    state::SearchState,
 };
 
 /// Every trial runs its full length, as random search has it. Rungs only say where a trial is saved on its way.
@@ -27,11 +24,8 @@ pub struct NoHalving;
 
 impl Scheduler for NoHalving {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
-        let promotions = state.trials.iter().filter_map(|trial| match trial.phase {
-            Phase::Paused { rung } if may_go_on(state, trial, rung) => Some(promote(trial, rung)),
-            _ => None,
-        });
-        let starts = (state.trials.len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
+        let promotions = state.index().waiting().map(|trial| Action::Promote { trial, rung: state.trials()[trial as usize].values.len() });
+        let starts = (state.trials().len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
         promotions.chain(starts).take(free).collect()
     }
 }

@@ -11,17 +11,17 @@ use crate::{
 ///
 /// It always runs its full length, beside the competition: it takes nobody's place at a rung and is not counted there.
 pub(crate) fn baseline(state: &SearchState) -> Option<&TrialState> {
-    state.trials.first().filter(|trial| trial.kind == TrialKind::Recipe)
+    state.trials().first().filter(|trial| trial.kind == TrialKind::Recipe)
 }
 
 /// Every trial but the baseline.
 pub(crate) fn competitors(state: &SearchState) -> &[TrialState] {
-    &state.trials[usize::from(baseline(state).is_some())..]
+    &state.trials()[usize::from(baseline(state).is_some())..]
 }
 
 /// Trials that there will be in all: never fewer than there are, however far `planned` was lowered.
 pub(super) fn planned(state: &SearchState) -> usize {
-    (state.planned as usize).max(state.trials.len())
+    (state.planned as usize).max(state.trials().len())
 }
 
 /// Of those at a rung one in so many goes on.
@@ -56,6 +56,12 @@ pub(super) fn promote_baseline(state: &SearchState) -> Option<Action> {
     let trial = baseline(state)?;
     let Phase::Paused { rung } = trial.phase else { return None };
     may_go_on(state, trial, rung).then(|| promote(trial, rung))
+}
+
+/// Whether a segment of anyone but the baseline is queued or runs.
+pub(super) fn competes(state: &SearchState) -> bool {
+    let beside = baseline(state).map(|trial| trial.number);
+    state.index().active().any(|trial| Some(trial) != beside)
 }
 
 pub(super) fn any_active<'a>(trials: impl IntoIterator<Item = &'a TrialState>) -> bool {

@@ -36,7 +36,7 @@ pub struct SuccessiveHalving;
 
 impl Scheduler for SuccessiveHalving {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
-        let mut first = 0;
+        let mut first = newest_cohort(state);
         while first < planned(state) {
             // Before trial 0 is there nobody knows whether it is a baseline; a call then starts no more than the cohort has either way.
             let beside = baseline(state).filter(|_| first == 0);
@@ -52,6 +52,14 @@ impl Scheduler for SuccessiveHalving {
     }
 }
 
+/// The first trial of the cohort that started last: all before it have finished, or it would not have started.
+fn newest_cohort(state: &SearchState) -> usize {
+    let beside = usize::from(baseline(state).is_some());
+    let size = cohort_size(&state.ladder);
+    let competitor = state.trials().len().saturating_sub(1 + beside);
+    if competitor < size { 0 } else { beside + competitor / size * size }
+}
+
 /// Trials in a full cohort, without the baseline.
 pub(crate) fn cohort_size(ladder: &Ladder) -> usize {
     let bracket = eta(ladder).saturating_pow(ladder.top() as u32);
@@ -59,7 +67,7 @@ pub(crate) fn cohort_size(ladder: &Ladder) -> usize {
 }
 
 fn started(state: &SearchState, first: usize, end: usize) -> &[TrialState] {
-    &state.trials[first.min(state.trials.len())..end.min(state.trials.len())]
+    &state.trials()[first.min(state.trials().len())..end.min(state.trials().len())]
 }
 
 /// All that the cohort of the trials from `first` up to `end` can do now.
@@ -67,7 +75,7 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
     let beside = baseline(state).filter(|_| first == 0);
     let members = started(state, first + usize::from(beside.is_some()), end);
     let mut actions = Vec::new();
-    if state.trials.len() >= end {
+    if state.trials().len() >= end {
         let mut entrants: Vec<&TrialState> = members.iter().collect();
         for rung in 0..state.ladder.top() {
             let mut ranked = ranking(state, entrants.iter().copied(), rung);
@@ -80,7 +88,7 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
             entrants = ranked;
         }
     }
-    actions.extend((state.trials.len().max(first)..end).map(|_| Action::Start { learn_from: first as u32 }));
+    actions.extend((state.trials().len().max(first)..end).map(|_| Action::Start { learn_from: first as u32 }));
     if actions.is_empty() && !any_active(members) {
         actions.extend(last_resort(state, members));
     }

@@ -4,7 +4,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::{cmp::Reverse, collections::BinaryHeap, path::PathBuf};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, BinaryHeap},
+    path::PathBuf,
+};
 
 use crossbeam_channel::unbounded;
 use search_spaces::{problem::Problem, settings::Objective, space::Space};
@@ -85,13 +89,11 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
     let mut running: Vec<Option<Running>> = infos.iter().map(|_| None).collect();
     // When segments end, in nanoseconds, and in which slots.
     let mut ends: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
+    let mut free: BTreeSet<usize> = (0..slots).collect();
     let mut found = Simulated { trials: 0, seen: Vec::new(), spent: 0.0, seconds: 0.0 };
     let mut now = 0;
     loop {
-        for slot in 0..slots {
-            if running[slot].is_some() {
-                continue;
-            }
+        while let Some(slot) = free.first().copied() {
             let busy = !ends.is_empty();
             let Work::Run { segment, from, fence } = dispatcher.next(&infos[slot].name, busy, millis(now))? else { break };
             let (sender, receiver) = unbounded();
@@ -102,6 +104,7 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
             let end = now + (seconds * 1e9).round() as u64;
             found.see(&spec.space.objective, &events, now as f64 / 1e9, seconds, until, outcome.is_err());
             found.spent += seconds.min(until - now as f64 / 1e9);
+            free.pop_first();
             running[slot] = Some(Running { segment: (segment.trial, segment.rung, fence), events, outcome });
             ends.push(Reverse((end, slot)));
         }
@@ -112,6 +115,7 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
         }
         now = end;
         found.seconds = now as f64 / 1e9;
+        free.insert(slot);
         if let Some(Running { segment, events, outcome }) = running[slot].take() {
             let (trial, _, fence) = segment;
             let evaluated = events.into_iter().filter_map(|event| match event {
@@ -121,13 +125,13 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
             let mut all: Vec<Event> = evaluated.collect();
             let ending = ending::of_segment(&folder, segment, outcome, false);
             all.extend(ending.events);
-            dispatcher.store.commit(millis(now), &mut |_| all.clone())?;
+            dispatcher.store.commit(millis(now), &mut |_| std::mem::take(&mut all))?;
             if let Some(why) = ending.machine {
                 return Err(WorkerError::Machine(why));
             }
         }
     }
-    found.trials = study(&mut *dispatcher.store)?.search.trials.len();
+    found.trials = study(&mut *dispatcher.store)?.search.trials().len();
     found.seen.sort_by(|a, b| a.0.total_cmp(&b.0));
     Ok(found)
 }

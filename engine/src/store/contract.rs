@@ -45,7 +45,7 @@ fn add(store: &mut dyn Store, number: u32) {
     let trial = TrialAdded {
         number,
         kind: TrialKind::Search,
-        config: config(0.1 + 0.2),
+        config: config(0.1 + 0.2).into(),
         assignment: None,
         recipe: None,
         learn_from: 0,
@@ -104,13 +104,13 @@ fn a_trial_goes_up_the_rungs() {
         let store = &mut *open();
         started(store);
         put(store, &[claimed(0, 1, "cpu#1"), evaluated(1, 4, 0.5), completed(0, 1, 0.5)]).unwrap();
-        assert_eq!(study(store).unwrap().search.trials[0].phase, Phase::Paused { rung: 0 });
+        assert_eq!(study(store).unwrap().search.trials()[0].phase, Phase::Paused { rung: 0 });
         put(store, &[decided(Action::Promote { trial: 0, rung: 1 }), claimed(1, 2, "cpu#2"), completed(1, 2, 0.6)]).unwrap();
         put(store, &[decided(Action::Promote { trial: 0, rung: 2 }), claimed(2, 3, "cpu#2"), completed(2, 3, 0.7)]).unwrap();
         let state = study(store).unwrap();
-        assert_eq!(state.search.trials[0].phase, Phase::Complete);
-        assert_eq!(state.search.trials[0].values, [0.5, 0.6, 0.7]);
-        assert_eq!(state.search.trials[0].config, config(0.1 + 0.2));
+        assert_eq!(state.search.trials()[0].phase, Phase::Complete);
+        assert_eq!(state.search.trials()[0].values, [0.5, 0.6, 0.7]);
+        assert_eq!(*state.search.trials()[0].config, config(0.1 + 0.2));
         assert_eq!(state.trials[0].checkpoint.as_ref().unwrap().step, 36);
     });
 }
@@ -193,8 +193,8 @@ fn lost_segments_run_again_and_failed_ones_do_not() {
         assert_eq!(study(store).unwrap().trials[0].claim.as_ref().unwrap().from_step, 3);
         put(store, &[Event::SegmentFailed { trial: 0, rung: 0, fence: 2, cause: "loss is NaN".to_owned() }]).unwrap();
         let state = study(store).unwrap();
-        assert_eq!(state.search.trials[0].phase, Phase::Failed { rung: 0 });
-        assert!(state.search.trials[0].values[0].is_nan());
+        assert_eq!(state.search.trials()[0].phase, Phase::Failed { rung: 0 });
+        assert!(state.search.trials()[0].values[0].is_nan());
         assert_eq!(state.waiting().count(), 0);
         refused(put(store, &[claimed(0, 3, "cpu#1")]));
     });
@@ -215,7 +215,7 @@ fn a_trial_whose_checkpoint_is_lost_starts_anew() {
         put(store, &[claimed(1, 3, "cpu#1")]).unwrap();
         let state = study(store).unwrap();
         assert_eq!(state.trials[0].claim.as_ref().unwrap().from_step, 0);
-        assert_eq!((&state.search.trials[0].values[..], state.search.trials[0].phase), (&[0.5][..], Phase::Active { rung: 1 }));
+        assert_eq!((&state.search.trials()[0].values[..], state.search.trials()[0].phase), (&[0.5][..], Phase::Active { rung: 1 }));
     });
 }
 
@@ -250,7 +250,7 @@ fn values_that_are_not_finite_survive() {
         assert!(values[0].train_loss.is_nan() && values[0].metrics["accuracy"].is_nan());
         assert_eq!(values[1].train_loss, f64::INFINITY);
         assert_eq!(values[1].metrics["loss"], f64::NEG_INFINITY);
-        assert_eq!(study(&mut *open()).unwrap().search.trials[0].values, [f64::NEG_INFINITY]);
+        assert_eq!(study(&mut *open()).unwrap().search.trials()[0].values, [f64::NEG_INFINITY]);
     });
 }
 

@@ -69,7 +69,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| db.prepare_cached(sql)?.execute(values).map(|_| ());
     let seen = |worker: &str| run("UPDATE worker SET last_seen = ? WHERE study = ? AND name = ?", params![logged.at, STUDY, worker]);
     let trial_state = |trial: u32| {
-        let phase = phase(state.search.trials[trial as usize].phase);
+        let phase = phase(state.search.trials()[trial as usize].phase);
         run("UPDATE trial SET state = ? WHERE study = ? AND number = ?", params![phase, STUDY, trial])
     };
     let end_task = |trial: u32, rung: usize, task: &str, outcome: Option<&str>, cause: Option<&str>, value: Value| {

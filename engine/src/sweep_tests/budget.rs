@@ -21,7 +21,7 @@ fn a_spent_budget_ends_the_sweep_and_more_of_it_goes_on() {
     session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap();
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::BudgetSpent);
     let then = state(&store);
-    assert!(then.search.trials.len() < 20 && !then.search.trials.is_empty());
+    assert!(then.search.trials().len() < 20 && !then.search.trials().is_empty());
     assert!((1000..1500).contains(&then.active_millis(ticking())), "{}", then.active_millis(ticking()));
     // Time in which nobody works is not active.
     TICKS.fetch_add(1_000_000, Ordering::SeqCst);
@@ -31,7 +31,7 @@ fn a_spent_budget_ends_the_sweep_and_more_of_it_goes_on() {
     let extended = session::begin(&mut store.clone(), Path::new("a"), &spec, ticking()).unwrap();
     assert_eq!(extended, Opened::Extended { trials: 20, budget_seconds: Some(1) });
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
-    assert_eq!(state(&store).search.trials.len(), 20);
+    assert_eq!(state(&store).search.trials().len(), 20);
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
 }
 
@@ -71,8 +71,8 @@ fn a_budget_leaves_time_to_take_the_best_to_the_top() {
             let store = MemoryStore::default();
             assert_eq!(work(&sweep, &store, &spec), Ended::BudgetSpent);
             let state = state(&store);
-            let what = format!("{scheduler:?}, {budget} s: {:?}", state.search.trials.iter().map(|t| &t.values).collect::<Vec<_>>());
-            let full = |kind| state.search.trials.iter().any(|t| t.kind == kind && t.phase == Phase::Complete);
+            let what = format!("{scheduler:?}, {budget} s: {:?}", state.search.trials().iter().map(|t| &t.values).collect::<Vec<_>>());
+            let full = |kind| state.search.trials().iter().any(|t| t.kind == kind && t.phase == Phase::Complete);
             assert!(full(TrialKind::Search) && full(TrialKind::Recipe), "{what}");
             let active = state.active_millis(simulated()) / 1000;
             // What is kept back for safety and for the last trial that no longer fits.
@@ -90,20 +90,20 @@ fn more_budget_or_trials_open_the_starts_again() {
     let (sweep, mut spec) = limited(SchedulerKind::Asha, 100, 150);
     let store = MemoryStore::default();
     assert_eq!(work(&sweep, &store, &spec), Ended::BudgetSpent);
-    let first = state(&store).search.trials.len();
+    let first = state(&store).search.trials().len();
     assert!(first < 100);
     assert_eq!(work(&sweep, &store, &spec), Ended::BudgetSpent, "the same again");
-    assert_eq!(state(&store).search.trials.len(), first);
+    assert_eq!(state(&store).search.trials().len(), first);
     spec.space.settings.trials = 110;
     session::begin(&mut store.clone(), Path::new("a"), &spec, simulated()).unwrap();
     assert_eq!(state(&store).search.planned, 110);
     spec.space.settings.budget_seconds = Some(300);
     assert_eq!(work(&sweep, &store, &spec), Ended::BudgetSpent);
-    let second = state(&store).search.trials.len();
+    let second = state(&store).search.trials().len();
     assert!(first < second && second < 110);
     spec.space.settings.budget_seconds = Some(1_000_000);
     assert_eq!(work(&sweep, &store, &spec), Ended::Finished);
-    assert_eq!(state(&store).search.trials.len(), 110);
+    assert_eq!(state(&store).search.trials().len(), 110);
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
     assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
 }

@@ -42,7 +42,7 @@ fn a_sweep_that_dies_at_any_commit_continues_to_the_same_end() {
         let sweep = Sweep::new(faults(), scheduler, 1);
         let undisturbed = MemoryStore::default();
         sweep.run(&undisturbed, &spec);
-        let expected = trials(&state(&undisturbed).search.trials);
+        let expected = trials(state(&undisturbed).search.trials());
         let mut crashes = 0;
         for written in [false, true] {
             for left in 0.. {
@@ -55,7 +55,7 @@ fn a_sweep_that_dies_at_any_commit_continues_to_the_same_end() {
                 crashes += 1;
                 assert_eq!(sweep.run(&store, &spec), Ended::Finished);
                 let state = state(&store);
-                assert_eq!(trials(&state.search.trials), expected, "{scheduler:?}, after {left} commits, the last written: {written}");
+                assert_eq!(trials(state.search.trials()), expected, "{scheduler:?}, after {left} commits, the last written: {written}");
                 assert!(state.trials.iter().all(|t| t.claim.is_none()) && state.workers.is_empty());
             }
         }
@@ -86,7 +86,7 @@ fn a_sweep_that_is_interrupted_continues_where_it_stopped() {
     assert_eq!(total_steps(&state), sweep.runner.trained.lock().unwrap().len() as u64);
     let undisturbed = MemoryStore::default();
     Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
-    assert_eq!(trials(&state.search.trials), trials(&self::state(&undisturbed).search.trials));
+    assert_eq!(trials(state.search.trials()), trials(self::state(&undisturbed).search.trials()));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_trial_whose_checkpoint_is_lost_is_trained_again_to_the_same_values() {
         }
         assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished, "{damage}");
         let state = state(&store);
-        assert_eq!(trials(&state.search.trials), trials(&expected.search.trials), "{damage}");
+        assert_eq!(trials(state.search.trials()), trials(expected.search.trials()), "{damage}");
         let events = store.clone().events(0).unwrap();
         let lost =
             events.windows(2).filter(|pair| matches!(pair[0].event, Event::CheckpointLost { .. })).map(|pair| match &pair[1].event {
@@ -131,13 +131,13 @@ fn a_full_disk_ends_the_worker_and_fails_no_trial() {
     let mut store = MemoryStore::default();
     begin(&mut store, &spec(6)).unwrap();
     assert_eq!(sweep.work(store.clone()).unwrap_err().to_string(), "the disk is full");
-    assert!(state(&store).search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+    assert!(state(&store).search.trials().iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
     // Its supervisor releases what else it had; here the next run does.
     let again = Sweep { runner: Arc::new(CurveRunner::default()), ..sweep };
     assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
     let state = state(&store);
-    assert_eq!(state.search.trials.len(), 6);
-    assert!(state.search.trials.iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+    assert_eq!(state.search.trials().len(), 6);
+    assert!(state.search.trials().iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
 }
 
 #[test]
@@ -154,13 +154,13 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
                 let info = crate::events::WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 2, threads: 1, pid: 1, boot: 1 };
                 let mut events = vec![Event::WorkerStarted(info)];
                 for (trial, fence) in &claims {
-                    if state.search.trials.len() <= *trial as usize {
+                    if state.search.trials().len() <= *trial as usize {
                         let (upto_seq, action) = (state.search.seq, schedulers::Action::Start { learn_from: 0 });
                         events.push(Event::Decided { upto_seq, action, worker: worker.clone() });
                         events.push(Event::TrialAdded(Box::new(crate::events::TrialAdded {
                             number: *trial,
                             kind: crate::state::TrialKind::Search,
-                            config: crate::testing::config(1e-3),
+                            config: crate::testing::config(1e-3).into(),
                             assignment: None,
                             recipe: None,
                             learn_from: 0,
@@ -187,12 +187,12 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
     // Both are suspects now, so the next worker runs one at a time; trial 1 dies alone.
     crash(&mut store, &[(1, 2)]);
     let then = state(&store);
-    assert_eq!(then.search.trials[1].phase, Phase::Failed { rung: 0 });
+    assert_eq!(then.search.trials()[1].phase, Phase::Failed { rung: 0 });
     assert_eq!(then.trials[1].cause.as_deref(), Some("took its worker down 2 times, the last time thus: killed by signal 9"));
-    assert_eq!(then.search.trials[0].phase, Phase::Active { rung: 0 });
+    assert_eq!(then.search.trials()[0].phase, Phase::Active { rung: 0 });
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
     let events = store.events(0).unwrap();
-    assert_ne!(state(&store).search.trials[0].phase, Phase::Active { rung: 0 });
+    assert_ne!(state(&store).search.trials()[0].phase, Phase::Active { rung: 0 });
     // The suspect ran alone: nothing was claimed between its claim and its end.
     let claimed = events.iter().position(|l| matches!(l.event, Event::SegmentClaimed { trial: 0, fence: 2, .. })).unwrap();
     let next =

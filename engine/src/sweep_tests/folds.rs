@@ -44,7 +44,7 @@ fn the_finalists_and_the_default_recipe_are_trained_on_every_fold_once_the_searc
 }
 
 fn trials_of(state: &StudyState) -> Vec<String> {
-    trials(&state.search.trials)
+    trials(state.search.trials())
 }
 
 #[test]

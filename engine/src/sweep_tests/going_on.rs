@@ -11,7 +11,7 @@ fn more_trials_extend_a_study_and_fewer_change_nothing() {
     assert_eq!(begin(&mut store.clone(), &spec(6)).unwrap(), Opened::Continued);
     assert_eq!(begin(&mut store.clone(), &spec(12)).unwrap(), Opened::Extended { trials: 6, budget_seconds: None });
     assert_eq!(sweep.work(store.clone()).unwrap(), Ended::Finished);
-    assert_eq!(state(&store).search.trials.len(), 12);
+    assert_eq!(state(&store).search.trials().len(), 12);
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
 }
 

@@ -136,7 +136,7 @@ fn crowd(trials: usize) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, sync::Arc};
 
     use engine::{record::StudyRecord, state::Phase};
     use search_spaces::settings::{Direction, Metric};
@@ -180,8 +180,8 @@ mod tests {
     #[test]
     fn odd_studies_are_drawn_too() {
         let mut all_failed = sample_record(4, 2, 1);
-        for trial in &mut all_failed.state.trials {
-            (trial.values, trial.phase) = (vec![f64::NAN], Phase::Failed { rung: 0 });
+        for trial in 0..all_failed.state.trials().len() {
+            all_failed.state.change(trial as u32, |trial| (trial.values, trial.phase) = (vec![f64::NAN], Phase::Failed { rung: 0 }));
         }
         let mut without_segments = sample_record(6, 6, 1);
         without_segments.segments.clear();
@@ -189,9 +189,9 @@ mod tests {
         let mut loss = sample_record(30, 2, 1);
         loss.state.objective = Objective { metric: Metric::Loss, direction: Direction::Minimize };
         let mut endless = sample_record(12, 1, 1);
-        endless.state.trials[5].values = vec![f64::INFINITY];
+        endless.state.change(5, |trial| trial.values = vec![f64::INFINITY]);
         let mut other_lengths = sample_record(12, 3, 1);
-        other_lengths.state.trials[4].config.epochs = 7;
+        other_lengths.state.change(4, |trial| Arc::make_mut(&mut trial.config).epochs = 7);
         let mut no_parameters = sample_record(3, 1, 1);
         no_parameters.space.parameters.clear();
         for record in [all_failed, without_segments, loss, endless, other_lengths, running_record(12, 3, 1)] {

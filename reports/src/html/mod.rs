@@ -24,7 +24,7 @@ use crate::{
 pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report: Option<&Json>) -> Result<String, ReportError> {
     let summary = Summary::new(record, tables);
     let validation = data_report.and_then(data::validation_examples);
-    let config = match summary.best.as_ref().and_then(|best| record.state.trials.get(best.trial as usize)) {
+    let config = match summary.best.as_ref().and_then(|best| record.state.trials().get(best.trial as usize)) {
         Some(trial) => Some(ron::ser::to_string_pretty(&trial.config, ron::ser::PrettyConfig::new().depth_limit(2))?),
         None => None,
     };

@@ -188,20 +188,23 @@ No trial has started yet.
     #[test]
     fn a_default_recipe_that_did_not_finish_or_failed() {
         let mut record = sample_record(40, 3, 1);
-        record.state.trials[0].values.truncate(1);
-        record.state.trials[0].phase = Phase::Paused { rung: 0 };
+        record.state.change(0, |trial| {
+            trial.values.truncate(1);
+            trial.phase = Phase::Paused { rung: 0 };
+        });
         insta::assert_snapshot!(words(&record, None).lines().next().unwrap_or_default(), @"Trial 28 won with an accuracy of 0.962 on the validation split. The default recipe has come to rung 0 only, with 0.515 against 0.645 of trial 28 there: +13.0 points.");
-        record.state.trials[0].values = vec![f64::NAN];
-        record.state.trials[0].phase = Phase::Failed { rung: 0 };
+        record.state.change(0, |trial| (trial.values, trial.phase) = (vec![f64::NAN], Phase::Failed { rung: 0 }));
         insta::assert_snapshot!(words(&record, None).lines().next().unwrap_or_default(), @"Trial 28 won with an accuracy of 0.962 on the validation split. The default recipe failed, so there is nothing to compare with.");
     }
 
     #[test]
     fn a_study_that_has_just_begun() {
         let mut record = running_record(40, 3, 1);
-        for trial in &mut record.state.trials {
-            trial.values.truncate(1);
-            trial.phase = if trial.values.iter().all(|v| v.is_nan()) { Phase::Failed { rung: 0 } } else { Phase::Paused { rung: 0 } };
+        for trial in 0..record.state.trials().len() {
+            record.state.change(trial as u32, |trial| {
+                trial.values.truncate(1);
+                trial.phase = if trial.values.iter().all(|v| v.is_nan()) { Phase::Failed { rung: 0 } } else { Phase::Paused { rung: 0 } };
+            });
         }
         insta::assert_snapshot!(words(&record, Some(445)).lines().next().unwrap_or_default(), @"No trial has reached its full length yet. So far trial 37 leads with an accuracy of 0.672 on the validation split at rung 0. The default recipe has come to rung 0 only, with 0.515 against 0.672 of trial 37 there: +15.7 points.");
     }

@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn csv_keeps_nan_apart_from_nothing() {
         let mut record = sample_record(12, 3, 2);
-        let failed = record.state.trials.iter().position(|t| matches!(t.phase, engine::state::Phase::Failed { .. })).unwrap();
+        let failed = record.state.trials().iter().position(|t| matches!(t.phase, engine::state::Phase::Failed { .. })).unwrap();
         record.trials[failed].cause = Some("a \"quoted\" cause,\nof two lines".to_owned());
         let dir = tempfile::tempdir().unwrap();
         write_tables(&Tables::new(&record), dir.path()).unwrap();

@@ -75,7 +75,7 @@ pub(super) fn crosses(record: &StudyRecord, folds: &[FoldRow]) -> Vec<CrossRow> 
             Some(CrossRow {
                 trial,
                 recipe: record.trials[trial as usize].recipe.clone(),
-                value: record.state.trials[trial as usize].values.last().copied().unwrap_or(f64::NAN),
+                value: record.state.trials()[trial as usize].values.last().copied().unwrap_or(f64::NAN),
                 of,
                 folds: own.len() as u32,
                 mean,

@@ -73,7 +73,7 @@ impl Tables {
             segments: segments::rows(record, &time),
             cross_validation: folds::crosses(record, &folds),
             folds,
-            parameters: parameters::columns(&record.space, &record.state.trials),
+            parameters: parameters::columns(&record.space, record.state.trials()),
             finished: record.finished,
             ladder: record.state.ladder.rungs.clone(),
             breaks: time.breaks(),

@@ -62,7 +62,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<TrialRow> {
     let top = record.state.ladder.top();
     let mut rows: Vec<TrialRow> = record
         .state
-        .trials
+        .trials()
         .iter()
         .enumerate()
         .map(|(index, trial)| {

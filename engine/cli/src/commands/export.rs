@@ -13,8 +13,8 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
         Some(number) => number,
         None => state.search.incumbent().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?,
     };
-    let started = state.search.trials.len();
-    let Some(trial) = state.search.trials.get(number as usize) else {
+    let started = state.search.trials().len();
+    let Some(trial) = state.search.trials().get(number as usize) else {
         return Err(Error::usage(format!("there is no trial {number}: the study has trials 0 to {}", started.saturating_sub(1))));
     };
     if trial.phase != Phase::Complete {

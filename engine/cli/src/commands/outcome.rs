@@ -50,7 +50,7 @@ pub(super) fn conclude(
     report::write(&record, folder)?;
     let best = record.state.incumbent();
     let failed: Vec<usize> =
-        (0..record.state.trials.len()).filter(|n| matches!(record.state.trials[*n].phase, Phase::Failed { .. })).collect();
+        (0..record.state.trials().len()).filter(|n| matches!(record.state.trials()[*n].phase, Phase::Failed { .. })).collect();
     if arguments.json {
         context.say_json(&Outcome {
             ended: word(ended),
@@ -59,8 +59,8 @@ pub(super) fn conclude(
             best_config: best.map(|_| folder.root().join("best.ron")),
             metric: record.state.objective.metric.name().to_owned(),
             best_trial: best,
-            best_value: best.and_then(|n| record.state.trials[n as usize].values.last().copied()),
-            trials: record.state.trials.len(),
+            best_value: best.and_then(|n| record.state.trials()[n as usize].values.last().copied()),
+            trials: record.state.trials().len(),
             failed: failed.len(),
         })?;
     } else {
@@ -101,13 +101,13 @@ fn causes(record: &StudyRecord, failed: &[usize], context: &mut Context) {
 }
 
 fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
-    if record.state.trials.is_empty() {
+    if record.state.trials().is_empty() {
         return Error::no_trial("the budget was spent before any trial had started: give more with --budget");
     }
     if failed.is_empty() {
         return Error::no_trial("the budget was spent before any trial had a value: give more with --budget");
     }
-    Error::no_trial(format!("none of {} trials succeeded; the causes are above", record.state.trials.len()))
+    Error::no_trial(format!("none of {} trials succeeded; the causes are above", record.state.trials().len()))
 }
 
 fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &mut Context) {
@@ -129,7 +129,7 @@ fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &m
         next(go_on.clone(), "go on where it stopped");
     }
     next(format!("thawline train {best} --to MODEL_DIR"), "train the best config again, to its full length");
-    let complete = |n: u32| record.state.trials.get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
+    let complete = |n: u32| record.state.trials().get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
     if record.state.incumbent().is_some_and(complete) {
         next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");
     }

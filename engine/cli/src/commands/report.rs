@@ -51,7 +51,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// The best config, with what it claims: a claim that `thawline train` must reach exactly, if the trial ran its full length.
 pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
     let number = record.state.incumbent().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?;
-    let trial = &record.state.trials[number as usize];
+    let trial = &record.state.trials()[number as usize];
     let about = record.trials.get(number as usize);
     let complete = trial.phase == engine::state::Phase::Complete;
     let claim = trial.values.last().filter(|_| complete).map(|value| Claim {
@@ -63,7 +63,7 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         model: record.space.model.clone(),
         data: record.space.data.clone(),
         objective: record.state.objective,
-        config: trial.config.clone(),
+        config: (*trial.config).clone(),
         ladder: record.state.ladder.clone(),
         eval_every: record.space.settings.eval_every,
         seed: record.space.settings.seed,

@@ -57,9 +57,9 @@ pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error
 
 fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
     let search = &state.search;
-    let count = |wanted: fn(Phase) -> bool| search.trials.iter().filter(|trial| wanted(trial.phase)).count();
+    let count = |wanted: fn(Phase) -> bool| search.trials().iter().filter(|trial| wanted(trial.phase)).count();
     let best =
-        search.incumbent().and_then(|n| Some((n, search.trials[n as usize].values.len(), *search.trials[n as usize].values.last()?)));
+        search.incumbent().and_then(|n| Some((n, search.trials()[n as usize].values.len(), *search.trials()[n as usize].values.last()?)));
     let mut progress = Progress::default();
     progress.update(state, now);
     let finished = state.is_finished() && state.folds_open() == 0;
@@ -73,7 +73,7 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
             (false, false) => "stopped",
         },
         trials_planned: state.closed_from.unwrap_or(search.planned),
-        trials_started: search.trials.len(),
+        trials_started: search.trials().len(),
         trials_complete: count(|phase| phase == Phase::Complete),
         trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
         trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
@@ -84,7 +84,7 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
         steps_repeated: state.steps_repeated(),
         rungs: search.ladder.rungs.clone(),
         reached: (0..search.ladder.rungs.len())
-            .map(|rung| search.trials.iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
+            .map(|rung| search.trials().iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
             .collect(),
         metric: search.objective.metric.name().to_owned(),
         best_trial: best.map(|(trial, ..)| trial),

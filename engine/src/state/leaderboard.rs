@@ -1,71 +1,8 @@
-//! What schedulers and samplers see: the study so far, folded from its events.
+//! Which trials are best, when some have been trained for longer than others.
 
-use search_spaces::{config::Config, domain::Assignment, ladder::Ladder, settings::Objective};
-use serde::{Deserialize, Serialize};
-
-/// The study at one event number. The same events give the same state.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchState {
-    pub objective: Objective,
-    pub ladder: Ladder,
-    /// Trials wanted in all; fewer once the space or the budget has no more.
-    pub planned: u32,
-    /// By number: `trials[n].number == n`.
-    pub trials: Vec<TrialState>,
-    /// Events folded so far.
-    pub seq: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TrialState {
-    pub number: u32,
-    pub kind: TrialKind,
-    pub config: Config,
-    /// Where it lies in the space; `None` for a recipe outside it.
-    pub assignment: Option<Assignment>,
-    /// Whether `config` is the one at `assignment`: a recipe may lie outside the space, where its assignment is only the nearest point.
-    pub inside: bool,
-    /// The objective's value at each rung reached, from rung 0. A failed trial has NaN at the rung it failed before; one that stopped itself
-    /// early has its value at all rungs from there on.
-    #[serde(with = "crate::numbers")]
-    pub values: Vec<f64>,
-    pub phase: Phase,
-    /// The rung it was on its way to when it stopped itself early.
-    pub stopped_at: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TrialKind {
-    /// Drawn by the sampler.
-    Search,
-    /// Listed in the file; the default recipe is trial 0.
-    Recipe,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Phase {
-    /// A segment to this rung is queued or running.
-    Active { rung: usize },
-    /// Reached this rung and waits there.
-    Paused { rung: usize },
-    /// Has its final value: at the top, or stopped by itself.
-    Complete,
-    /// Ended by its own fault on the way to this rung.
-    Failed { rung: usize },
-}
+use crate::state::{Phase, SearchState, TrialState};
 
 impl SearchState {
-    /// What a sampler may learn from: the values of trials numbered below `learn_from`. Of the others only the places remain.
-    pub fn masked(&self, learn_from: u32) -> SearchState {
-        let mut masked = self.clone();
-        for trial in masked.trials.iter_mut().skip(learn_from as usize) {
-            trial.values.clear();
-            trial.phase = Phase::Active { rung: 0 };
-            trial.stopped_at = None;
-        }
-        masked
-    }
-
     /// All trials, best first: by the highest rung at which they count, then by their value there, then by number. Full-length
     /// trials come first, because only what they promise is what training their config again gives. Trials that failed, or whose value is
     /// not finite, come last.
@@ -127,7 +64,10 @@ impl TrialState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samplers::fixtures::{fail, reach, start, stop_early, study};
+    use crate::{
+        samplers::fixtures::{activate, fail, reach, start, stop_early, study},
+        state::TrialKind,
+    };
 
     /// Three rungs, lower is better; a last `NaN` is a failure.
     fn values(values: &[&[f64]]) -> SearchState {
@@ -135,7 +75,7 @@ mod tests {
         for (number, values) in values.iter().enumerate() {
             start(&mut state, TrialKind::Search, None);
             for (rung, value) in values.iter().enumerate() {
-                state.trials[number].phase = Phase::Active { rung };
+                activate(&mut state, number, rung);
                 if value.is_nan() { fail(&mut state, number) } else { reach(&mut state, number, *value) }
             }
         }
@@ -144,9 +84,8 @@ mod tests {
 
     fn stops(state: &mut SearchState, rung: usize, value: f64) {
         start(state, TrialKind::Search, None);
-        let number = state.trials.len() - 1;
-        state.trials[number].values = vec![value; rung];
-        state.trials[number].phase = Phase::Active { rung };
+        let number = state.trials().len() - 1;
+        state.change(number as u32, |trial| (trial.values, trial.phase) = (vec![value; rung], Phase::Active { rung }));
         stop_early(state, number, value);
     }
 

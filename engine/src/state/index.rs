@@ -1,0 +1,174 @@
+//! What schedulers and samplers ask of many trials at once, kept up to date with each change of one.
+
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
+
+use search_spaces::{
+    domain::{Assignment, Value},
+    ladder::Ladder,
+    settings::Objective,
+};
+
+use crate::state::{Phase, TrialKind, TrialState};
+
+/// Follows from the trials alone. It makes a decision cost about the same at the tenth trial and at the hundred thousandth.
+///
+/// The baseline (trial 0 when it is a recipe) has no place at the rungs, where the others compete.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Index {
+    /// Of the trials at a rung one in so many goes on.
+    eta: usize,
+    rungs: Vec<Rung>,
+    /// Whose segment is queued or runs.
+    active: BTreeSet<u32>,
+    /// Who waits below the top with a finite value, the baseline too.
+    waiting: BTreeSet<u32>,
+    /// Trials inside the space by the hash of their assignment.
+    places: BTreeMap<u64, Vec<u32>>,
+}
+
+/// Those that have reached a rung, best first.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Rung {
+    /// The best `floor(n / eta)`.
+    best: BTreeSet<Standing>,
+    others: BTreeSet<Standing>,
+    /// Those of both that wait here with a finite value.
+    waiting: BTreeSet<Standing>,
+}
+
+/// Lower cost first, ties by number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Standing {
+    cost: f64,
+    number: u32,
+}
+
+impl Eq for Standing {}
+
+impl Ord for Standing {
+    fn cmp(&self, other: &Standing) -> Ordering {
+        self.cost.total_cmp(&other.cost).then(self.number.cmp(&other.number))
+    }
+}
+
+impl PartialOrd for Standing {
+    fn partial_cmp(&self, other: &Standing) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Index {
+    pub(super) fn new(ladder: &Ladder) -> Index {
+        Index {
+            eta: ladder.eta.max(2) as usize,
+            rungs: vec![Rung::default(); ladder.rungs.len()],
+            active: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Every trial whose segment is queued or runs, by number.
+    pub(crate) fn active(&self) -> impl Iterator<Item = u32> + '_ {
+        self.active.iter().copied()
+    }
+
+    /// Every trial that waits below the top with a finite value, by number.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
+        self.waiting.iter().copied()
+    }
+
+    /// Of the best `floor(n / eta)` of the `n` competitors that have reached `rung`, those that wait there with a finite value, best first.
+    pub(crate) fn promotable(&self, rung: usize) -> impl Iterator<Item = u32> + '_ {
+        let Rung { best, waiting, .. } = &self.rungs[rung];
+        let last = best.last();
+        waiting.iter().take_while(move |standing| Some(*standing) <= last).map(|standing| standing.number)
+    }
+
+    /// Trials that may lie at this place: whose assignments have the same hash.
+    pub(super) fn at_place(&self, assignment: &Assignment) -> impl Iterator<Item = u32> + '_ {
+        self.places.get(&place(assignment)).into_iter().flatten().copied()
+    }
+
+    pub(super) fn insert(&mut self, objective: Objective, trial: &TrialState) {
+        self.update(objective, trial, true);
+        if let Some(assignment) = trial.assignment.as_ref().filter(|_| trial.inside) {
+            let here = self.places.entry(place(assignment)).or_default();
+            if !here.contains(&trial.number) {
+                here.push(trial.number);
+            }
+        }
+    }
+
+    /// Its place stays.
+    pub(super) fn remove(&mut self, objective: Objective, trial: &TrialState) {
+        self.update(objective, trial, false);
+    }
+
+    fn update(&mut self, objective: Objective, trial: &TrialState, present: bool) {
+        // Adding zero makes one zero of the two, so that they tie.
+        let cost = |rung: usize| objective.cost(trial.values[rung]) + 0.0;
+        let waits_at = match trial.phase {
+            Phase::Paused { rung } => Some(rung).filter(|rung| *rung + 1 < self.rungs.len() && cost(*rung).is_finite()),
+            Phase::Active { .. } | Phase::Complete | Phase::Failed { .. } => None,
+        };
+        if matches!(trial.phase, Phase::Active { .. }) {
+            put(&mut self.active, trial.number, present);
+        }
+        if waits_at.is_some() {
+            put(&mut self.waiting, trial.number, present);
+        }
+        if trial.number == 0 && trial.kind == TrialKind::Recipe {
+            return;
+        }
+        for (rung, index) in self.rungs.iter_mut().enumerate().take(trial.values.len()) {
+            let here = Standing { cost: cost(rung), number: trial.number };
+            let among_best = index.best.last().is_some_and(|last| here <= *last);
+            put(if among_best { &mut index.best } else { &mut index.others }, here, present);
+            index.share(self.eta);
+            if waits_at == Some(rung) {
+                put(&mut index.waiting, here, present);
+            }
+        }
+    }
+}
+
+fn put<T: Ord>(set: &mut BTreeSet<T>, item: T, present: bool) {
+    if present {
+        set.insert(item);
+    } else {
+        set.remove(&item);
+    }
+}
+
+impl Rung {
+    /// Moves the boundary to where it belongs.
+    fn share(&mut self, eta: usize) {
+        let places = (self.best.len() + self.others.len()) / eta;
+        while self.best.len() > places {
+            self.others.extend(self.best.pop_last());
+        }
+        while self.best.len() < places {
+            self.best.extend(self.others.pop_first());
+        }
+    }
+}
+
+/// The same for equal assignments, on any machine.
+fn place(assignment: &Assignment) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (path, value) in &assignment.0 {
+        path.hash(&mut hasher);
+        match value {
+            // Both zeros are equal.
+            Value::Float(x) => (x + 0.0).to_bits().hash(&mut hasher),
+            Value::Int(x) => x.hash(&mut hasher),
+            Value::Option(option) => option.hash(&mut hasher),
+        }
+    }
+    hasher.finish()
+}

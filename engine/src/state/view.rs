@@ -1,0 +1,52 @@
+//! What a sampler sees of a study.
+
+use search_spaces::{domain::Assignment, ladder::Ladder, settings::Objective};
+
+use crate::state::SearchState;
+
+/// The study as far as a sampler may learn from it.
+///
+/// It shows places and values, never phases: which young trials run and which wait depends on the number of slots. Values of trials
+/// numbered `learn_from` or above are hidden; their places stay, as taken.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    state: &'a SearchState,
+    learn_from: u32,
+}
+
+/// A trial that has a place in the space.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    pub number: u32,
+    pub assignment: &'a Assignment,
+    /// As in [`TrialState::values`](crate::state::TrialState::values).
+    pub values: &'a [f64],
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(state: &'a SearchState, learn_from: u32) -> View<'a> {
+        View { state, learn_from }
+    }
+
+    pub fn objective(self) -> Objective {
+        self.state.objective
+    }
+
+    pub fn ladder(self) -> &'a Ladder {
+        &self.state.ladder
+    }
+
+    /// By number. A recipe outside the space is not among them, unless it has a nearest point.
+    pub fn trials(self) -> impl Iterator<Item = Seen<'a>> {
+        self.state.trials().iter().filter_map(move |trial| {
+            let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
+            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, values })
+        })
+    }
+
+    /// Whether a trial has the config at this assignment.
+    pub fn is_taken(self, assignment: &Assignment) -> bool {
+        let same = |number: u32| self.state.trials()[number as usize].assignment.as_ref() == Some(assignment);
+        self.state.index().at_place(assignment).any(same)
+    }
+}
