@@ -19,7 +19,7 @@ fn proposals(criterion: &mut Criterion) {
     for trials in [100, 1000] {
         let state = study(&space, trials);
         for kind in [SamplerKind::Random, SamplerKind::Tpe] {
-            let sampler = samplers::build(kind);
+            let sampler = samplers::build(kind, 0);
             group.bench_with_input(BenchmarkId::new(format!("{kind:?}"), trials), &state, |bencher, state| {
                 bencher.iter(|| {
                     let mut random = stream(0, trials, Purpose::Sampler);

@@ -5,9 +5,8 @@ use search_spaces::{ladder::Ladder, settings::SchedulerKind};
 use crate::{
     events::Event,
     schedulers::{
-        Action,
-        rungs::{baseline, competitors, eta, last_resort},
-        successive_halving::cohort_size,
+        self, Action,
+        rungs::{baseline, competitors, last_resort},
     },
     state::Phase,
     study::StudyState,
@@ -25,7 +24,8 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
     let search = &state.search;
     let members = competitors(search);
     let beside = baseline(search).filter(|trial| !matches!(trial.phase, Phase::Failed { .. }));
-    let expected = expected(&search.ladder, state.settings().scheduler, planned.saturating_sub(search.trials().len() - members.len()));
+    let scheduler = schedulers::build(state.settings().scheduler);
+    let expected = scheduler.expected(&search.ladder, planned.saturating_sub(search.trials().len() - members.len()));
     let rungs = pace.iter().zip(expected).enumerate().map(|(rung, (seconds, expected))| {
         let reached = members.iter().filter(|trial| trial.values.len() > rung).count();
         let active = members.iter().filter(|trial| trial.phase == Phase::Active { rung }).count();
@@ -81,30 +81,13 @@ fn pace(state: &StudyState) -> Option<Vec<f64>> {
 /// How many of `trials` are expected to train up to each rung: the baseline to all of them, of the others as many as the scheduler's rule asks for.
 pub fn trials_at_rungs(trials: usize, ladder: &Ladder, scheduler: SchedulerKind) -> Vec<usize> {
     let baseline = trials.min(1);
-    expected(ladder, scheduler, trials - baseline).into_iter().map(|others| baseline + others).collect()
+    schedulers::build(scheduler).expected(ladder, trials - baseline).into_iter().map(|others| baseline + others).collect()
 }
 
 /// Training examples that so many trials at each rung take together.
 pub fn examples(at_rungs: &[usize], ladder: &Ladder) -> u64 {
     let from_last = |rung: usize| ladder.rungs[rung] - rung.checked_sub(1).map_or(0, |below| ladder.rungs[below]);
     at_rungs.iter().enumerate().map(|(rung, trials)| *trials as u64 * from_last(rung)).sum()
-}
-
-/// Trials at each rung when `count` competitors have been through the scheduler's rule.
-fn expected(ladder: &Ladder, scheduler: SchedulerKind, count: usize) -> Vec<usize> {
-    let survivors = |entrants: usize, rung: usize| {
-        let rule = eta(ladder).checked_pow(rung as u32).map_or(0, |share| entrants / share);
-        rule.max(entrants.min(1))
-    };
-    let at = |rung| match scheduler {
-        SchedulerKind::None => count,
-        SchedulerKind::Asha => survivors(count, rung),
-        SchedulerKind::SuccessiveHalving => {
-            let size = cohort_size(ladder);
-            count / size * survivors(size, rung) + survivors(count % size, rung)
-        }
-    };
-    (0..ladder.rungs.len()).map(at).collect()
 }
 
 /// For a trial that waits at `rung`, at the pace it has had so far.
@@ -129,11 +112,18 @@ mod tests {
     #[test]
     fn schedulers_ask_for_so_many_trials_at_each_rung() {
         let ladder = Ladder { eta: 3, rungs: vec![100, 300, 900] };
-        assert_eq!(expected(&ladder, SchedulerKind::Asha, 20), [20, 6, 2]);
-        assert_eq!(expected(&ladder, SchedulerKind::SuccessiveHalving, 20), [20, 7, 3], "cohorts of 9, 9 and 2");
-        assert_eq!(expected(&ladder, SchedulerKind::None, 20), [20; 3]);
-        assert_eq!(expected(&ladder, SchedulerKind::Asha, 2), [2, 1, 1], "the end rule");
-        assert_eq!(expected(&ladder, SchedulerKind::SuccessiveHalving, 0), [0; 3]);
+        let expected = |scheduler, trials| schedulers::build(scheduler).expected(&ladder, trials);
+        assert_eq!(expected(SchedulerKind::Asha, 20), [20, 6, 2]);
+        assert_eq!(expected(SchedulerKind::SuccessiveHalving, 20), [20, 7, 3], "cohorts of 9, 9 and 2");
+        assert_eq!(expected(SchedulerKind::None, 20), [20; 3]);
+        assert_eq!(
+            expected(SchedulerKind::Hyperband, 20),
+            [20, 4 + 5 + 3, 1 + 1 + 3],
+            "12 halved from rung 0, 5 from rung 1, 3 not at all"
+        );
+        assert_eq!(expected(SchedulerKind::MedianRule, 20), [20, 10, 5]);
+        assert_eq!(expected(SchedulerKind::Asha, 2), [2, 1, 1], "the end rule");
+        assert_eq!(expected(SchedulerKind::SuccessiveHalving, 0), [0; 3]);
         // The baseline beside 15 others.
         let at_rungs = trials_at_rungs(16, &ladder, SchedulerKind::Asha);
         assert_eq!(at_rungs, [16, 6, 2]);

@@ -33,7 +33,7 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
             }
         };
         let again = |pending: &PendingStart| {
-            let trial = propose(&state.spec.space, pending, &snapshot, &*samplers::build(state.settings().sampler))?;
+            let trial = propose(&state.spec.space, pending, &snapshot, &*samplers::build(state.settings().sampler, state.settings().seed))?;
             Ok::<_, WorkerError>(trial.map(|p| format!("{:?} {:?}", p.trial.assignment, p.trial.config)))
         };
         match (&logged.event, &state.pending) {

@@ -7,6 +7,8 @@ use rand::{SeedableRng, rngs::ChaCha8Rng};
 pub enum Purpose {
     /// Drawing the trial's config.
     Sampler,
+    /// Scrambling a quasi-random sequence (the trial 0: all have the same).
+    Scrambling,
     /// The new head's initial weights.
     HeadWeights,
     /// The order of the training examples.
@@ -29,6 +31,7 @@ impl Purpose {
     fn name(self) -> &'static str {
         match self {
             Purpose::Sampler => "sampler",
+            Purpose::Scrambling => "scrambling",
             Purpose::HeadWeights => "head-weights",
             Purpose::DataOrder => "data-order",
             Purpose::Dropout => "dropout",

@@ -51,7 +51,7 @@ impl Sweep {
 
     /// One worker on what `store` holds.
     fn work(&self, store: impl Store + 'static) -> Result<Ended, WorkerError> {
-        self.work_with(store, samplers::build(self.sampler))
+        self.work_with(store, samplers::build(self.sampler, 0))
     }
 
     fn work_with(&self, store: impl Store + 'static, sampler: Box<dyn samplers::Sampler>) -> Result<Ended, WorkerError> {
@@ -265,7 +265,7 @@ impl samplers::Sampler for Mistaken {
         view: crate::state::View<'_>,
         rng: &mut rand::rngs::ChaCha8Rng,
     ) -> Option<search_spaces::domain::Assignment> {
-        let proposed = samplers::build(SamplerKind::Random).propose(parameters, view, rng);
+        let proposed = samplers::build(SamplerKind::Random, 0).propose(parameters, view, rng);
         if view.trials().count() == 3 { Some(search_spaces::domain::Assignment::default()) } else { proposed }
     }
 }

@@ -2,10 +2,12 @@
 
 use crate::{
     data::{Data, Files, TextColumns, TextData},
+    domain::Parameter,
+    grid,
     lower::Lowerer,
     places::is_known,
     problem::nearest,
-    settings::{Direction, Metric, Objective, Resource, SchedulerKind, Settings},
+    settings::{Direction, Metric, Objective, Resource, SamplerKind, SchedulerKind, Settings},
 };
 
 /// Notes a mistake at `path`.
@@ -91,5 +93,25 @@ pub(crate) fn check_ladder(lowerer: &mut Lowerer<'_>, settings: &Settings, max_e
     if !reached && lowerer.knows(&["settings.r_min", "settings.scheduler", "epochs"]) {
         let message = format!("the first rung, {epochs} epochs, lies beyond the horizon of {max_epochs} epochs");
         at(lowerer, "settings.r_min", message, "give a smaller r_min, such as Epochs(0.5), or more epochs".to_string());
+    }
+}
+
+/// Points a grid may have: each is a trial, and none is tried twice.
+const MOST_POINTS: u64 = 1_000_000;
+
+/// A grid over what has none.
+pub(crate) fn check_grid(lowerer: &mut Lowerer<'_>, settings: &Settings, parameters: &[Parameter]) {
+    if settings.sampler != SamplerKind::Grid || !lowerer.knows(&["settings.sampler"]) {
+        return;
+    }
+    for parameter in parameters.iter().filter(|parameter| parameter.domain.size().is_none()) {
+        let message = format!("a grid has no points on a continuum such as {}", parameter.domain);
+        let hint = "write `Stepped(low, high, step)` or `Choice([...])`, or take another sampler".to_string();
+        at(lowerer, &parameter.path, message, hint);
+    }
+    if let Some(size) = grid::size(parameters).filter(|size| *size > MOST_POINTS) {
+        let size = if size == u64::MAX { "more points than can be counted".to_string() } else { format!("{size} points") };
+        let hint = format!("take fewer or coarser ranges, for at most {MOST_POINTS} points, or another sampler");
+        at(lowerer, "settings.sampler", format!("the grid of this space has {size}"), hint);
     }
 }

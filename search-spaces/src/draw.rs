@@ -146,13 +146,18 @@ pub fn active(parameters: &[Parameter], assignment: &Assignment) -> Vec<bool> {
 
 /// Draws a value for each parameter that the choices drawn before it make active, in the order of the list.
 pub fn draw(parameters: &[Parameter], rng: &mut impl Rng) -> Assignment {
+    draw_by(parameters, |_| rng.random())
+}
+
+/// The same, with the number in `[0, 1)` that `unit` gives for each active parameter, by its place in the list.
+pub fn draw_by(parameters: &[Parameter], mut unit: impl FnMut(usize) -> f64) -> Assignment {
     let mut assignment = Assignment::default();
-    for parameter in parameters {
+    for (index, parameter) in parameters.iter().enumerate() {
         let active = parameter
             .condition
             .is_none_or(|condition| assignment.0.get(&parameters[condition.parent].path) == Some(&Value::Option(condition.option)));
         if active {
-            assignment.0.insert(parameter.path.clone(), parameter.domain.sample(rng));
+            assignment.0.insert(parameter.path.clone(), parameter.domain.from_unit(unit(index)));
         }
     }
     assignment

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::{
-    checks::{at, check_data, check_ladder, check_objective},
+    checks::{at, check_data, check_grid, check_ladder, check_objective},
     data::Data,
     domain::Assignment,
     draft::Draft,
@@ -158,6 +158,7 @@ pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
     let recipes = recipes::read(&mut lowerer, data.as_ref(), template.as_ref(), &parameters, given("recipes"));
     if let (Some(settings), Some(template)) = (&settings, &template) {
         check_ladder(&mut lowerer, settings, template.max_epochs(&parameters));
+        check_grid(&mut lowerer, settings, &parameters);
     }
 
     let Lowerer { problems, places, mentions, guessed, .. } = lowerer;

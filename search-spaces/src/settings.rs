@@ -40,7 +40,13 @@ pub enum Resource {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SamplerKind {
+    /// As the domains say.
     Random,
+    /// Every point of a finite space once.
+    Grid,
+    /// More evenly spread than random draws.
+    Sobol,
+    /// Where earlier trials did well (Bergstra et al. 2011).
     Tpe,
 }
 
@@ -50,6 +56,12 @@ pub enum SchedulerKind {
     Asha,
     /// Synchronous successive halving (Jamieson & Talwalkar 2016).
     SuccessiveHalving,
+    /// Asynchronous halving from several first rungs at once (Li et al. 2018).
+    Hyperband,
+    /// `Asha` with a ceiling that rises while the ranking still changes (Bohdal et al. 2023).
+    Pasha,
+    /// A trial worse than the median of the others goes no further (Golovin et al. 2017).
+    MedianRule,
     /// Every trial runs its full length.
     None,
 }

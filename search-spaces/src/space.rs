@@ -84,6 +84,17 @@ impl Space {
         ladder.map_err(|(message, hint)| Box::new(self.places.problem_at("settings.r_min", message, Some(hint))))
     }
 
+    /// A sweep has something to compare: a parameter, or recipes beside the default.
+    pub fn check_search(&self) -> Result<(), Box<Problem>> {
+        if !self.parameters.is_empty() || self.recipes.len() > 1 {
+            return Ok(());
+        }
+        let hint = "give a field a range, such as `learning_rate: LogUniform(1e-5, 1e-3)`, or list more than one recipe; \
+                    `thawline train` trains a single config";
+        let message = "there is nothing to search for: every value is fixed";
+        Err(Box::new(self.places.problem_at("space", message, Some(hint.to_string()))))
+    }
+
     /// The rungs of `ladder` that lie before the learning rate of `config` has first reached its full height: a trial is judged there by
     /// its start.
     pub fn cut_in_warmup(config: &Config, ladder: &Ladder) -> Vec<usize> {

@@ -188,12 +188,12 @@ fn wrong_kinds_of_values() {
     2 | settings: (seed: -1), space: ())
       |                  ^^
     ");
-    insta::assert_snapshot!(with("settings: (scheduler: Hyperband)"), @r"
-    bbc.ron:2:23: `Hyperband` is not a scheduler
+    insta::assert_snapshot!(with("settings: (scheduler: Bohb)"), @r"
+    bbc.ron:2:23: `Bohb` is not a scheduler
       |
-    2 | settings: (scheduler: Hyperband), space: ())
-      |                       ^^^^^^^^^
-      = help: it may be `Asha`, `SuccessiveHalving` or `None`
+    2 | settings: (scheduler: Bohb), space: ())
+      |                       ^^^^
+      = help: it may be `Asha`, `SuccessiveHalving`, `Hyperband`, `Pasha`, `MedianRule` or `None`
     ");
     insta::assert_snapshot!(with("settings: (r_min: 0.5)"), @r"
     bbc.ron:2:19: `r_min` is one of `Epochs`, `Examples` or `Share`, not the number 0.5
@@ -355,4 +355,39 @@ fn misused_domains() {
       |                                                             ^^^^^^^^^^^^^^^^^^^^^
       = help: give a momentum above 0, such as `momentum: 0.9`
     "#);
+}
+
+#[test]
+fn a_grid_has_points() {
+    let with = |space: &str| {
+        let settings = "settings: (sampler: Grid)";
+        problems(&format!("Sweep(model: Asset(\"m\"), data: Text(files: One(Asset(\"d\"))), {settings},\nspace: ({space}))"))
+    };
+    insta::assert_snapshot!(with("warmup: Uniform(0.0, 0.1), batch_size: Choice([8, 16])"), @"
+    bbc.ron:2:17: a grid has no points on a continuum such as Uniform(0.0, 0.1)
+      |
+    2 | space: (warmup: Uniform(0.0, 0.1), batch_size: Choice([8, 16])))
+      |                 ^^^^^^^^^^^^^^^^^
+      = help: write `Stepped(low, high, step)` or `Choice([...])`, or take another sampler
+    ");
+    insta::assert_snapshot!(with("batch_size: Int(1, 5000), epochs: Int(1, 50), label_smoothing: Stepped(0.0, 0.5, 0.1)"), @r#"
+    bbc.ron:1:82: the grid of this space has 1500000 points
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d"))), settings: (sampler: Grid),
+      |                                                                                  ^^^^
+      = help: take fewer or coarser ranges, for at most 1000000 points, or another sampler
+    "#);
+}
+
+#[test]
+fn a_sweep_has_something_to_search_for() {
+    let text = "Sweep(model: Asset(\"m\"), data: Text(files: One(Asset(\"d\"))),\nspace: (epochs: 2))";
+    let space = Space::parse(Path::new("bbc.ron"), text).unwrap();
+    insta::assert_snapshot!(space.check_search().unwrap_err(), @"
+    bbc.ron:2:8: there is nothing to search for: every value is fixed
+      |
+    2 | space: (epochs: 2))
+      |        ^^^^^^^^^^^
+      = help: give a field a range, such as `learning_rate: LogUniform(1e-5, 1e-3)`, or list more than one recipe; `thawline train` trains a single config
+    ");
 }

@@ -178,10 +178,10 @@ pub struct Simulate {
     /// Tables of learning curves: JSON lines, plain or gzip
     #[arg(required = true)]
     pub tables: Vec<PathBuf>,
-    /// As in a space: Tpe, Random
+    /// As in a space: Tpe, Random, Sobol, Grid
     #[arg(long)]
     pub sampler: Option<String>,
-    /// As in a space: Asha, SuccessiveHalving, None
+    /// As in a space: Asha, SuccessiveHalving, Hyperband, Pasha, MedianRule, None
     #[arg(long)]
     pub scheduler: Option<String>,
     /// Of the trials at a rung one in so many goes on

@@ -104,7 +104,7 @@ fn mistakes_are_told() {
       |
     1 | Bayes
       | ^^^^^
-      = help: it may be `Random` or `Tpe`
+      = help: it may be `Random`, `Grid`, `Sobol` or `Tpe`
     ");
     insta::assert_snapshot!(told(&[&table, "--r-min", "Examples(30)"]).replace(&table, "TABLE"), @r"
     2: error: TABLE: --r-min:1:1: the first rung, 30 examples, lies beyond the horizon: 1 epochs of 18 examples are 18

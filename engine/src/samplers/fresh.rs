@@ -2,8 +2,8 @@
 
 use rand::{RngExt, rngs::ChaCha8Rng};
 use search_spaces::{
-    domain::{Assignment, Condition, Domain, Parameter, Value},
-    draw,
+    domain::{Assignment, Parameter, Value},
+    draw, grid,
 };
 
 use crate::state::View;
@@ -24,44 +24,9 @@ pub(super) fn draw(parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rn
     if let Some(drawn) = try_times(FEW_TRIES) {
         return Some(drawn);
     }
-    if size(parameters, None).is_none_or(|size| size > ENUMERABLE) {
-        return try_times(MANY_TRIES);
-    }
-    let mut left = Vec::new();
-    enumerate(parameters, 0, &mut Assignment::default(), &mut left);
-    left.retain(|point| !view.is_taken(point));
+    let Some(size) = grid::size(parameters).filter(|size| *size <= ENUMERABLE) else { return try_times(MANY_TRIES) };
+    let mut left: Vec<Assignment> = (0..size).map(|index| grid::point(parameters, index)).filter(|point| !view.is_taken(point)).collect();
     if left.is_empty() { None } else { Some(left.swap_remove(rng.random_range(0..left.len()))) }
-}
-
-/// Points in the part of the space that lies under `condition`, saturating; `None` for a continuum.
-fn size(parameters: &[Parameter], condition: Option<Condition>) -> Option<u64> {
-    let mut size = 1_u64;
-    for (index, parameter) in parameters.iter().enumerate().filter(|(_, parameter)| parameter.condition == condition) {
-        let own = match &parameter.domain {
-            Domain::Choice { labels, .. } => (0..labels.len()).try_fold(0_u64, |sum, option| {
-                Some(sum.saturating_add(self::size(parameters, Some(Condition { parent: index, option }))?))
-            })?,
-            domain => domain.size()?,
-        };
-        size = size.saturating_mul(own);
-    }
-    Some(size)
-}
-
-/// Every way to complete `so_far` with the parameters from `index` on; all domains are finite.
-fn enumerate(parameters: &[Parameter], index: usize, so_far: &mut Assignment, points: &mut Vec<Assignment>) {
-    let Some(parameter) = parameters.get(index) else {
-        points.push(so_far.clone());
-        return;
-    };
-    if !is_active(parameters, index, so_far) {
-        return enumerate(parameters, index + 1, so_far, points);
-    }
-    for position in 0..parameter.domain.size().unwrap_or(0) {
-        so_far.0.insert(parameter.path.clone(), value_at(&parameter.domain, position));
-        enumerate(parameters, index + 1, so_far, points);
-    }
-    so_far.0.remove(&parameter.path);
 }
 
 /// Whether the choices taken so far make the parameter exist.
@@ -69,15 +34,4 @@ pub(super) fn is_active(parameters: &[Parameter], index: usize, so_far: &Assignm
     parameters[index]
         .condition
         .is_none_or(|condition| so_far.0.get(&parameters[condition.parent].path) == Some(&Value::Option(condition.option)))
-}
-
-/// The value at a position in the order of a finite domain.
-fn value_at(domain: &Domain, position: u64) -> Value {
-    match domain {
-        Domain::Int { low, .. } | Domain::LogInt { low, .. } => Value::Int(low.saturating_add_unsigned(position)),
-        Domain::Choice { .. } => Value::Option(position as usize),
-        Domain::Uniform { .. } | Domain::LogUniform { .. } | Domain::Stepped { .. } => {
-            domain.from_unit((position as f64 + 0.5) / domain.size().unwrap_or(1) as f64)
-        }
-    }
 }

@@ -3,22 +3,27 @@
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod fresh;
+pub mod grid;
 mod mixture;
 mod observations;
 #[cfg(test)]
 mod quality;
 pub mod random;
+pub mod sobol;
 #[cfg(test)]
 mod tests;
 pub mod tpe;
 
-use rand::rngs::ChaCha8Rng;
+use rand::{Rng, rngs::ChaCha8Rng};
 use search_spaces::{
     domain::{Assignment, Parameter},
     settings::SamplerKind,
 };
 
-use crate::state::View;
+use crate::{
+    state::View,
+    streams::{Purpose, stream},
+};
 
 /// Proposes where to try next.
 ///
@@ -36,9 +41,11 @@ pub trait Sampler: Send + Sync {
     fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment>;
 }
 
-/// The sampler that a space's settings name.
-pub fn build(kind: SamplerKind) -> Box<dyn Sampler> {
+/// The sampler that a space's settings name, for the study with this seed.
+pub fn build(kind: SamplerKind, seed: u64) -> Box<dyn Sampler> {
     match kind {
+        SamplerKind::Grid => Box::new(grid::Grid),
+        SamplerKind::Sobol => Box::new(sobol::Sobol { seed: stream(seed, 0, Purpose::Scrambling).next_u32() }),
         SamplerKind::Random => Box::new(random::Random),
         SamplerKind::Tpe => Box::new(tpe::Tpe::default()),
     }

@@ -47,7 +47,7 @@ fn bowl(parameters: &[Parameter], assignment: &Assignment) -> f64 {
 
 /// The best value of `trials` trials at full length.
 fn best_of(kind: SamplerKind, parameters: &[Parameter], trials: u32, seed: u64) -> f64 {
-    let sampler = build(kind);
+    let sampler = build(kind, 0);
     let mut state = study(trials, 3, 1);
     for number in 0..trials {
         let proposal = sampler.propose(parameters, all(&state), &mut stream(seed, number, Purpose::Sampler)).expect("a continuum");
@@ -84,7 +84,7 @@ struct Found {
 /// A sweep of two slots over rungs at 1, 3 and 9. Curves fall towards the bowl, slower for low learning rates; what is seen of them is noisy.
 fn sweep(kind: SamplerKind, scheduler: SchedulerKind, trials: u32, seed: u64) -> Found {
     let parameters = parameters();
-    let (sampler, scheduler) = (build(kind), schedulers::build(scheduler));
+    let (sampler, scheduler) = (build(kind, seed), schedulers::build(scheduler));
     let mut state = study(trials, 3, 3);
     // (when it ends, trial)
     let mut running: Vec<(u64, usize)> = Vec::new();

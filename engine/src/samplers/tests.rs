@@ -20,7 +20,8 @@ use crate::{
 
 fn samplers() -> Vec<Box<dyn Sampler>> {
     let eager = TpeSettings { startup: 2, group_startup: 2, random_share: 0.0, ..TpeSettings::default() };
-    vec![build(SamplerKind::Random), build(SamplerKind::Tpe), Box::new(Tpe { settings: eager })]
+    let kinds = [SamplerKind::Random, SamplerKind::Grid, SamplerKind::Sobol, SamplerKind::Tpe];
+    kinds.into_iter().map(|kind| build(kind, 0)).chain([Box::new(Tpe { settings: eager }) as Box<dyn Sampler>]).collect()
 }
 
 fn numbered(seed: u64, number: usize) -> ChaCha8Rng {
@@ -159,7 +160,7 @@ fn a_study_in_which_everything_fails_goes_on() {
 /// `x` of proposals that follow from `state`.
 fn proposed(state: &SearchState) -> Vec<f64> {
     let parameters = [parameter("x", Domain::Uniform { low: 0.0, high: 1.0 })];
-    let tpe = build(SamplerKind::Tpe);
+    let tpe = build(SamplerKind::Tpe, 0);
     let propose = |seed| match tpe.propose(&parameters, all(state), &mut numbered(seed, 50)).expect("a continuum").0["x"] {
         Value::Float(x) => x,
         other => panic!("{other:?}"),
@@ -224,4 +225,36 @@ fn tpe_ignores_recipes_that_lie_outside_the_space() {
     assert_eq!(proposed(&state), proposed(&with_recipe));
     with_recipe.change(30, |trial| trial.assignment = Some(Assignment([("x".to_string(), Value::Float(0.9))].into())));
     assert_ne!(proposed(&state), proposed(&with_recipe), "with an assignment it is learned from");
+}
+
+#[test]
+fn a_grid_is_walked_through_without_regard_to_weights() {
+    let parameters = vec![parameter("kind", Domain::Choice { labels: ["a", "b"].map(String::from).into(), weights: vec![0.999, 0.001] })];
+    let first = (0..200).filter(|number| {
+        let proposal = build(SamplerKind::Grid, 0).propose(&parameters, all(&study(9, 3, 3)), &mut numbered(1, *number));
+        proposal.expect("two points").0["kind"] == Value::Option(0)
+    });
+    assert!((60..140).contains(&first.count()));
+}
+
+#[test]
+fn a_sobol_sequence_fills_the_space_evenly_and_follows_the_seed() {
+    let parameters = [parameter("x", Domain::Uniform { low: 0.0, high: 1.0 }), parameter("y", choice(4))];
+    let points = |seed: u64| {
+        let mut state = study(99, 3, 3);
+        for number in 0..64 {
+            let proposal = build(SamplerKind::Sobol, seed).propose(&parameters, all(&state), &mut numbered(seed, number));
+            start(&mut state, TrialKind::Search, proposal);
+        }
+        state.trials().iter().filter_map(|trial| trial.assignment.clone()).collect::<Vec<_>>()
+    };
+    for seed in 0..5 {
+        // One of the 64 points in each of 16 parts of x for each of 4 options: where random draws leave a third of the parts empty.
+        let parts = points(seed).into_iter().map(|point| match (point.0["x"], point.0["y"]) {
+            (Value::Float(x), Value::Option(y)) => ((x * 16.0) as u32, y),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(parts.collect::<std::collections::BTreeSet<_>>().len(), 64);
+    }
+    assert_ne!(points(0), points(1));
 }

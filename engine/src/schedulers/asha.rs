@@ -1,9 +1,11 @@
 //! Asynchronous successive halving that promotes.
 
+use search_spaces::ladder::Ladder;
+
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{competes, competitors, last_resort, planned, promote_baseline},
+        rungs::{asynchronous, survivors},
     },
     state::SearchState,
 };
@@ -43,16 +45,10 @@ impl Scheduler for Asha {
         let promotions = (0..state.ladder.top())
             .rev()
             .flat_map(|rung| index.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
-        let starts = (state.trials().len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
-        let mut competing: Vec<Action> = promotions.take(free).collect();
-        let own_steps = competing.len();
-        // No more than are asked for: there may be any number of them.
-        competing.extend(starts.take(free));
-        if competing.is_empty() && !competes(state) {
-            competing.extend(last_resort(state, competitors(state)));
-        }
-        competing.splice(own_steps..own_steps, promote_baseline(state));
-        competing.truncate(free);
-        competing
+        asynchronous(state, free, promotions)
+    }
+
+    fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize> {
+        (0..ladder.rungs.len()).map(|rung| survivors(ladder, trials, rung)).collect()
     }
 }

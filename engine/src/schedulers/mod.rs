@@ -1,13 +1,16 @@
 //! Schedulers decide which trial trains next, and how far.
 
 pub mod asha;
+pub mod hyperband;
+pub mod median;
 pub mod none;
+pub mod pasha;
 pub(crate) mod rungs;
 pub mod successive_halving;
 #[cfg(test)]
 mod tests;
 
-use search_spaces::settings::SchedulerKind;
+use search_spaces::{ladder::Ladder, settings::SchedulerKind};
 use serde::{Deserialize, Serialize};
 
 use crate::state::SearchState;
@@ -35,6 +38,9 @@ pub enum Action {
 /// Count as worst at the rung they failed before, as does any value that is not finite; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.
 pub trait Scheduler: Send + Sync {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action>;
+
+    /// About how many of `trials` competitors will train up to each rung, for estimates; as many as there are rungs.
+    fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize>;
 }
 
 /// The scheduler that a space's settings name.
@@ -42,6 +48,9 @@ pub fn build(kind: SchedulerKind) -> Box<dyn Scheduler> {
     match kind {
         SchedulerKind::Asha => Box::new(asha::Asha),
         SchedulerKind::SuccessiveHalving => Box::new(successive_halving::SuccessiveHalving),
+        SchedulerKind::Hyperband => Box::new(hyperband::Hyperband),
+        SchedulerKind::Pasha => Box::new(pasha::Pasha),
+        SchedulerKind::MedianRule => Box::new(median::MedianRule),
         SchedulerKind::None => Box::new(none::NoHalving),
     }
 }

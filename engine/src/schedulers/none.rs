@@ -1,5 +1,7 @@
 //! No early termination.
 
+use search_spaces::ladder::Ladder;
+
 use crate::{
     schedulers::{Action, Scheduler, rungs::planned},
     state::SearchState,
@@ -27,5 +29,9 @@ impl Scheduler for NoHalving {
         let promotions = state.index().waiting().map(|trial| Action::Promote { trial, rung: state.trials()[trial as usize].values.len() });
         let starts = (state.trials().len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
         promotions.chain(starts).take(free).collect()
+    }
+
+    fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize> {
+        vec![trials; ladder.rungs.len()]
     }
 }

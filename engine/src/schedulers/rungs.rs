@@ -68,6 +68,28 @@ pub(super) fn any_active<'a>(trials: impl IntoIterator<Item = &'a TrialState>) -
     trials.into_iter().any(|trial| matches!(trial.phase, Phase::Active { .. }))
 }
 
+/// What free slots do when promotions come as soon as they are known: promotions first, in the order given; then the baseline's next step;
+/// then new trials, which may learn from everything known by now; when nothing of the competition runs any more, the last resort.
+pub(super) fn asynchronous(state: &SearchState, free: usize, promotions: impl Iterator<Item = Action>) -> Vec<Action> {
+    let mut actions: Vec<Action> = promotions.take(free).collect();
+    let promoted = actions.len();
+    // No more than are asked for: there may be any number of them.
+    let starts = (state.trials().len()..planned(state)).take(free);
+    actions.extend(starts.map(|number| Action::Start { learn_from: number as u32 }));
+    if actions.is_empty() && !competes(state) {
+        actions.extend(last_resort(state, competitors(state)));
+    }
+    actions.splice(promoted..promoted, promote_baseline(state));
+    actions.truncate(free);
+    actions
+}
+
+/// How many of `entrants` are left after so many halvings; one of them at least.
+pub(super) fn survivors(ladder: &Ladder, entrants: usize, halvings: usize) -> usize {
+    let rule = eta(ladder).checked_pow(halvings as u32).map_or(0, |share| entrants / share);
+    rule.max(entrants.min(1))
+}
+
 /// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that
 /// has not failed since, nor got a value that is not finite, must have gone on. Hence some trial ends with a full-length value unless all of them failed, and nobody is left
 /// behind who was the best at his rung.

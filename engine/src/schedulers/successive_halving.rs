@@ -5,7 +5,7 @@ use search_spaces::ladder::Ladder;
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{any_active, baseline, cost, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking},
+        rungs::{any_active, baseline, cost, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking, survivors},
     },
     state::{SearchState, TrialState},
 };
@@ -50,6 +50,12 @@ impl Scheduler for SuccessiveHalving {
         }
         Vec::new()
     }
+
+    fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize> {
+        let size = cohort_size(ladder);
+        let at = |rung| trials / size * survivors(ladder, size, rung) + survivors(ladder, trials % size, rung);
+        (0..ladder.rungs.len()).map(at).collect()
+    }
 }
 
 /// The first trial of the cohort that started last: all before it have finished, or it would not have started.
@@ -61,7 +67,7 @@ fn newest_cohort(state: &SearchState) -> usize {
 }
 
 /// Trials in a full cohort, without the baseline.
-pub(crate) fn cohort_size(ladder: &Ladder) -> usize {
+fn cohort_size(ladder: &Ladder) -> usize {
     let bracket = eta(ladder).saturating_pow(ladder.top() as u32);
     bracket.saturating_mul(SMALLEST_COHORT.div_ceil(bracket))
 }

@@ -14,6 +14,15 @@ use crate::{
     streams::{Purpose, stream},
 };
 
+const KINDS: [SchedulerKind; 6] = [
+    SchedulerKind::Asha,
+    SchedulerKind::SuccessiveHalving,
+    SchedulerKind::Hyperband,
+    SchedulerKind::Pasha,
+    SchedulerKind::MedianRule,
+    SchedulerKind::None,
+];
+
 /// A random world: how trials fare is fixed by their number, in which order they finish by `order`.
 #[derive(Debug, Clone)]
 struct World {
@@ -172,7 +181,7 @@ proptest! {
 
     #[test]
     fn every_scheduler_keeps_the_contract(world in worlds(), slots in 1..9_usize, order: u64) {
-        for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::None] {
+        for kind in KINDS {
             let (state, _) = simulate(kind, &world, slots, order);
             check_end(kind, &state);
         }
@@ -180,7 +189,7 @@ proptest! {
 
     #[test]
     fn an_extended_study_ends_well_too(world in worlds(), more in 1..20_u32) {
-        for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::None] {
+        for kind in KINDS {
             let scheduler = build(kind);
             let (mut state, _) = simulate(kind, &world, 2, 1);
             state.planned += more;
@@ -207,6 +216,18 @@ proptest! {
             prop_assert!(*from <= number && firsts.contains(from));
         }
         prop_assert_eq!(learned.len(), state.trials().len());
+    }
+
+    #[test]
+    fn what_is_expected_falls_from_rung_to_rung(trials in 0..2000_usize, eta in 2..6_u32, rungs in 1..8_usize) {
+        let ladder = study(1, eta, rungs).ladder;
+        for kind in KINDS {
+            let expected = build(kind).expected(&ladder, trials);
+            prop_assert_eq!(expected.len(), rungs);
+            prop_assert_eq!(expected[0], trials);
+            prop_assert!(expected.is_sorted_by(|a, b| a >= b), "{:?}: {:?}", kind, expected);
+            prop_assert!(trials == 0 || expected[rungs - 1] > 0);
+        }
     }
 }
 
@@ -311,4 +332,50 @@ fn a_single_rung_still_gives_several_slots_work() {
     let state = study(20, 3, 1);
     assert_eq!(build(SchedulerKind::SuccessiveHalving).decide(&state, 20), [Action::Start { learn_from: 0 }; 8]);
     assert_eq!(build(SchedulerKind::None).decide(&state, 2), [Action::Start { learn_from: 0 }, Action::Start { learn_from: 1 }]);
+}
+
+#[test]
+fn hyperband_halves_each_bracket_from_its_own_first_rung() {
+    let hyperband = build(SchedulerKind::Hyperband);
+    // After the baseline 3 trials are halved at rung 0, the next 2 run their full length; and so on.
+    let state = waiting(7, 2, &[&[0.9, 0.9], &[0.3], &[0.2], &[0.1], &[0.8], &[0.7, 0.6], &[0.01]]);
+    assert_eq!(hyperband.decide(&state, 9), [promote(6, 1), promote(4, 1)], "one of the four in the first bracket, all of the second");
+    let state = waiting(7, 2, &[&[0.9, 0.9], &[0.3], &[0.2], &[0.1], &[0.8], &[0.7, 0.6], &[f64::NAN]]);
+    assert_eq!(hyperband.decide(&state, 9), [promote(3, 1), promote(4, 1)]);
+}
+
+#[test]
+fn pasha_raises_its_ceiling_when_the_ranking_changes() {
+    let pasha = build(SchedulerKind::Pasha);
+    let agreed: [&[f64]; 10] = [&[0.9; 4], &[0.1, 0.1], &[0.2, 0.2], &[0.3, 0.3], &[0.4], &[0.5], &[0.6], &[0.7], &[0.8], &[0.9]];
+    let mut state = waiting(11, 4, &agreed);
+    assert_eq!(pasha.decide(&state, 1), [Action::Start { learn_from: 10 }], "the ceiling is rung 1");
+    state.change(1, |trial| trial.values[1] = 0.25);
+    assert_eq!(pasha.decide(&state, 1), [promote(2, 2)]);
+    // A value at rung 2 keeps the ceiling there, whatever the lower rungs say later.
+    activate(&mut state, 2, 2);
+    reach(&mut state, 2, 0.15);
+    state.change(1, |trial| trial.values[1] = 0.1);
+    assert_eq!(pasha.decide(&state, 1), [promote(1, 2)]);
+    // At the end the best goes all the way.
+    let mut state = waiting(10, 4, &agreed);
+    assert_eq!(pasha.decide(&state, 9), [promote(1, 2)]);
+    activate(&mut state, 1, 2);
+    reach(&mut state, 1, 0.1);
+    assert_eq!(pasha.decide(&state, 9), [promote(1, 3)]);
+}
+
+#[test]
+fn the_median_rule_holds_back_who_is_worse_than_the_mean_courses_of_the_others() {
+    let median = build(SchedulerKind::MedianRule);
+    let state =
+        waiting(7, 3, &[&[0.9; 3], &[0.5, 0.1, 0.1], &[0.5, 0.1, 0.1], &[0.5, 0.2, 0.1], &[0.5, 0.3, 0.1], &[0.5, 0.3, 0.1], &[0.4, 0.31]]);
+    // The others' means up to rung 1 are 0.3, 0.3, 0.35, 0.4 and 0.4, and its best is 0.31.
+    assert_eq!(median.decide(&state, 1), [promote(6, 2)]);
+    let state =
+        waiting(7, 3, &[&[0.9; 3], &[0.5, 0.1, 0.1], &[0.5, 0.1, 0.1], &[0.5, 0.2, 0.1], &[0.5, 0.3, 0.1], &[0.5, 0.3, 0.1], &[0.4, 0.36]]);
+    assert_eq!(median.decide(&state, 1), [], "worse than 0.35");
+    // Four others are too few for a median.
+    let state = waiting(6, 3, &[&[0.9; 3], &[0.5, 0.1, 0.1], &[0.5, 0.1, 0.1], &[0.5, 0.2, 0.1], &[0.5, 0.3, 0.1], &[0.9, 0.9]]);
+    assert_eq!(median.decide(&state, 1), [promote(5, 2)]);
 }

@@ -81,7 +81,7 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
         store: Box::new(store),
         folder: folder.clone(),
         scheduler: schedulers::build(settings.scheduler),
-        sampler: samplers::build(settings.sampler),
+        sampler: samplers::build(settings.sampler, settings.seed),
         worker,
     };
     let infos: Vec<SlotInfo> =

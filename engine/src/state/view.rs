@@ -36,6 +36,15 @@ impl<'a> View<'a> {
         &self.state.ladder
     }
 
+    /// How many trials there are, those without a place too.
+    pub fn len(self) -> usize {
+        self.state.trials().len()
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// By number. A recipe outside the space is not among them, unless it has a nearest point.
     pub fn trials(self) -> impl Iterator<Item = Seen<'a>> {
         self.state.trials().iter().filter_map(move |trial| {

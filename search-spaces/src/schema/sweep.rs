@@ -165,9 +165,13 @@ static RESOURCE: Kind = Kind::Enum(&Enum {
     bare: None,
 });
 
-static SAMPLER: Kind = Kind::Enum(&Enum { what: "a sampler", variants: &[unit("Random"), unit("Tpe")], bare: None });
+static SAMPLER: Kind =
+    Kind::Enum(&Enum { what: "a sampler", variants: &[unit("Random"), unit("Grid"), unit("Sobol"), unit("Tpe")], bare: None });
 
-static SCHEDULER: Kind =
-    Kind::Enum(&Enum { what: "a scheduler", variants: &[unit("Asha"), unit("SuccessiveHalving"), unit("None")], bare: None });
+static SCHEDULER: Kind = Kind::Enum(&Enum {
+    what: "a scheduler",
+    variants: &[unit("Asha"), unit("SuccessiveHalving"), unit("Hyperband"), unit("Pasha"), unit("MedianRule"), unit("None")],
+    bare: None,
+});
 
 static RECIPE: Kind = Kind::Struct(&Struct { name: "Recipe", fields: &[required("name", &TEXT), required("config", &CONFIG)] });

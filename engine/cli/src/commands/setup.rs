@@ -23,6 +23,7 @@ pub(super) fn read_space(path: &Path, overrides: &Overrides, context: &Context) 
         draft.problems.push(draft.places.problem_at("settings.devices", error.to_string(), None));
     }
     let mut space = draft.space().map_err(|draft| ready::mistakes(&draft, context))?;
+    space.check_search().map_err(Error::space)?;
     let problems: Vec<Problem> =
         overrides.as_ron().filter_map(|(path, option, text)| space.set(path, text, option).err()).flat_map(|problems| problems.0).collect();
     if !problems.is_empty() {

@@ -47,7 +47,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         folder,
         runner,
         scheduler: schedulers::build(settings.scheduler),
-        sampler: samplers::build(settings.sampler),
+        sampler: samplers::build(settings.sampler, settings.seed),
         slots,
         cancel,
         clock: clock::now_millis,

@@ -75,6 +75,13 @@ fn search(space: &Space) -> String {
         SchedulerKind::SuccessiveHalving => {
             format!("one in {} goes on at each rung, once all are there (successive halving)", settings.eta)
         }
+        SchedulerKind::Hyperband => {
+            format!("one in {} goes on at each rung, in brackets with different first rungs (Hyperband)", settings.eta)
+        }
+        SchedulerKind::Pasha => {
+            format!("one in {} goes on at each rung, the highest only while the ranking changes (PASHA)", settings.eta)
+        }
+        SchedulerKind::MedianRule => "a trial goes on unless it is worse than the median of the others (median rule)".to_owned(),
         SchedulerKind::None => "every trial runs its full length".to_owned(),
     };
     format!(
