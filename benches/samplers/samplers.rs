@@ -1,4 +1,4 @@
-//! Seconds a proposal, after 100 and 1,000 trials of the BBC News space: `cargo bench -p benches`.
+//! Seconds a proposal, after 100, 1,000 and 10,000 trials of the BBC News space: `cargo bench -p benches`.
 //!
 //! Shows neither how good the proposals are nor what the store costs.
 
@@ -16,9 +16,9 @@ fn proposals(criterion: &mut Criterion) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../search-spaces/bbc-news.ron");
     let space = Space::read(&file).expect("a ready-made space has no mistakes");
     let mut group = criterion.benchmark_group("propose");
-    for trials in [100, 1000] {
+    for trials in [100, 1000, 10_000] {
         let state = study(&space, trials);
-        for kind in [SamplerKind::Random, SamplerKind::Tpe] {
+        for kind in [SamplerKind::Random, SamplerKind::Tpe, SamplerKind::Forest] {
             let sampler = samplers::build(kind, 0);
             group.bench_with_input(BenchmarkId::new(format!("{kind:?}"), trials), &state, |bencher, state| {
                 bencher.iter(|| {
@@ -42,6 +42,7 @@ fn study(space: &Space, trials: u32) -> SearchState {
         state.add(TrialState {
             number,
             kind: TrialKind::Search,
+            parent: None,
             config: space.config(&assignment).expect("a drawn assignment is a config").into(),
             inside: true,
             assignment: Some(assignment),

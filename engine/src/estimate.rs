@@ -8,7 +8,7 @@ use crate::{
         self, Action,
         rungs::{baseline, competitors, last_resort},
     },
-    state::Phase,
+    state::{Phase, TrialState},
     study::StudyState,
 };
 
@@ -25,10 +25,10 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
     let members = competitors(search);
     let beside = baseline(search).filter(|trial| !matches!(trial.phase, Phase::Failed { .. }));
     let scheduler = schedulers::build(state.settings().scheduler);
-    let expected = scheduler.expected(&search.ladder, planned.saturating_sub(search.trials().len() - members.len()));
+    let expected = scheduler.expected(&search.ladder, planned.saturating_sub(search.searched().len() - members.len()));
     let rungs = pace.iter().zip(expected).enumerate().map(|(rung, (seconds, expected))| {
-        let reached = members.iter().filter(|trial| trial.values.len() > rung).count();
-        let active = members.iter().filter(|trial| trial.phase == Phase::Active { rung }).count();
+        let reached = members.clone().filter(|trial| trial.values.len() > rung).count();
+        let active = members.clone().filter(|trial| trial.phase == Phase::Active { rung }).count();
         let missing = expected.saturating_sub(reached).max(active) + beside.iter().filter(|trial| trial.values.len() <= rung).count();
         let claims = state.trials.iter().filter_map(|trial| trial.claim.as_ref()).filter(|claim| claim.rung == rung);
         let done: f64 = claims.map(|claim| ((now - claim.at).max(0) as f64 / 1000.0 / seconds.max(1e-9)).min(1.0)).sum();
@@ -46,21 +46,21 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
 pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
     let search = &state.search;
     let left = state.settings().budget_seconds? as f64 - state.active_millis(now) as f64 / 1000.0;
-    let valued = |trial: &crate::state::TrialState| trial.values.last().is_some_and(|value| value.is_finite());
-    if !competitors(search).iter().any(valued) {
+    let valued = |trial: &TrialState| trial.values.last().is_some_and(|value| value.is_finite());
+    if !competitors(search).any(valued) {
         return None;
     }
     let slots = state.workers.values().map(|worker| worker.slots).sum();
-    let one_more = seconds_left(state, search.trials().len() + 1, slots, now)?;
+    let one_more = seconds_left(state, search.searched().len() + 1, slots, now)?;
     let pace = pace(state)?;
     // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
     let newcomer: f64 = pace.iter().sum();
-    let waiting = match last_resort(search, competitors(search)) {
+    let waiting = match last_resort(search, &competitors(search)) {
         Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
         _ => 0.0,
     };
     let needed = CAUTION * one_more.max(newcomer).max(waiting);
-    (left < needed).then_some(Event::StartsClosed { trials: search.trials().len() as u32, seconds_left: left, seconds_needed: needed })
+    (left < needed).then_some(Event::StartsClosed { trials: search.searched().len() as u32, seconds_left: left, seconds_needed: needed })
 }
 
 /// Mean seconds of the segments to each rung; where none has completed, as long as its examples take at the pace of all others.
@@ -113,7 +113,7 @@ mod tests {
     fn schedulers_ask_for_so_many_trials_at_each_rung() {
         let ladder = Ladder { eta: 3, rungs: vec![100, 300, 900] };
         let expected = |scheduler, trials| schedulers::build(scheduler).expected(&ladder, trials);
-        assert_eq!(expected(SchedulerKind::Asha, 20), [20, 6, 2]);
+        assert_eq!(expected(SchedulerKind::Asha, 20), [20, 5, 1]);
         assert_eq!(expected(SchedulerKind::SuccessiveHalving, 20), [20, 7, 3], "cohorts of 9, 9 and 2");
         assert_eq!(expected(SchedulerKind::None, 20), [20; 3]);
         assert_eq!(
@@ -126,8 +126,8 @@ mod tests {
         assert_eq!(expected(SchedulerKind::SuccessiveHalving, 0), [0; 3]);
         // The baseline beside 15 others.
         let at_rungs = trials_at_rungs(16, &ladder, SchedulerKind::Asha);
-        assert_eq!(at_rungs, [16, 6, 2]);
-        assert_eq!(examples(&at_rungs, &ladder), 16 * 100 + 6 * 200 + 2 * 600);
+        assert_eq!(at_rungs, [16, 4, 2]);
+        assert_eq!(examples(&at_rungs, &ladder), 16 * 100 + 4 * 200 + 2 * 600);
         assert_eq!(trials_at_rungs(1, &ladder, SchedulerKind::Asha), [1; 3]);
     }
 

@@ -384,6 +384,7 @@ impl StudyState {
         self.search_mut().add(TrialState {
             number: trial.number,
             kind: trial.kind,
+            parent: None,
             config: Arc::clone(&trial.config),
             assignment: trial.assignment.clone(),
             inside,

@@ -47,6 +47,7 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         state.add(TrialState {
             number: number as u32,
             kind: if number == 0 { TrialKind::Recipe } else { TrialKind::Search },
+            parent: None,
             config: drawn.config.clone().into(),
             assignment: drawn.assignment.clone(),
             inside: true,

@@ -73,7 +73,7 @@ impl Draft {
             return None;
         }
         let epochs = template.max_epochs(&self.parameters);
-        let (message, hint) = Ladder::of(settings, epochs, examples_per_epoch).err()?;
+        let (message, hint) = Ladder::of(settings, epochs, examples_per_epoch, 0.0).err()?;
         Some(self.places.problem_at("settings.r_min", message, Some(hint)))
     }
 }

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::settings::{Resource, SchedulerKind, Settings};
 
+/// The share of the horizon at which `Auto` judges trials first, if it can.
+const EARLIEST: f64 = 0.02;
+
 /// Rungs at `r_min * eta^k` training examples of a reference horizon, the last exactly that horizon.
 ///
 /// When `epochs` is searched, configs have horizons of their own, and a rung is the same *share* of each.
@@ -28,14 +31,23 @@ impl Ladder {
         Ladder { eta, rungs }
     }
 
-    /// The rungs that `settings` ask for when a config trains for `epochs` passes of `examples_per_epoch` examples; one when the scheduler
-    /// stops nothing. The error is what is wrong with `r_min`, and the way out.
-    pub(crate) fn of(settings: &Settings, epochs: u32, examples_per_epoch: u64) -> Result<Ladder, (String, String)> {
+    /// The rungs that `settings` ask for when a config trains for `epochs` passes of `examples_per_epoch` examples, over the first share `rise` of
+    /// which the default recipe warms up; one rung when the scheduler stops nothing. The error is what is wrong with `r_min`, and the way out.
+    ///
+    /// `Auto` is the evaluation nearest to a fiftieth of the horizon, but the first one at the earliest, and none before the default recipe has
+    /// warmed up: on recorded learning curves earlier first rungs were the better ones, down to a fiftieth.
+    pub(crate) fn of(settings: &Settings, epochs: u32, examples_per_epoch: u64, rise: f64) -> Result<Ladder, (String, String)> {
         let horizon = u64::from(epochs) * examples_per_epoch;
         let r_min = match settings.r_min {
             Resource::Epochs(epochs) => (epochs * examples_per_epoch as f64).ceil() as u64,
             Resource::Examples(examples) => examples,
             Resource::Share(share) => (share * horizon as f64).ceil() as u64,
+            Resource::Auto => {
+                let evaluation = settings.eval_every * examples_per_epoch as f64;
+                let count =
+                    (EARLIEST * horizon as f64 / evaluation).round().max((rise * horizon as f64 / evaluation - 1e-9).ceil()).max(1.0);
+                ((count * evaluation).ceil() as u64).min(horizon)
+            }
         };
         if settings.scheduler == SchedulerKind::None {
             return Ok(Ladder::new(horizon, settings.eta, horizon));
@@ -80,6 +92,21 @@ mod tests {
         let ladder = Ladder::new(2307, 3, 20_760);
         assert_eq!((0..3).map(|rung| ladder.step(rung, 3 * 433)).collect::<Vec<_>>(), [144, 433, 1299]);
         assert_eq!(ladder.step(0, 1), 1);
+    }
+
+    #[test]
+    fn the_first_rung_is_an_evaluation_after_the_warm_up() {
+        let text = r#"Sweep(model: Path("m"), data: Text(files: One(Path("d"))), space: (epochs: 3, batch_size: Choice([8, 16])))"#;
+        let mut space = crate::space::Space::parse(std::path::Path::new("s.ron"), text).unwrap();
+        let mut rungs = |epochs, eval_every, rise| {
+            space.settings.eval_every = eval_every;
+            Ladder::of(&space.settings, epochs, 1000, rise).unwrap().rungs
+        };
+        assert_eq!(rungs(3, 0.25, 0.1), [500, 1500, 3000], "0.3 of a pass are warm-up");
+        assert_eq!(rungs(3, 0.25, 0.0), [250, 750, 2250, 3000]);
+        assert_eq!(rungs(100, 0.25, 0.0), [2000, 6000, 18_000, 54_000, 100_000], "a fiftieth");
+        assert_eq!(rungs(10, 0.1, 0.05), [500, 1500, 4500, 10_000]);
+        assert_eq!(rungs(1, 2.0, 0.0), [1000], "an evaluation that never comes");
     }
 
     proptest! {

@@ -36,6 +36,8 @@ pub enum Resource {
     Examples(u64),
     /// A share of the horizon.
     Share(f64),
+    /// The first evaluation that says something: see [`Ladder::of`](crate::ladder::Ladder).
+    Auto,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,8 @@ pub enum SamplerKind {
     Grid,
     /// More evenly spread than random draws.
     Sobol,
+    /// Where a random forest expects an improvement.
+    Forest,
     /// Where earlier trials did well (Bergstra et al. 2011).
     Tpe,
 }

@@ -80,7 +80,8 @@ impl Space {
     /// The rungs for a training split of `examples_per_epoch` examples: [`Ladder::of`] for the longest horizon of the space, of which others
     /// have equal shares.
     pub fn ladder(&self, examples_per_epoch: u64) -> Result<Ladder, Box<Problem>> {
-        let ladder = Ladder::of(&self.settings, self.max_epochs(), examples_per_epoch);
+        let rise = self.recipes.first().map_or(0.0, |recipe| rise(&recipe.config));
+        let ladder = Ladder::of(&self.settings, self.max_epochs(), examples_per_epoch, rise);
         ladder.map_err(|(message, hint)| Box::new(self.places.problem_at("settings.r_min", message, Some(hint))))
     }
 
@@ -98,14 +99,19 @@ impl Space {
     /// The rungs of `ladder` that lie before the learning rate of `config` has first reached its full height: a trial is judged there by
     /// its start.
     pub fn cut_in_warmup(config: &Config, ladder: &Ladder) -> Vec<usize> {
-        let rise = match config.schedule {
-            // Their own rise comes after the warm-up, in what is left.
-            Schedule::OneCycle { peak_at: rise, .. } | Schedule::SlantedTriangular { cut: rise, .. } => {
-                config.warmup + (1.0 - config.warmup) * rise
-            }
-            _ => config.warmup,
-        };
+        let rise = rise(config);
         let horizon = ladder.horizon() as f64;
         (0..ladder.top()).filter(|rung| (ladder.rungs[*rung] as f64) < rise * horizon).collect()
+    }
+}
+
+/// The share of the training before the learning rate of `config` has first reached its full height.
+fn rise(config: &Config) -> f64 {
+    match config.schedule {
+        // Their own rise comes after the warm-up, in what is left.
+        Schedule::OneCycle { peak_at: rise, .. } | Schedule::SlantedTriangular { cut: rise, .. } => {
+            config.warmup + (1.0 - config.warmup) * rise
+        }
+        _ => config.warmup,
     }
 }

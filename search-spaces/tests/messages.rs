@@ -196,7 +196,7 @@ fn wrong_kinds_of_values() {
       = help: it may be `Asha`, `SuccessiveHalving`, `Hyperband`, `Pasha`, `MedianRule` or `None`
     ");
     insta::assert_snapshot!(with("settings: (r_min: 0.5)"), @r"
-    bbc.ron:2:19: `r_min` is one of `Epochs`, `Examples` or `Share`, not the number 0.5
+    bbc.ron:2:19: `r_min` is one of `Epochs`, `Examples`, `Share` or `Auto`, not the number 0.5
       |
     2 | settings: (r_min: 0.5), space: ())
       |                   ^^^

@@ -9,6 +9,7 @@ use search_spaces::{
     config::{Config, Optimizer, Rate, Schedule},
     domain::{Assignment, Domain, Value},
     draw,
+    ladder::Ladder,
     problem::ReadError,
     settings::Resource,
     space::Space,
@@ -260,12 +261,14 @@ fn paths_are_relative_to_the_file() {
 #[test]
 fn ladders_come_from_the_longest_horizon() {
     let mut space = with_space("epochs: Choice([1, 2])");
-    assert_eq!(space.ladder(900).expect("a ladder").rungs, [200, 600, 1800]);
+    assert_eq!(space.ladder(900).expect("a ladder").rungs, [225, 675, 1800]);
+    space.settings.r_min = Resource::Share(0.1);
+    assert_eq!(space.ladder(900).expect("a ladder").rungs, [180, 540, 1620, 1800]);
     space.settings.r_min = Resource::Epochs(0.5);
     assert_eq!(space.ladder(900).expect("a ladder").rungs, [450, 1350, 1800]);
     space.settings.r_min = Resource::Examples(5000);
     insta::assert_snapshot!(space.ladder(900).unwrap_err().message, @"the first rung, 5000 examples, lies beyond the horizon: 2 epochs of 900 examples are 1800");
-    let ladder = with_space("epochs: 2").ladder(900).expect("a ladder");
+    let ladder = Ladder::new(200, 3, 1800);
     let mut config: Config = space.recipes[0].config.clone();
     assert_eq!(Space::cut_in_warmup(&config, &ladder), Vec::<usize>::new());
     config.warmup = 0.2;

@@ -178,7 +178,7 @@ pub struct Simulate {
     /// Tables of learning curves: JSON lines, plain or gzip
     #[arg(required = true)]
     pub tables: Vec<PathBuf>,
-    /// As in a space: Tpe, Random, Sobol, Grid
+    /// As in a space: Forest, Tpe, Random, Sobol, Grid
     #[arg(long)]
     pub sampler: Option<String>,
     /// As in a space: Asha, SuccessiveHalving, Hyperband, Pasha, MedianRule, None

@@ -50,6 +50,7 @@ pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option
     state.add(TrialState {
         number,
         kind,
+        parent: None,
         config: config().into(),
         assignment,
         inside: true,

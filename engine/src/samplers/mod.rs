@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 pub(crate) mod fixtures;
+pub mod forest;
 mod fresh;
 pub mod grid;
 mod mixture;
@@ -43,10 +44,12 @@ pub trait Sampler: Send + Sync {
 
 /// The sampler that a space's settings name, for the study with this seed.
 pub fn build(kind: SamplerKind, seed: u64) -> Box<dyn Sampler> {
+    let sobol = sobol::Sobol { seed: stream(seed, 0, Purpose::Scrambling).next_u32() };
     match kind {
         SamplerKind::Grid => Box::new(grid::Grid),
-        SamplerKind::Sobol => Box::new(sobol::Sobol { seed: stream(seed, 0, Purpose::Scrambling).next_u32() }),
+        SamplerKind::Sobol => Box::new(sobol),
         SamplerKind::Random => Box::new(random::Random),
+        SamplerKind::Forest => Box::new(forest::Forest::new(sobol)),
         SamplerKind::Tpe => Box::new(tpe::Tpe::default()),
     }
 }

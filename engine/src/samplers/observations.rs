@@ -30,9 +30,9 @@ pub(super) fn observations(view: View<'_>) -> Observations<'_> {
     let (mut ranked, rest): (Vec<_>, Vec<_>) = view.trials().partition(known);
     for rung in 0..view.ladder().rungs.len() {
         let places: Vec<usize> = (0..ranked.len()).filter(|place| ranked[*place].values.len() > rung).collect();
-        let mut reached: Vec<Seen<'_>> = places.iter().map(|place| ranked[*place]).collect();
-        reached.sort_by(|a, b| cost(a, rung).total_cmp(&cost(b, rung)).then(a.number.cmp(&b.number)));
-        for (place, trial) in places.into_iter().zip(reached) {
+        let mut reached: Vec<(f64, Seen<'_>)> = places.iter().map(|place| (cost(&ranked[*place], rung), ranked[*place])).collect();
+        reached.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.number.cmp(&b.1.number)));
+        for (place, (_, trial)) in places.into_iter().zip(reached) {
             ranked[place] = trial;
         }
     }

@@ -63,11 +63,12 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[test]
-fn tpe_beats_random_search_on_a_smooth_function() {
+fn models_beat_random_search_on_a_smooth_function() {
     for parameters in [&parameters()[..], &parameters()[..4], &parameters()[..1]] {
-        let random = mean((0..SEEDS).map(|seed| best_of(SamplerKind::Random, parameters, 60, seed)));
-        let tpe = mean((0..SEEDS).map(|seed| best_of(SamplerKind::Tpe, parameters, 60, seed)));
+        let of = |kind| mean((0..SEEDS).map(|seed| best_of(kind, parameters, 60, seed)));
+        let (random, tpe, forest) = (of(SamplerKind::Random), of(SamplerKind::Tpe), of(SamplerKind::Forest));
         assert!(tpe < 0.5 * random, "{} parameters: tpe {tpe}, random {random}", parameters.len());
+        assert!(forest < 0.8 * random, "{} parameters: forest {forest}, random {random}", parameters.len());
     }
 }
 
@@ -143,10 +144,12 @@ fn promotion_of_random_configs_finds_a_good_one_for_a_part_of_the_cost() {
 }
 
 #[test]
-fn tpe_with_promotion_beats_random_promotion() {
+fn models_with_promotion_beat_random_promotion() {
     for scheduler in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving] {
         let random = mean((0..SEEDS).map(|seed| sweep(SamplerKind::Random, scheduler, 60, seed).value));
-        let tpe = mean((0..SEEDS).map(|seed| sweep(SamplerKind::Tpe, scheduler, 60, seed).value));
-        assert!(tpe < 0.8 * random, "{scheduler:?}: tpe {tpe}, random {random}");
+        for (model, share) in [(SamplerKind::Tpe, 0.8), (SamplerKind::Forest, 0.8)] {
+            let found = mean((0..SEEDS).map(|seed| sweep(model, scheduler, 60, seed).value));
+            assert!(found < share * random, "{scheduler:?}: {model:?} {found}, random {random}");
+        }
     }
 }

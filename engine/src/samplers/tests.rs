@@ -20,7 +20,7 @@ use crate::{
 
 fn samplers() -> Vec<Box<dyn Sampler>> {
     let eager = TpeSettings { startup: 2, group_startup: 2, random_share: 0.0, ..TpeSettings::default() };
-    let kinds = [SamplerKind::Random, SamplerKind::Grid, SamplerKind::Sobol, SamplerKind::Tpe];
+    let kinds = [SamplerKind::Random, SamplerKind::Grid, SamplerKind::Sobol, SamplerKind::Tpe, SamplerKind::Forest];
     kinds.into_iter().map(|kind| build(kind, 0)).chain([Box::new(Tpe { settings: eager }) as Box<dyn Sampler>]).collect()
 }
 
@@ -158,10 +158,10 @@ fn a_study_in_which_everything_fails_goes_on() {
 }
 
 /// `x` of proposals that follow from `state`.
-fn proposed(state: &SearchState) -> Vec<f64> {
+fn proposed(kind: SamplerKind, state: &SearchState) -> Vec<f64> {
     let parameters = [parameter("x", Domain::Uniform { low: 0.0, high: 1.0 })];
-    let tpe = build(SamplerKind::Tpe, 0);
-    let propose = |seed| match tpe.propose(&parameters, all(state), &mut numbered(seed, 50)).expect("a continuum").0["x"] {
+    let sampler = build(kind, 0);
+    let propose = |seed| match sampler.propose(&parameters, all(state), &mut numbered(seed, 50)).expect("a continuum").0["x"] {
         Value::Float(x) => x,
         other => panic!("{other:?}"),
     };
@@ -187,33 +187,42 @@ fn along_x(trials: u32, value: impl Fn(f64) -> Option<f64>) -> SearchState {
     state
 }
 
-#[test]
-fn tpe_goes_where_trials_did_well_and_away_from_failures() {
-    let low = mean(proposed(&along_x(30, |x| Some((x - 0.1).abs()))));
-    let high = mean(proposed(&along_x(30, |x| Some((x - 0.9).abs()))));
-    assert!(low < 0.35 && high > 0.65, "{low} {high}");
-    let failing = mean(proposed(&along_x(30, |x| (x < 0.4).then_some(0.5))));
-    assert!(failing < 0.4, "{failing}");
-}
+const MODELS: [SamplerKind; 2] = [SamplerKind::Tpe, SamplerKind::Forest];
 
 #[test]
-fn tpe_follows_the_direction_of_the_objective() {
-    let mut state = along_x(30, Some);
-    state.objective.direction = search_spaces::settings::Direction::Maximize;
-    let high = mean(proposed(&state));
-    assert!(high > 0.65, "{high}");
-}
-
-#[test]
-fn tpe_keeps_away_from_what_runs() {
-    let distance = |state: &SearchState| mean(proposed(state).into_iter().map(|x| (x - 0.5).abs()));
-    let mut state = along_x(30, |x| Some((x - 0.5).abs()));
-    let alone = distance(&state);
-    for number in 0..8 {
-        start(&mut state, TrialKind::Search, Some(Assignment([("x".to_string(), Value::Float(0.46 + 0.01 * f64::from(number)))].into())));
+fn models_go_where_trials_did_well_and_away_from_failures() {
+    for kind in MODELS {
+        let low = mean(proposed(kind, &along_x(30, |x| Some((x - 0.1).abs()))));
+        let high = mean(proposed(kind, &along_x(30, |x| Some((x - 0.9).abs()))));
+        assert!(low < 0.35 && high > 0.65, "{kind:?}: {low} {high}");
+        let failing = mean(proposed(kind, &along_x(30, |x| (x < 0.4).then_some(0.5))));
+        assert!(failing < 0.4, "{kind:?}: {failing}");
     }
-    let beside = distance(&state);
-    assert!(beside > 1.2 * alone, "{beside} {alone}");
+}
+
+#[test]
+fn models_follow_the_direction_of_the_objective() {
+    for kind in MODELS {
+        let mut state = along_x(30, Some);
+        state.objective.direction = search_spaces::settings::Direction::Maximize;
+        let high = mean(proposed(kind, &state));
+        assert!(high > 0.65, "{kind:?}: {high}");
+    }
+}
+
+#[test]
+fn models_keep_away_from_what_runs() {
+    for kind in MODELS {
+        let distance = |state: &SearchState| mean(proposed(kind, state).into_iter().map(|x| (x - 0.5).abs()));
+        let mut state = along_x(30, |x| Some((x - 0.5).abs()));
+        let alone = distance(&state);
+        for number in 0..8 {
+            let running = Assignment([("x".to_string(), Value::Float(0.46 + 0.01 * f64::from(number)))].into());
+            start(&mut state, TrialKind::Search, Some(running));
+        }
+        let beside = distance(&state);
+        assert!(beside > 1.2 * alone, "{kind:?}: {beside} {alone}");
+    }
 }
 
 #[test]
@@ -222,9 +231,9 @@ fn tpe_ignores_recipes_that_lie_outside_the_space() {
     let mut with_recipe = state.clone();
     start(&mut with_recipe, TrialKind::Recipe, None);
     reach(&mut with_recipe, 30, 0.0);
-    assert_eq!(proposed(&state), proposed(&with_recipe));
+    assert_eq!(proposed(SamplerKind::Tpe, &state), proposed(SamplerKind::Tpe, &with_recipe));
     with_recipe.change(30, |trial| trial.assignment = Some(Assignment([("x".to_string(), Value::Float(0.9))].into())));
-    assert_ne!(proposed(&state), proposed(&with_recipe), "with an assignment it is learned from");
+    assert_ne!(proposed(SamplerKind::Tpe, &state), proposed(SamplerKind::Tpe, &with_recipe), "with an assignment it is learned from");
 }
 
 #[test]

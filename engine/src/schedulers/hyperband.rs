@@ -25,11 +25,9 @@ pub struct Hyperband;
 impl Scheduler for Hyperband {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
         let sizes = sizes(&state.ladder);
-        let competitors = competitors(state);
-        let first = competitors.first().map_or(0, |trial| trial.number);
         let mut members: Vec<Vec<&TrialState>> = vec![Vec::new(); sizes.len()];
-        for trial in competitors {
-            members[bracket(&sizes, (trial.number - first) as usize)].push(trial);
+        for (index, trial) in competitors(state).enumerate() {
+            members[bracket(&sizes, index)].push(trial);
         }
         let promotions = (0..state.ladder.top()).rev().flat_map(|rung| {
             let of_bracket = |(bracket, members): (usize, &Vec<&TrialState>)| -> Vec<Action> {

@@ -26,14 +26,12 @@ const FEWEST: usize = 5;
 
 impl Scheduler for MedianRule {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
-        let competitors = competitors(state);
         let promotions = (0..state.ladder.top()).rev().flat_map(|rung| {
-            let means: Vec<(u32, f64)> = competitors
-                .iter()
+            let means: Vec<(u32, f64)> = competitors(state)
                 .filter(|trial| trial.values.len() > rung)
                 .map(|trial| (trial.number, mean(state, trial, rung)))
                 .collect();
-            let waiting = competitors.iter().filter(move |trial| may_go_on(state, trial, rung));
+            let waiting = competitors(state).filter(move |trial| may_go_on(state, trial, rung));
             let passes = move |trial: &&TrialState| {
                 let best = (0..=rung).map(|rung| cost(state, trial, rung)).fold(f64::INFINITY, f64::min);
                 median(means.iter().filter(|(number, _)| *number != trial.number).map(|(_, mean)| *mean))

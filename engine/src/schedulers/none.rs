@@ -3,7 +3,7 @@
 use search_spaces::ladder::Ladder;
 
 use crate::{
-    schedulers::{Action, Scheduler, rungs::planned},
+    schedulers::{Action, Scheduler, rungs::starts},
     state::SearchState,
 };
 
@@ -27,8 +27,7 @@ pub struct NoHalving;
 impl Scheduler for NoHalving {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
         let promotions = state.index().waiting().map(|trial| Action::Promote { trial, rung: state.trials()[trial as usize].values.len() });
-        let starts = (state.trials().len()..planned(state)).map(|number| Action::Start { learn_from: number as u32 });
-        promotions.chain(starts).take(free).collect()
+        promotions.chain(starts(state)).take(free).collect()
     }
 
     fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize> {

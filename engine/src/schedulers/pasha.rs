@@ -40,19 +40,18 @@ impl Scheduler for Pasha {
 
 /// The highest rung allowed: once reached it stays allowed.
 fn ceiling(state: &SearchState) -> usize {
-    let competitors = competitors(state);
-    let reached = competitors.iter().filter(|trial| trial.stopped_at.is_none()).map(|trial| trial.values.len()).max().unwrap_or(0);
+    let reached = competitors(state).filter(|trial| trial.stopped_at.is_none()).map(|trial| trial.values.len()).max().unwrap_or(0);
     let mut ceiling = reached.saturating_sub(1).max(1).min(state.ladder.top());
-    while ceiling < state.ladder.top() && !agree(state, competitors, ceiling) {
+    while ceiling < state.ladder.top() && !agree(state, ceiling) {
         ceiling += 1;
     }
     ceiling
 }
 
 /// Whether those at `rung` rank there as they did one rung before, softly. Too few to tell agree.
-fn agree(state: &SearchState, competitors: &[TrialState], rung: usize) -> bool {
+fn agree(state: &SearchState, rung: usize) -> bool {
     let costs = |trial: &TrialState| (0..=rung).map(|rung| cost(state, trial, rung)).collect::<Vec<f64>>();
-    let mut there: Vec<Vec<f64>> = competitors.iter().filter(|trial| trial.values.len() > rung).map(costs).collect();
+    let mut there: Vec<Vec<f64>> = competitors(state).filter(|trial| trial.values.len() > rung).map(costs).collect();
     there.retain(|costs| costs.iter().all(|cost| cost.is_finite()));
     // Stable, hence ties by number.
     there.sort_by(|a, b| a[rung].total_cmp(&b[rung]));

@@ -14,14 +14,20 @@ pub(crate) fn baseline(state: &SearchState) -> Option<&TrialState> {
     state.trials().first().filter(|trial| trial.kind == TrialKind::Recipe)
 }
 
-/// Every trial but the baseline.
-pub(crate) fn competitors(state: &SearchState) -> &[TrialState] {
-    &state.trials()[usize::from(baseline(state).is_some())..]
+/// Every trial of the search but the baseline.
+pub(crate) fn competitors(state: &SearchState) -> impl DoubleEndedIterator<Item = &TrialState> + ExactSizeIterator + Clone {
+    state.searched().skip(usize::from(baseline(state).is_some()))
 }
 
 /// Trials that there will be in all: never fewer than there are, however far `planned` was lowered.
 pub(super) fn planned(state: &SearchState) -> usize {
-    (state.planned as usize).max(state.trials().len())
+    (state.planned as usize).max(state.searched().len())
+}
+
+/// New trials up to the planned number, which may learn from everything known by now. There may be any number of them.
+pub(super) fn starts(state: &SearchState) -> impl Iterator<Item = Action> {
+    let next = state.trials().len();
+    (0..planned(state) - state.searched().len()).map(move |more| Action::Start { learn_from: (next + more) as u32 })
 }
 
 /// Of those at a rung one in so many goes on.
@@ -73,11 +79,9 @@ pub(super) fn any_active<'a>(trials: impl IntoIterator<Item = &'a TrialState>) -
 pub(super) fn asynchronous(state: &SearchState, free: usize, promotions: impl Iterator<Item = Action>) -> Vec<Action> {
     let mut actions: Vec<Action> = promotions.take(free).collect();
     let promoted = actions.len();
-    // No more than are asked for: there may be any number of them.
-    let starts = (state.trials().len()..planned(state)).take(free);
-    actions.extend(starts.map(|number| Action::Start { learn_from: number as u32 }));
+    actions.extend(starts(state).take(free));
     if actions.is_empty() && !competes(state) {
-        actions.extend(last_resort(state, competitors(state)));
+        actions.extend(last_resort(state, &competitors(state)));
     }
     actions.splice(promoted..promoted, promote_baseline(state));
     actions.truncate(free);
@@ -93,9 +97,9 @@ pub(super) fn survivors(ladder: &Ladder, entrants: usize, halvings: usize) -> us
 /// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that
 /// has not failed since, nor got a value that is not finite, must have gone on. Hence some trial ends with a full-length value unless all of them failed, and nobody is left
 /// behind who was the best at his rung.
-pub(crate) fn last_resort(state: &SearchState, members: &[TrialState]) -> Option<Action> {
+pub(crate) fn last_resort<'a>(state: &'a SearchState, members: &(impl Iterator<Item = &'a TrialState> + Clone)) -> Option<Action> {
     (0..state.ladder.top()).rev().find_map(|rung| {
-        let alive = members.iter().filter(|trial| (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite()));
+        let alive = members.clone().filter(|trial| (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite()));
         let best = ranking(state, alive, rung).into_iter().next()?;
         may_go_on(state, best, rung).then(|| promote(best, rung))
     })

@@ -62,7 +62,7 @@ impl Scheduler for SuccessiveHalving {
 fn newest_cohort(state: &SearchState) -> usize {
     let beside = usize::from(baseline(state).is_some());
     let size = cohort_size(&state.ladder);
-    let competitor = state.trials().len().saturating_sub(1 + beside);
+    let competitor = state.searched().len().saturating_sub(1 + beside);
     if competitor < size { 0 } else { beside + competitor / size * size }
 }
 
@@ -72,8 +72,9 @@ fn cohort_size(ladder: &Ladder) -> usize {
     bracket.saturating_mul(SMALLEST_COHORT.div_ceil(bracket))
 }
 
-fn started(state: &SearchState, first: usize, end: usize) -> &[TrialState] {
-    &state.trials()[first.min(state.trials().len())..end.min(state.trials().len())]
+/// Those of the search's trials `first` to `end` that have started.
+fn started(state: &SearchState, first: usize, end: usize) -> impl Iterator<Item = &TrialState> + Clone {
+    state.searched().skip(first).take(end.saturating_sub(first))
 }
 
 /// All that the cohort of the trials from `first` up to `end` can do now.
@@ -81,8 +82,9 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
     let beside = baseline(state).filter(|_| first == 0);
     let members = started(state, first + usize::from(beside.is_some()), end);
     let mut actions = Vec::new();
-    if state.trials().len() >= end {
-        let mut entrants: Vec<&TrialState> = members.iter().collect();
+    let searched = state.searched().len();
+    if searched >= end {
+        let mut entrants: Vec<&TrialState> = members.clone().collect();
         for rung in 0..state.ladder.top() {
             let mut ranked = ranking(state, entrants.iter().copied(), rung);
             if ranked.len() < entrants.len() {
@@ -94,9 +96,11 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
             entrants = ranked;
         }
     }
-    actions.extend((state.trials().len().max(first)..end).map(|_| Action::Start { learn_from: first as u32 }));
-    if actions.is_empty() && !any_active(members) {
-        actions.extend(last_resort(state, members));
+    // The cohort's first trial has the number that the next one gets, before it is there.
+    let learn_from = state.searched().nth(first).map_or(state.trials().len() as u32, |trial| trial.number);
+    actions.extend((searched.max(first)..end).map(|_| Action::Start { learn_from }));
+    if actions.is_empty() && !any_active(members.clone()) {
+        actions.extend(last_resort(state, &members));
     }
     actions.extend(beside.and_then(|_| promote_baseline(state)));
     actions

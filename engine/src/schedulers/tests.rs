@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     samplers::fixtures::{activate, fail, reach, start, stop_early, study},
-    state::{Phase, SearchState, TrialKind, TrialState},
+    state::{Phase, SearchState, TrialKind, TrialState, places},
     streams::{Purpose, stream},
 };
 
@@ -138,7 +138,7 @@ fn check_index(state: &SearchState) {
     assert!(index.waiting().eq(state.trials().iter().filter(|trial| waits(trial)).map(|trial| trial.number)));
     for rung in 0..state.ladder.top() {
         let ranked = ranking(state, competitors(state), rung);
-        let places = ranked.len() / eta(&state.ladder);
+        let places = places(ranked.len(), eta(&state.ladder));
         let best = ranked.into_iter().take(places).filter(|trial| may_go_on(state, trial, rung)).map(|trial| trial.number);
         assert!(index.promotable(rung).eq(best), "rung {rung} of {state:?}");
     }
@@ -152,7 +152,7 @@ fn check_promotion(kind: SchedulerKind, state: &SearchState, trial: u32, rung: u
     }
     let competitors = || state.trials().iter().filter(|trial| trial.number > 0 || trial.kind == TrialKind::Search);
     let ranked = ranking(state, competitors(), rung - 1);
-    let places = ranked.len() / state.ladder.eta as usize;
+    let places = places(ranked.len(), eta(&state.ladder));
     let by_rule = ranked.iter().take(places).any(|best| best.number == trial);
     let nothing_runs = competitors().all(|trial| !matches!(trial.phase, Phase::Active { .. }));
     let at_the_end = nothing_runs && state.trials().len() == state.planned as usize;
@@ -257,6 +257,12 @@ fn asha_promotes_from_the_highest_rung_then_the_baseline_then_starts() {
 }
 
 #[test]
+fn asha_promotes_one_in_four_and_the_first_once_three_are_there() {
+    let places: Vec<usize> = [0, 2, 3, 7, 8, 11, 12].into_iter().map(|count| places(count, 3)).collect();
+    assert_eq!(places, [0, 0, 1, 1, 2, 2, 3]);
+}
+
+#[test]
 fn asha_counts_failed_trials_but_never_promotes_them() {
     let asha = build(SchedulerKind::Asha);
     let state = waiting(4, 2, &[&[0.9, 0.9], &[f64::NAN], &[f64::NAN], &[0.5]]);
@@ -296,7 +302,7 @@ fn asha_ends_with_a_searched_config_trained_in_full() {
 #[test]
 fn asha_lets_a_trial_that_stopped_itself_keep_its_place_without_a_slot() {
     let asha = build(SchedulerKind::Asha);
-    let mut state = waiting(7, 2, &[&[0.9, 0.9], &[], &[0.3], &[0.4], &[0.5], &[0.6], &[0.7]]);
+    let mut state = waiting(9, 2, &[&[0.9, 0.9], &[], &[0.3], &[0.4], &[0.5], &[0.6], &[0.7], &[0.8], &[0.9]]);
     stop_early(&mut state, 1, 0.1);
     assert_eq!(asha.decide(&state, 2), [promote(2, 1)]);
 }

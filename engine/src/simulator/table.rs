@@ -6,7 +6,7 @@ use crossbeam_channel::Sender;
 use search_spaces::{
     domain::{Assignment, Domain, Parameter, Value},
     metric_name::MetricName,
-    settings::{Direction, Metric, Objective},
+    settings::{Direction, Metric, Objective, Settings},
     space::Space,
 };
 use serde::Deserialize;
@@ -194,7 +194,8 @@ impl Table {
         // Of a config only its place in the space counts here.
         let text = r#"Sweep(model: Path("-"), data: Text(files: One(Path("-")), text: "text", label: "label"), space: (epochs: 1, optimizer: Sgd(learning_rate: 0.1)))"#;
         let space = Space::parse(Path::new("/table.ron"), text).unwrap_or_else(|problems| unreachable!("{problems}"));
-        Space { parameters: self.parameters.clone(), objective: self.objective, recipes: Vec::new(), ..space }
+        let settings = Settings { eval_every: 1.0 / self.points as f64, ..space.settings.clone() };
+        Space { parameters: self.parameters.clone(), objective: self.objective, recipes: Vec::new(), settings, ..space }
     }
 
     /// Normalised regret of having found `value`: 0 is the table's best, 1 the median of its runs. `None`: nothing finite was found, which is as

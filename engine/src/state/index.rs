@@ -16,10 +16,9 @@ use crate::state::{Phase, TrialKind, TrialState};
 
 /// Follows from the trials alone. It makes a decision cost about the same at the tenth trial and at the hundred thousandth.
 ///
-/// The baseline (trial 0 when it is a recipe) has no place at the rungs, where the others compete.
+/// The baseline (trial 0 when it is a recipe) has no place at the rungs, where the others compete; finalists have none anywhere.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Index {
-    /// Of the trials at a rung one in so many goes on.
     eta: usize,
     rungs: Vec<Rung>,
     /// Whose segment is queued or runs.
@@ -33,7 +32,7 @@ pub(crate) struct Index {
 /// Those that have reached a rung, best first.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Rung {
-    /// The best `floor(n / eta)`.
+    /// As many as have places above: [`places`].
     best: BTreeSet<Standing>,
     others: BTreeSet<Standing>,
     /// Those of both that wait here with a finite value.
@@ -82,7 +81,8 @@ impl Index {
         self.waiting.iter().copied()
     }
 
-    /// Of the best `floor(n / eta)` of the `n` competitors that have reached `rung`, those that wait there with a finite value, best first.
+    /// Of the best of the competitors that have reached `rung`, as many as have [`places`] above, those that wait there with a finite
+    /// value, best first.
     pub(crate) fn promotable(&self, rung: usize) -> impl Iterator<Item = u32> + '_ {
         let Rung { best, waiting, .. } = &self.rungs[rung];
         let last = best.last();
@@ -110,6 +110,9 @@ impl Index {
     }
 
     fn update(&mut self, objective: Objective, trial: &TrialState, present: bool) {
+        if trial.kind == TrialKind::Finalist {
+            return;
+        }
         // Adding zero makes one zero of the two, so that they tie.
         let cost = |rung: usize| objective.cost(trial.values[rung]) + 0.0;
         let waits_at = match trial.phase {
@@ -148,7 +151,7 @@ fn put<T: Ord>(set: &mut BTreeSet<T>, item: T, present: bool) {
 impl Rung {
     /// Moves the boundary to where it belongs.
     fn share(&mut self, eta: usize) {
-        let places = (self.best.len() + self.others.len()) / eta;
+        let places = places(self.best.len() + self.others.len(), eta);
         while self.best.len() > places {
             self.others.extend(self.best.pop_last());
         }
@@ -156,6 +159,11 @@ impl Rung {
             self.best.extend(self.others.pop_first());
         }
     }
+}
+
+/// How many of the `count` at a rung go on: one in `eta + 1`, and the best alone as soon as there are `eta`.
+pub(crate) fn places(count: usize, eta: usize) -> usize {
+    (count / (eta + 1)).max(usize::from(count >= eta))
 }
 
 /// The same for equal assignments, on any machine.

@@ -3,7 +3,7 @@
 use crate::state::{Phase, SearchState, TrialState};
 
 impl SearchState {
-    /// All trials, best first: by the highest rung at which they count, then by their value there, then by number. Full-length
+    /// All trials of the search, best first: by the highest rung at which they count, then by their value there, then by number. Full-length
     /// trials come first, because only what they promise is what training their config again gives. Trials that failed, or whose value is
     /// not finite, come last.
     ///
@@ -12,7 +12,7 @@ impl SearchState {
     /// all that went on it stays below them. Complete trials stand among themselves by value, so none of them overtakes another later.
     pub fn leaderboard(&self) -> Vec<u32> {
         let worst: Vec<f64> = (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung)).collect();
-        let mut numbers: Vec<u32> = (0..self.trials.len() as u32).collect();
+        let mut numbers = self.searched.clone();
         numbers.sort_by(|a, b| {
             let (a, b) = (self.rank(*a, &worst), self.rank(*b, &worst));
             (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
@@ -30,7 +30,7 @@ impl SearchState {
 
     /// The greatest finite cost at `rung` among trials trained to it; minus infinity when there is none.
     fn worst_trained_to(&self, rung: usize) -> f64 {
-        let trained = self.trials.iter().filter(|trial| trial.trained_values().len() > rung);
+        let trained = self.searched().filter(|trial| trial.trained_values().len() > rung);
         let costs = trained.map(|trial| self.objective.cost(trial.values[rung])).filter(|cost| cost.is_finite());
         costs.fold(f64::NEG_INFINITY, f64::max)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use search_spaces::{config::Config, domain::Assignment, ladder::Ladder, settings::Objective};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use index::Index;
+pub(crate) use index::{Index, places};
 pub use view::{Seen, View};
 
 /// The study at one event number. The same events give the same state.
@@ -23,6 +23,8 @@ pub struct SearchState {
     /// Events folded so far.
     pub seq: u64,
     trials: Vec<TrialState>,
+    /// Numbers of the trials of the search: of all but the finalists.
+    searched: Vec<u32>,
     index: Index,
 }
 
@@ -30,6 +32,9 @@ pub struct SearchState {
 pub struct TrialState {
     pub number: u32,
     pub kind: TrialKind,
+    /// Of a finalist: the trial of the search whose config it trains.
+    #[serde(default)]
+    pub parent: Option<u32>,
     pub config: Arc<Config>,
     /// Where it lies in the space; `None` for a recipe outside it.
     pub assignment: Option<Assignment>,
@@ -50,6 +55,8 @@ pub enum TrialKind {
     Search,
     /// Listed in the file; the default recipe is trial 0.
     Recipe,
+    /// Another training of a config that came out best, with another seed. It has no place in the search.
+    Finalist,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +75,7 @@ impl SearchState {
     /// Before the first trial.
     pub fn new(objective: Objective, ladder: Ladder, planned: u32) -> SearchState {
         let index = Index::new(&ladder);
-        SearchState { objective, ladder, planned, seq: 0, trials: Vec::new(), index }
+        SearchState { objective, ladder, planned, seq: 0, trials: Vec::new(), searched: Vec::new(), index }
     }
 
     /// By number: `trials()[n].number == n`.
@@ -76,10 +83,18 @@ impl SearchState {
         &self.trials
     }
 
+    /// The trials of the search: all but the finalists.
+    pub fn searched(&self) -> impl DoubleEndedIterator<Item = &TrialState> + ExactSizeIterator + Clone {
+        self.searched.iter().map(|number| &self.trials[*number as usize])
+    }
+
     /// Adds the next trial, whose number is that of the trials so far.
     pub fn add(&mut self, trial: TrialState) {
         assert_eq!(trial.number as usize, self.trials.len(), "trials are numbered as they come");
         self.index.insert(self.objective, &trial);
+        if trial.kind != TrialKind::Finalist {
+            self.searched.push(trial.number);
+        }
         self.trials.push(trial);
     }
 

@@ -46,7 +46,7 @@ impl<'a> View<'a> {
     }
 
     /// By number. A recipe outside the space is not among them, unless it has a nearest point.
-    pub fn trials(self) -> impl Iterator<Item = Seen<'a>> {
+    pub fn trials(self) -> impl DoubleEndedIterator<Item = Seen<'a>> {
         self.state.trials().iter().filter_map(move |trial| {
             let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
             Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, values })

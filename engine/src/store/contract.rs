@@ -361,7 +361,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
     let mut store = SqliteStore::open_or_create(&folder).unwrap();
     started(&mut store);
     let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    store.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    store.connection().pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
     put(&mut store, &[claimed(0, 1, "cpu#1")]).unwrap();
     let mut step = 0;
     let error = loop {

@@ -125,6 +125,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             let kind = match trial.kind {
                 TrialKind::Search => "search",
                 TrialKind::Recipe => "recipe",
+                TrialKind::Finalist => "finalist",
             };
             let assignment = trial.assignment.as_ref().map(json).transpose()?;
             run(

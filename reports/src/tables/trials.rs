@@ -54,6 +54,7 @@ impl TrialRow {
         match self.kind {
             TrialKind::Search => "search",
             TrialKind::Recipe => "recipe",
+            TrialKind::Finalist => "finalist",
         }
     }
 }

@@ -146,9 +146,9 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("trials", &SMALL_COUNT, "32"),
         field("budget", &Kind::Option(&Kind::Duration), "None"),
         field("eta", &integer(2, 1000), "3"),
-        field("r_min", &RESOURCE, "Share(0.1111111111111111)"),
+        field("r_min", &RESOURCE, "Auto"),
         field("seed", &SEED, "0"),
-        field("sampler", &SAMPLER, "Tpe"),
+        field("sampler", &SAMPLER, "Forest"),
         field("scheduler", &SCHEDULER, "Asha"),
         field("folds", &Kind::Option(&integer(2, 100)), "None"),
         field("devices", &Kind::Option(&TEXT), "None"),
@@ -161,12 +161,15 @@ static SHARE_OF_PASS: Kind = real(1e-6, false, 1e6, false, "at least 1e-6 (passe
 
 static RESOURCE: Kind = Kind::Enum(&Enum {
     what: "an amount of training",
-    variants: &[newtype("Epochs", &POSITIVE), newtype("Examples", &integer(1, i64::MAX)), newtype("Share", &SHARE)],
+    variants: &[newtype("Epochs", &POSITIVE), newtype("Examples", &integer(1, i64::MAX)), newtype("Share", &SHARE), unit("Auto")],
     bare: None,
 });
 
-static SAMPLER: Kind =
-    Kind::Enum(&Enum { what: "a sampler", variants: &[unit("Random"), unit("Grid"), unit("Sobol"), unit("Tpe")], bare: None });
+static SAMPLER: Kind = Kind::Enum(&Enum {
+    what: "a sampler",
+    variants: &[unit("Random"), unit("Grid"), unit("Sobol"), unit("Tpe"), unit("Forest")],
+    bare: None,
+});
 
 static SCHEDULER: Kind = Kind::Enum(&Enum {
     what: "a scheduler",

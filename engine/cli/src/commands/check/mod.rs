@@ -71,7 +71,7 @@ fn search(space: &Space) -> String {
     };
     let budget = settings.budget_seconds.map_or_else(String::new, |budget| format!(", at most {}", text::seconds(budget as f64)));
     let scheduler = match settings.scheduler {
-        SchedulerKind::Asha => format!("one in {} goes on at each rung, as soon as it is known (ASHA)", settings.eta),
+        SchedulerKind::Asha => format!("one in {} goes on at each rung, as soon as it is known (ASHA)", settings.eta + 1),
         SchedulerKind::SuccessiveHalving => {
             format!("one in {} goes on at each rung, once all are there (successive halving)", settings.eta)
         }
@@ -79,7 +79,7 @@ fn search(space: &Space) -> String {
             format!("one in {} goes on at each rung, in brackets with different first rungs (Hyperband)", settings.eta)
         }
         SchedulerKind::Pasha => {
-            format!("one in {} goes on at each rung, the highest only while the ranking changes (PASHA)", settings.eta)
+            format!("one in {} goes on at each rung, the highest only while the ranking changes (PASHA)", settings.eta + 1)
         }
         SchedulerKind::MedianRule => "a trial goes on unless it is worse than the median of the others (median rule)".to_owned(),
         SchedulerKind::None => "every trial runs its full length".to_owned(),
