@@ -8,6 +8,7 @@ use crate::{
     estimate,
     events::{Event, Logged, TrialAdded},
     folds::{Fold, NextFold},
+    giving_up::giving_up,
     runner::{Checkpoint, Segment},
     samplers::Sampler,
     schedulers::{Action, Scheduler},
@@ -240,7 +241,7 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     }
     match decision {
         Some(Action::Start { learn_from }) => {
-            estimate::closing(state, now).map_or(Plan::Decide(Action::Start { learn_from }), Plan::CloseStarts)
+            giving_up(state).or_else(|| estimate::closing(state, now)).map_or(Plan::Decide(Action::Start { learn_from }), Plan::CloseStarts)
         }
         Some(action) => Plan::Decide(action),
         None => Plan::Wait,

@@ -65,6 +65,10 @@ pub enum Event {
         /// For one more trial and the best ones to end, by estimate.
         seconds_needed: f64,
     },
+    /// No trial but the baseline has had a value, and many have failed: these are all the trials there will be, unless the study is extended.
+    GivenUp {
+        trials: u32,
+    },
     /// A slot starts to train. `fence` is one more than that of the trial's last claim.
     SegmentClaimed {
         trial: u32,
@@ -178,6 +182,7 @@ impl Event {
             Event::TrialAdded(_) => "trial_added",
             Event::SpaceExhausted { .. } => "space_exhausted",
             Event::StartsClosed { .. } => "starts_closed",
+            Event::GivenUp { .. } => "given_up",
             Event::SegmentClaimed { .. } => "segment_claimed",
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",

@@ -10,6 +10,7 @@ pub mod estimate;
 pub mod events;
 mod executor;
 pub mod folds;
+mod giving_up;
 mod numbers;
 pub mod progress;
 pub mod record;

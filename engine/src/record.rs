@@ -23,6 +23,8 @@ pub struct StudyRecord {
     pub space: Space,
     pub space_hash: String,
     pub state: SearchState,
+    /// The search was given up at some time, because every config drawn had failed.
+    pub gave_up: bool,
     /// Every trial has gone as far as the scheduler wants it to: those that wait at a rung have been ended there.
     pub finished: bool,
     /// By trial number, beside `state.trials`.
@@ -150,6 +152,7 @@ impl StudyRecord {
             space: state.spec.space,
             folds,
             finished,
+            gave_up: state.gave_up_at > 0,
             state: Arc::unwrap_or_clone(state.search),
         })
     }

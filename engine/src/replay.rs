@@ -4,6 +4,7 @@ use crate::{
     dispatcher::propose,
     estimate,
     events::{Event, Logged},
+    giving_up::giving_up,
     samplers, schedulers,
     store::StoreError,
     study::{PendingStart, Refused, StudyState},
@@ -54,6 +55,10 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
             }
             (event @ Event::StartsClosed { .. }, _) => {
                 let now = estimate::closing(&state, logged.at).map_or("starts stay open".to_owned(), |event| format!("{event:?}"));
+                compare(format!("{event:?}"), now);
+            }
+            (event @ Event::GivenUp { .. }, _) => {
+                let now = giving_up(&state).map_or("the search goes on".to_owned(), |event| format!("{event:?}"));
                 compare(format!("{event:?}"), now);
             }
             _ => {}

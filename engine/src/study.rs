@@ -37,6 +37,8 @@ pub struct StudyState {
     pub pending: Option<PendingStart>,
     /// Trials that were planned before the starts were closed because of the budget; `None` while they are open.
     pub closed_from: Option<u32>,
+    /// The number of the first trial after the study was last given up because every config drawn had failed; 0: it never was.
+    pub gave_up_at: u32,
     pub folds: Folds,
     /// Live workers by name.
     pub workers: BTreeMap<String, WorkerInfo>,
@@ -129,6 +131,7 @@ impl StudyState {
             suspects: BTreeSet::new(),
             pending: None,
             closed_from: None,
+            gave_up_at: 0,
             folds: Folds::default(),
             workers: BTreeMap::new(),
             workers_started: 0,
@@ -294,13 +297,17 @@ impl StudyState {
                 self.pending = None;
             }
             Event::StartsClosed { trials, .. } => {
-                if self.pending.is_some() || *trials as usize != self.search.trials().len() {
+                if self.pending.is_some() || *trials as usize != self.search.searched().len() {
                     return out_of_order(format!(
                         "starts cannot be closed at {trials} trials, of which {} are there",
-                        self.search.trials().len()
+                        self.search.searched().len()
                     ));
                 }
                 self.closed_from = Some(self.search.planned);
+                self.search_mut().planned = *trials;
+            }
+            Event::GivenUp { trials } => {
+                self.gave_up_at = self.search.trials().len() as u32;
                 self.search_mut().planned = *trials;
             }
             Event::SegmentClaimed { trial, rung, fence, worker, slot } => self.claim(*trial, *rung, *fence, worker, slot, at)?,

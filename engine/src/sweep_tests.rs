@@ -124,6 +124,29 @@ fn failed_midway(state: &StudyState) -> u64 {
 }
 
 #[test]
+fn a_sweep_in_which_everything_fails_gives_up_and_can_be_extended() {
+    for slots in [1, 3] {
+        let sweep = Sweep::new(CurveRunner::with((0..100).map(|trial| (trial, Fault::Fails))), SchedulerKind::Asha, slots);
+        let mut store = MemoryStore::default();
+        let mut spec = spec(40);
+        spec.space.settings.scheduler = SchedulerKind::Asha;
+        assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+        let started = state(&store).search.trials().len();
+        assert!((8..=8 + slots).contains(&started), "{started}");
+        spec.space.settings.trials = 60;
+        assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+        let more = state(&store).search.trials().len();
+        assert!((started + 8..=started + 8 + slots).contains(&more), "{more} after {started}");
+        assert_eq!(replay(&store.events(0).unwrap()).unwrap(), []);
+    }
+    // One that works is enough to go on.
+    let sweep = Sweep::new(CurveRunner::with((2..100).map(|trial| (trial, Fault::Fails))), SchedulerKind::SuccessiveHalving, 1);
+    let store = MemoryStore::default();
+    sweep.run(&store, &spec(20));
+    assert_eq!(state(&store).search.trials().len(), 20);
+}
+
+#[test]
 fn promoted_trials_continue_on_several_slots() {
     let runner = CurveRunner { step_takes: Duration::from_micros(200), ..CurveRunner::default() };
     let sweep = Sweep::new(runner, SchedulerKind::Asha, 3);

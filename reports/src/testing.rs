@@ -74,6 +74,7 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         folds: Vec::new(),
         finished,
         state,
+        gave_up: false,
         space,
     }
 }

@@ -134,7 +134,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             )?;
             queue(trial.number, 0)
         }
-        Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } => {
+        Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } | Event::GivenUp { trials } => {
             run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY])
         }
         Event::SegmentClaimed { trial, rung, fence, worker, slot } => {

@@ -67,6 +67,10 @@ pub(super) fn conclude(
         context.say(reports::leaderboard_text(&record, SHOWN).trim_end())?;
     }
     causes(&record, &failed, context);
+    let (started, wanted) = (record.state.searched().len(), record.space.settings.trials as usize);
+    if record.gave_up && started < wanted {
+        context.note(format!("given up after {started} of {wanted} trials: every config drawn had failed"));
+    }
     if best.is_none() {
         if ended == Ended::Interrupted {
             return Err(Error::interrupted("interrupted before any trial had a value; the same command goes on"));
@@ -80,7 +84,7 @@ pub(super) fn conclude(
     Ok(())
 }
 
-/// Causes of failed trials, each once, with how many it struck.
+/// Causes of failed trials, each once with the trials it struck, the most common first.
 fn causes(record: &StudyRecord, failed: &[usize], context: &mut Context) {
     const SHOWN: usize = 5;
     let mut causes: Vec<(&str, Vec<usize>)> = Vec::new();
@@ -91,6 +95,8 @@ fn causes(record: &StudyRecord, failed: &[usize], context: &mut Context) {
             None => causes.push((cause, vec![*number])),
         }
     }
+    // Stable: ties in the order in which they came up.
+    causes.sort_by_key(|(_, trials)| std::cmp::Reverse(trials.len()));
     for (cause, trials) in causes.iter().take(SHOWN) {
         let trials: Vec<String> = trials.iter().map(ToString::to_string).collect();
         context.note(format!("failed: trial {}: {cause}", trials.join(", ")));
@@ -107,7 +113,7 @@ fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
     if failed.is_empty() {
         return Error::no_trial("the budget was spent before any trial had a value: give more with --budget");
     }
-    Error::no_trial(format!("none of {} trials succeeded; the causes are above", record.state.trials().len()))
+    Error::no_trial(format!("none of {} trials succeeded; the causes are above, the most common first", record.state.searched().len()))
 }
 
 fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &mut Context) {
