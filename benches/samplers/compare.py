@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import numpy
 import optuna
 
 
@@ -16,7 +17,7 @@ def optuna_seconds(observations, suggestions):
     spaces = {f"p{i}": optuna.distributions.FloatDistribution(1e-6, 1.0, log=True) for i in range(5)}
     spaces |= {f"p{i}": optuna.distributions.FloatDistribution(0.0, 1.0) for i in range(5, 8)}
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0))
-    random = optuna.samplers.RandomSampler(seed=1)._rng.rng  # A numpy stream like any other.
+    random = numpy.random.default_rng(1)
     trials = []
     for _ in range(observations):
         units = random.uniform(size=8)

@@ -10,7 +10,8 @@ pub struct Settings {
     pub trials: u32,
     /// Active time to spend; `None`: until `trials` are done. May grow when a study is extended.
     pub budget_seconds: Option<u64>,
-    /// Of the trials at a rung one in `eta` goes on; at least 2.
+    /// Each rung is so many times as far as the one before, and about one trial in so many goes on from it (the scheduler says how many
+    /// exactly); at least 2.
     pub eta: u32,
     /// The first rung.
     pub r_min: Resource,
@@ -107,12 +108,12 @@ impl Metric {
 }
 
 impl Objective {
-    /// `value` turned so that lower is better; whatever is not finite is worst.
+    /// `value` turned so that lower is better; whatever is not finite is worst. Never a negative zero, so that the two zeros tie.
     pub fn cost(self, value: f64) -> f64 {
         match (value.is_finite(), self.direction) {
             (false, _) => f64::INFINITY,
-            (true, Direction::Maximize) => -value,
-            (true, Direction::Minimize) => value,
+            (true, Direction::Maximize) => 0.0 - value,
+            (true, Direction::Minimize) => value + 0.0,
         }
     }
 }

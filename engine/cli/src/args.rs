@@ -98,7 +98,7 @@ pub struct Overrides {
     /// What to search for, as in a space: 'Maximize(MacroF1)', 'Minimize(Loss)'
     #[arg(long)]
     pub objective: Option<String>,
-    /// Of the trials at a rung one in so many goes on
+    /// Each rung is so many times as far as the one before; about one trial in so many goes on
     #[arg(long)]
     pub eta: Option<String>,
     /// The first rung, as in a space: 'Share(0.12)', 'Epochs(0.5)', 'Examples(300)'
@@ -184,7 +184,7 @@ pub struct Simulate {
     /// As in a space: Asha, SuccessiveHalving, Hyperband, Pasha, MedianRule, None
     #[arg(long)]
     pub scheduler: Option<String>,
-    /// Of the trials at a rung one in so many goes on
+    /// Each rung is so many times as far as the one before; about one trial in so many goes on
     #[arg(long)]
     pub eta: Option<String>,
     /// The first rung, as in a space: 'Share(0.12)', 'Examples(2)' (an example is a point of a curve, a pass the whole of it)

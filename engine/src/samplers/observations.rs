@@ -25,7 +25,7 @@ pub(super) struct Observations<'a> {
 /// | 3 | 0.5 | | 3 | 3 |
 pub(super) fn observations(view: View<'_>) -> Observations<'_> {
     let objective = view.objective();
-    let cost = |trial: &Seen<'_>, rung: usize| objective.cost(trial.values[rung]) + 0.0;
+    let cost = |trial: &Seen<'_>, rung: usize| objective.cost(trial.values[rung]);
     let known = |trial: &Seen<'_>| !trial.values.is_empty() && trial.values.iter().all(|value| value.is_finite());
     let (mut ranked, rest): (Vec<_>, Vec<_>) = view.trials().partition(known);
     for rung in 0..view.ladder().rungs.len() {

@@ -3,11 +3,8 @@
 use search_spaces::ladder::Ladder;
 
 use crate::{
-    schedulers::{
-        Action, Scheduler,
-        rungs::{asynchronous, eta},
-    },
-    state::{SearchState, places},
+    schedulers::{Action, Scheduler, rungs::asynchronous},
+    state::{SearchState, eta, places},
 };
 
 /// Promotion ASHA: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning", algorithm 2, with paused trials that continue

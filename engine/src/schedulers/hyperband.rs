@@ -5,9 +5,9 @@ use search_spaces::ladder::Ladder;
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{asynchronous, competitors, eta, may_go_on, promote, ranking, survivors},
+        rungs::{asynchronous, competitors, may_go_on, promote, ranking, survivors},
     },
-    state::{Phase, SearchState, TrialState},
+    state::{Phase, SearchState, TrialState, eta},
 };
 
 /// Hyperband (Li et al. 2018) with asynchronous brackets (Li et al. 2020).

@@ -4,7 +4,7 @@ use search_spaces::ladder::Ladder;
 
 use crate::{
     schedulers::Action,
-    state::{Phase, SearchState, TrialKind, TrialState},
+    state::{Phase, SearchState, TrialKind, TrialState, eta},
 };
 
 /// Trial 0 when it is a recipe: the default that the report compares the search with.
@@ -30,15 +30,9 @@ pub(super) fn starts(state: &SearchState) -> impl Iterator<Item = Action> {
     (0..planned(state) - state.searched().len()).map(move |more| Action::Start { learn_from: (next + more) as u32 })
 }
 
-/// Of those at a rung one in so many goes on.
-pub(crate) fn eta(ladder: &Ladder) -> usize {
-    ladder.eta.max(2) as usize
-}
-
 /// The trial's value at a rung it has reached, lower is better; infinite when it failed there or its value is not finite.
 pub(super) fn cost(state: &SearchState, trial: &TrialState, rung: usize) -> f64 {
-    // Adding zero makes one zero of the two, so that they tie.
-    state.objective.cost(trial.values[rung]) + 0.0
+    state.objective.cost(trial.values[rung])
 }
 
 /// Those of `members` that have reached `rung`, best first, ties by number.

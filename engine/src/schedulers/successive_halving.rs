@@ -5,9 +5,9 @@ use search_spaces::ladder::Ladder;
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{any_active, baseline, cost, eta, last_resort, may_go_on, planned, promote, promote_baseline, ranking, survivors},
+        rungs::{any_active, baseline, cost, last_resort, may_go_on, planned, promote, promote_baseline, ranking, survivors},
     },
-    state::{SearchState, TrialState},
+    state::{SearchState, TrialState, eta},
 };
 
 /// The least trials in a cohort, so that several slots have work on a short ladder too.

@@ -6,11 +6,11 @@ use search_spaces::settings::SchedulerKind;
 
 use super::{
     Action, build,
-    rungs::{competitors, eta, may_go_on, ranking},
+    rungs::{competitors, may_go_on, ranking},
 };
 use crate::{
     samplers::fixtures::{activate, fail, reach, start, stop_early, study},
-    state::{Phase, SearchState, TrialKind, TrialState, places},
+    state::{Phase, SearchState, TrialKind, TrialState, eta, places},
     streams::{Purpose, stream},
 };
 

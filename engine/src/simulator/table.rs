@@ -189,7 +189,8 @@ impl Table {
         Ok(Table { name, objective, points, parameters, rows, best: value(best), median: value(median), worst: value(worst) })
     }
 
-    /// The space that the runs were drawn from, with the settings that a space has by default.
+    /// The space that the runs were drawn from, with the settings that a space has by default and an evaluation at
+    /// every point.
     pub fn space(&self) -> Space {
         // Of a config only its place in the space counts here.
         let text = r#"Sweep(model: Path("-"), data: Text(files: One(Path("-")), text: "text", label: "label"), space: (epochs: 1, optimizer: Sgd(learning_rate: 0.1)))"#;

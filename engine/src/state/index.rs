@@ -63,7 +63,7 @@ impl PartialOrd for Standing {
 impl Index {
     pub(super) fn new(ladder: &Ladder) -> Index {
         Index {
-            eta: ladder.eta.max(2) as usize,
+            eta: eta(ladder),
             rungs: vec![Rung::default(); ladder.rungs.len()],
             active: BTreeSet::new(),
             waiting: BTreeSet::new(),
@@ -113,8 +113,7 @@ impl Index {
         if trial.kind == TrialKind::Finalist {
             return;
         }
-        // Adding zero makes one zero of the two, so that they tie.
-        let cost = |rung: usize| objective.cost(trial.values[rung]) + 0.0;
+        let cost = |rung: usize| objective.cost(trial.values[rung]);
         let waits_at = match trial.phase {
             Phase::Paused { rung } => Some(rung).filter(|rung| *rung + 1 < self.rungs.len() && cost(*rung).is_finite()),
             Phase::Active { .. } | Phase::Complete | Phase::Failed { .. } => None,
@@ -159,6 +158,11 @@ impl Rung {
             self.best.extend(self.others.pop_first());
         }
     }
+}
+
+/// The `eta` of a ladder, at least 2.
+pub(crate) fn eta(ladder: &Ladder) -> usize {
+    ladder.eta.max(2) as usize
 }
 
 /// How many of the `count` at a rung go on: one in `eta + 1`, and the best alone as soon as there are `eta`.

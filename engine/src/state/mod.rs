@@ -9,7 +9,7 @@ use std::sync::Arc;
 use search_spaces::{config::Config, domain::Assignment, ladder::Ladder, settings::Objective};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use index::{Index, places};
+pub(crate) use index::{Index, eta, places};
 pub use view::{Seen, View};
 
 /// The study at one event number. The same events give the same state.
