@@ -7,11 +7,12 @@ use search_spaces::space::Space;
 use crate::{
     estimate,
     events::{Event, Logged, TrialAdded},
+    finalists::choosing,
     folds::{Fold, NextFold},
     giving_up::giving_up,
     runner::{Checkpoint, Segment},
     samplers::Sampler,
-    schedulers::{Action, Scheduler},
+    schedulers::{self, Action, Scheduler},
     state::{Phase, SearchState, TrialKind},
     store::{Store, StoreError, StudyFolder, study},
     streams::{Purpose, stream},
@@ -58,8 +59,8 @@ enum Plan {
         rung: usize,
     },
     Decide(Action),
-    /// By this event.
-    CloseStarts(Event),
+    /// Something else to be decided: this event.
+    Note(Event),
     Add(PendingStart),
     Fold(Fold),
     Wait,
@@ -76,7 +77,7 @@ impl Dispatcher {
                 Plan::Wait => return Ok(Work::Wait),
                 Plan::BudgetSpent => return Ok(Work::BudgetSpent),
                 Plan::Finished => return Ok(Work::Finished),
-                Plan::Claim { .. } | Plan::Decide(_) | Plan::CloseStarts(_) | Plan::Add(_) | Plan::Fold(_) => {}
+                Plan::Claim { .. } | Plan::Decide(_) | Plan::Note(_) | Plan::Add(_) | Plan::Fold(_) => {}
             }
             match self.act(slot, busy, now)? {
                 Some(Claimed::Segment { trial, rung }) => return Ok(self.work(trial, rung)?),
@@ -117,7 +118,7 @@ impl Dispatcher {
                     }
                 }
             }
-            Plan::CloseStarts(event) => vec![event],
+            Plan::Note(event) => vec![event],
             Plan::Fold(fold) => {
                 claimed = Some(Claimed::Fold(fold));
                 vec![Event::FoldClaimed { fold, worker: worker.clone(), slot: slot.to_owned() }]
@@ -207,18 +208,24 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
 }
 
 fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool, now: i64) -> Plan {
-    let decision = scheduler.decide(&state.search, 1).first().copied();
-    if decision.is_none() && state.search.index().active().next().is_none() && state.pending.is_none() {
-        let over = if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
-        return match state.next_fold(worker, busy) {
-            NextFold::Done => over,
-            NextFold::Run(_) | NextFold::Wait if state.budget_spent(now) => Plan::BudgetSpent,
-            NextFold::Run(fold) => Plan::Fold(fold),
-            NextFold::Wait => Plan::Wait,
-        };
+    let decision = schedulers::next(scheduler, &state.search);
+    let searched = decision.is_none() && state.search.index().active().next().is_none() && state.pending.is_none();
+    let choosing = if searched { choosing(state, now) } else { None };
+    let to_fold = searched && choosing.is_none() && state.repeats_open() == 0;
+    if to_fold && state.folds_open() == 0 {
+        return if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
     }
     if state.budget_spent(now) {
         return Plan::BudgetSpent;
+    }
+    if let Some(event) = choosing {
+        return Plan::Note(event);
+    }
+    if to_fold {
+        return match state.next_fold(worker, busy) {
+            NextFold::Run(fold) => Plan::Fold(fold),
+            NextFold::Wait => Plan::Wait,
+        };
     }
     let segment = |trial: u32| match state.search.trials()[trial as usize].phase {
         Phase::Active { rung } => Plan::Claim { trial, rung },
@@ -241,7 +248,7 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     }
     match decision {
         Some(Action::Start { learn_from }) => {
-            giving_up(state).or_else(|| estimate::closing(state, now)).map_or(Plan::Decide(Action::Start { learn_from }), Plan::CloseStarts)
+            giving_up(state).or_else(|| estimate::closing(state, now)).map_or(Plan::Decide(Action::Start { learn_from }), Plan::Note)
         }
         Some(action) => Plan::Decide(action),
         None => Plan::Wait,
@@ -270,7 +277,8 @@ pub(crate) fn propose(
     sampler: &dyn Sampler,
 ) -> Result<Option<Proposal>, WorkerError> {
     let PendingStart { number, learn_from, upto_seq: snapshot_seq, .. } = *pending;
-    if let Some(recipe) = space.recipes.get(number as usize) {
+    // Finalists have numbers too, but no place in the order of the search.
+    if let Some(recipe) = space.recipes.get(snapshot.searched().len()) {
         let (config, assignment) = (recipe.config.clone(), recipe.assignment.clone());
         let recipe = Some(recipe.name.clone());
         let trial = TrialAdded { number, kind: TrialKind::Recipe, config: Arc::new(config), assignment, recipe, learn_from, snapshot_seq };

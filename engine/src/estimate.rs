@@ -1,12 +1,12 @@
 //! How much work a study is, and how long what is left of it will take, from what its segments have taken so far.
 
-use search_spaces::{ladder::Ladder, settings::SchedulerKind};
+use search_spaces::{ladder::Ladder, settings::Settings};
 
 use crate::{
     events::Event,
     schedulers::{
         self, Action,
-        rungs::{baseline, competitors, last_resort},
+        rungs::{baseline, competitors, for_the_top, last_resort},
     },
     state::{Phase, TrialState},
     study::StudyState,
@@ -15,17 +15,26 @@ use crate::{
 /// Estimates are taken so many times before time is kept back: evaluations vary, and later steps can cost more (more blocks are thawed).
 const CAUTION: f64 = 1.25;
 
-/// Seconds until a study of `planned` trials is done on `slots` slots; `None` before the first segment has completed.
+/// The share of a budget that is kept for training the finalists again, at most: with less time there are fewer of them.
+const MOST_FOR_FINALISTS: f64 = 0.25;
+
+/// Seconds until the study is done on `slots` slots, finalists and all; `None` before the first segment has completed.
+pub(crate) fn seconds_left(state: &StudyState, slots: usize, now: i64) -> Option<f64> {
+    let search = search_seconds(state, state.search.planned as usize, slots, now)?;
+    Some(search + repeats_seconds(state, &pace(state)?, slots, now))
+}
+
+/// Seconds until a search of `planned` trials is done, and its folds.
 ///
 /// Rung by rung: the segments that the scheduler's rule still asks for there, each as long as those before it took, shared by the
 /// slots, but no less than one of them. The baseline's full run counts; what the end rule may add beyond the best does not.
-pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now: i64) -> Option<f64> {
+fn search_seconds(state: &StudyState, planned: usize, slots: usize, now: i64) -> Option<f64> {
     let pace = pace(state)?;
     let search = &state.search;
     let members = competitors(search);
     let beside = baseline(search).filter(|trial| !matches!(trial.phase, Phase::Failed { .. }));
-    let scheduler = schedulers::build(state.settings().scheduler);
-    let expected = scheduler.expected(&search.ladder, planned.saturating_sub(search.searched().len() - members.len()));
+    let others = planned.saturating_sub(search.searched().len() - members.len());
+    let expected = expected(others, &search.ladder, state.settings());
     let rungs = pace.iter().zip(expected).enumerate().map(|(rung, (seconds, expected))| {
         let reached = members.clone().filter(|trial| trial.values.len() > rung).count();
         let active = members.clone().filter(|trial| trial.phase == Phase::Active { rung }).count();
@@ -40,6 +49,29 @@ pub(crate) fn seconds_left(state: &StudyState, planned: usize, slots: usize, now
     Some(rungs.sum::<f64>() + folds)
 }
 
+/// Seconds that the trainings of finalists will take that have not ended, or that there will be if the settings have their way.
+fn repeats_seconds(state: &StudyState, pace: &[f64], slots: usize, now: i64) -> f64 {
+    let full: f64 = pace.iter().sum();
+    let running = state.finalists.repeats().filter_map(|trial| state.trials[trial as usize].claim.as_ref());
+    let done: f64 = running.map(|claim| ((now - claim.at).max(0) as f64 / 1000.0 / full.max(1e-9)).min(1.0)).sum();
+    let open = if state.finalists.chosen().is_some() || state.is_finished() { state.repeats_open() } else { repeats(state.settings()) };
+    let missing = (open as f64 - done).max(0.0);
+    (missing / slots.max(1) as f64).max(missing.min(1.0)) * full
+}
+
+/// Seconds that training each of the complete trials `of` once more will take on so many slots, to be on the safe side.
+pub(crate) fn trainings_seconds(state: &StudyState, of: impl Iterator<Item = u32>, slots: usize) -> f64 {
+    let seconds = |trial: u32| state.trials[trial as usize].completed.iter().map(|(_, _, completed)| completed.seconds).sum::<f64>();
+    let (sum, longest) = of.map(seconds).fold((0.0, 0.0_f64), |(sum, longest), seconds| (sum + seconds, longest.max(seconds)));
+    CAUTION * longest.max(sum / slots.max(1) as f64)
+}
+
+/// How many of `trials` competitors will train up to each rung.
+fn expected(trials: usize, ladder: &Ladder, settings: &Settings) -> Vec<usize> {
+    let expected = schedulers::build(settings.scheduler).expected(ladder, trials);
+    expected.into_iter().map(|by_rule| by_rule.max(for_the_top(ladder, settings.finalists, trials))).collect()
+}
+
 /// The event that keeps the rest of the budget for taking the best trials to the top, when one more trial would use it up.
 ///
 /// Until a searched trial has a value there is nothing to keep it for.
@@ -51,7 +83,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
         return None;
     }
     let slots = state.workers.values().map(|worker| worker.slots).sum();
-    let one_more = seconds_left(state, search.searched().len() + 1, slots, now)?;
+    let one_more = search_seconds(state, search.searched().len() + 1, slots, now)?;
     let pace = pace(state)?;
     // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
     let newcomer: f64 = pace.iter().sum();
@@ -59,7 +91,8 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
         Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
         _ => 0.0,
     };
-    let needed = CAUTION * one_more.max(newcomer).max(waiting);
+    let finalists = repeats_seconds(state, &pace, slots, now).min(MOST_FOR_FINALISTS * state.settings().budget_seconds? as f64);
+    let needed = CAUTION * (one_more.max(newcomer).max(waiting) + finalists);
     (left < needed).then_some(Event::StartsClosed { trials: search.searched().len() as u32, seconds_left: left, seconds_needed: needed })
 }
 
@@ -78,10 +111,17 @@ fn pace(state: &StudyState) -> Option<Vec<f64>> {
     (seen > 0.0).then(|| spent.iter().enumerate().map(each).collect())
 }
 
-/// How many of `trials` are expected to train up to each rung: the baseline to all of them, of the others as many as the scheduler's rule asks for.
-pub fn trials_at_rungs(trials: usize, ladder: &Ladder, scheduler: SchedulerKind) -> Vec<usize> {
+/// How many trials are expected to train up to each rung: the baseline to all of them, of the others as many as the scheduler's rule and the finalists
+/// ask for.
+pub fn trials_at_rungs(ladder: &Ladder, settings: &Settings) -> Vec<usize> {
+    let trials = settings.trials as usize;
     let baseline = trials.min(1);
-    schedulers::build(scheduler).expected(ladder, trials - baseline).into_iter().map(|others| baseline + others).collect()
+    expected(trials - baseline, ladder, settings).into_iter().map(|others| baseline + others).collect()
+}
+
+/// Trainings of finalists after the search, at most.
+pub fn repeats(settings: &Settings) -> usize {
+    settings.finalists.min(settings.trials) as usize * settings.finalist_seeds.saturating_sub(1) as usize
 }
 
 /// Training examples that so many trials at each rung take together.
@@ -99,6 +139,8 @@ fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use search_spaces::settings::SchedulerKind;
+
     use super::*;
     use crate::{
         devices::Device,
@@ -125,10 +167,15 @@ mod tests {
         assert_eq!(expected(SchedulerKind::Asha, 2), [2, 1, 1], "the end rule");
         assert_eq!(expected(SchedulerKind::SuccessiveHalving, 0), [0; 3]);
         // The baseline beside 15 others.
-        let at_rungs = trials_at_rungs(16, &ladder, SchedulerKind::Asha);
+        let settings = |trials| Settings { trials, ..spec(1).space.settings.clone() };
+        let at_rungs = trials_at_rungs(&ladder, &Settings { scheduler: SchedulerKind::Asha, ..settings(16) });
         assert_eq!(at_rungs, [16, 4, 2]);
         assert_eq!(examples(&at_rungs, &ladder), 16 * 100 + 4 * 200 + 2 * 600);
-        assert_eq!(trials_at_rungs(1, &ladder, SchedulerKind::Asha), [1; 3]);
+        assert_eq!(trials_at_rungs(&ladder, &settings(1)), [1; 3]);
+        // Three finalists are to be trained in full, and twice more.
+        let settings = Settings { finalists: 3, ..settings(16) };
+        assert_eq!(trials_at_rungs(&ladder, &settings)[2], 4);
+        assert_eq!(repeats(&settings), 6);
     }
 
     /// Two searched trials wait at rung 0; the second took ten times as long.
@@ -174,7 +221,7 @@ mod tests {
     #[test]
     fn a_running_segment_counts_for_what_is_left_of_it() {
         let mut store = two_wait(1000, [0.3, 0.9]);
-        let left = |store: &mut MemoryStore, slots, now| seconds_left(study(store).unwrap(), 3, slots, now);
+        let left = |store: &mut MemoryStore, slots, now| search_seconds(study(store).unwrap(), 3, slots, now);
         // To rung 0 22 s by what was measured; to rung 1 and 2 44 s and 132 s by their examples.
         assert_eq!(left(&mut store, 1, 44_000), Some(198.0));
         start(&mut store, 2, 44_000);
@@ -182,7 +229,7 @@ mod tests {
         assert_eq!(left(&mut store, 1, 55_000), Some(187.0));
         assert_eq!(left(&mut store, 1, 99_000), Some(176.0));
         assert_eq!(left(&mut store, 2, 55_000), Some(187.0), "one after the other");
-        assert_eq!(seconds_left(study(&mut store).unwrap(), 6, 2, 55_000), Some(3.5 * 22.0 / 2.0 + 2.0 * 44.0 / 2.0 + 132.0));
+        assert_eq!(search_seconds(study(&mut store).unwrap(), 6, 2, 55_000), Some(3.5 * 22.0 / 2.0 + 2.0 * 44.0 / 2.0 + 132.0));
     }
 
     #[test]

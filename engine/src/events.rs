@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     devices::Device,
+    finalists::FinalistsChosen,
     folds::{Fold, Folded},
     runner::{Checkpoint, Completed, Evaluation},
     schedulers::Action,
     spec::StudySpec,
     state::TrialKind,
+    tested::Tested,
 };
 
 /// An event as committed.
@@ -69,6 +71,8 @@ pub enum Event {
     GivenUp {
         trials: u32,
     },
+    /// The search has ended: these configs are trained again. The trainings added are queued for the top rung.
+    FinalistsChosen(Box<FinalistsChosen>),
     /// A slot starts to train. `fence` is one more than that of the trial's last claim.
     SegmentClaimed {
         trial: u32,
@@ -140,6 +144,8 @@ pub enum Event {
         cause: String,
         crashed: bool,
     },
+    /// The best training has been evaluated on the test split.
+    Tested(Box<Tested>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,6 +189,7 @@ impl Event {
             Event::SpaceExhausted { .. } => "space_exhausted",
             Event::StartsClosed { .. } => "starts_closed",
             Event::GivenUp { .. } => "given_up",
+            Event::FinalistsChosen(_) => "finalists_chosen",
             Event::SegmentClaimed { .. } => "segment_claimed",
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",
@@ -194,6 +201,7 @@ impl Event {
             Event::FoldCompleted { .. } => "fold_completed",
             Event::FoldFailed { .. } => "fold_failed",
             Event::FoldLost { .. } => "fold_lost",
+            Event::Tested(_) => "tested",
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Cross-validation: once the search has ended, the configs of its best trials are trained on other splits.
+//! Cross-validation: once the search has ended and its finalists are trained, the configs of its best trials are trained on other splits.
 
 use std::collections::BTreeMap;
 
+use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,12 +11,16 @@ use crate::{
     study::{CRASHES, Refused, StudyState},
 };
 
-/// Complete trials whose configs are cross-validated, and whose weights are kept: the first of the leaderboard.
-const FINALISTS: usize = 3;
+/// Complete trials whose weights are kept, and whose configs are cross-validated, in a study that wants no finalists.
+const BEST: u32 = 3;
 
-/// Trainings that cross-validation with `of` parts may take: of the finalists and the default recipe.
-pub fn most_trainings(of: u32) -> u32 {
-    (FINALISTS as u32 + 1) * of
+/// Trainings that cross-validation may take: of the best trials and the default recipe.
+pub fn most_trainings(settings: &Settings) -> u32 {
+    settings.folds.map_or(0, |of| (best(settings) + 1) * of)
+}
+
+pub(crate) fn best(settings: &Settings) -> u32 {
+    if settings.finalists == 0 { BEST } else { settings.finalists }
 }
 
 /// One training of a trial's config, on all training and validation examples but part `index` of `of`, which it is judged by.
@@ -117,35 +122,32 @@ pub(crate) enum NextFold {
     Run(Fold),
     /// All that is left runs already, or must run alone.
     Wait,
-    /// There is none left.
-    Done,
 }
 
 impl StudyState {
-    /// The complete trials that the search ends with, best first.
-    pub fn finalists(&self) -> Vec<u32> {
-        let complete = |n: &u32| self.search.trials()[*n as usize].phase == Phase::Complete;
-        self.search.leaderboard().into_iter().filter(complete).take(FINALISTS).collect()
+    /// The best complete trials of the search, best first: the finalists, once they are chosen.
+    pub fn best_trials(&self) -> Vec<u32> {
+        match self.finalists.chosen() {
+            Some(chosen) => chosen.trials.clone(),
+            None => self.best_complete().take(best(self.settings()) as usize).collect(),
+        }
     }
 
     /// The folds that the settings ask for, best trial first; none before the search has ended. The default recipe stands beside the
-    /// finalists, for comparison.
+    /// best, for comparison.
     pub fn folds_wanted(&self) -> Vec<Fold> {
         let Some(of) = self.settings().folds.filter(|_| self.is_finished()) else { return Vec::new() };
-        let mut trials = self.finalists();
+        let mut trials = self.best_trials();
         let default = self.search.trials().first().filter(|trial| trial.phase == Phase::Complete).map(|trial| trial.number);
         trials.extend(default.filter(|trial| !trials.contains(trial)));
         trials.into_iter().flat_map(|trial| (0..of).map(move |index| Fold { trial, index, of })).collect()
     }
 
-    /// For a slot of `worker`, of which others are `busy`.
+    /// For a slot of `worker`, of which others are `busy`. There are open ones.
     pub(crate) fn next_fold(&self, worker: &str, busy: bool) -> NextFold {
         let run = |fold: &Fold| self.folds.0.get(fold);
         let mut open = self.folds_wanted();
         open.retain(|fold| run(fold).is_none_or(|run| run.outcome.is_none()));
-        if open.is_empty() {
-            return NextFold::Done;
-        }
         // As with segments: one whose worker died runs alone in its worker.
         if self.folds.claims_of(worker).any(|fold| self.folds.is_suspect(fold)) {
             return NextFold::Wait;

@@ -9,6 +9,7 @@ mod ending;
 pub mod estimate;
 pub mod events;
 mod executor;
+pub mod finalists;
 pub mod folds;
 mod giving_up;
 mod numbers;
@@ -28,6 +29,7 @@ pub mod study;
 pub mod supervisor;
 #[cfg(test)]
 mod sweep_tests;
+pub mod tested;
 #[cfg(test)]
 mod testing;
 pub mod worker;

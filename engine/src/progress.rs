@@ -10,6 +10,8 @@ pub struct Progress {
     pub paused: u32,
     pub complete: u32,
     pub failed: u32,
+    /// Trainings of finalists: ended, and wanted in all; none before they are chosen.
+    pub repeats: (usize, usize),
     /// Of the cross-validation: ended, and wanted in all.
     pub folds: (usize, usize),
     /// By name: `cpu/0`.
@@ -36,6 +38,8 @@ pub struct SlotProgress {
 pub struct SlotSegment {
     pub trial: u32,
     pub rung: usize,
+    /// Of a finalist's training: the trial of the search whose config it has.
+    pub parent: Option<u32>,
     /// It trains this fold, not to a rung.
     pub fold: Option<Fold>,
     /// Optimizer steps of the trial done.
@@ -47,20 +51,25 @@ pub struct SlotSegment {
 impl Progress {
     /// What the store knows; slots are kept as they are.
     pub fn update(&mut self, state: &StudyState, now: i64) {
-        let count = |wanted: fn(Phase) -> bool| state.search.trials().iter().filter(|t| wanted(t.phase)).count() as u32;
+        let count = |wanted: fn(Phase) -> bool| state.search.searched().filter(|t| wanted(t.phase)).count() as u32;
         self.planned = state.search.planned;
         self.active = count(|p| matches!(p, Phase::Active { .. }));
         self.paused = count(|p| matches!(p, Phase::Paused { .. }));
         self.complete = count(|p| p == Phase::Complete);
         self.failed = count(|p| matches!(p, Phase::Failed { .. }));
+        let repeats = state.finalists.repeats().count();
+        self.repeats = (repeats - state.repeats_open().min(repeats), repeats);
         let wanted = state.folds_wanted().len();
         self.folds = (wanted - state.folds_open(), wanted);
         self.incumbent = state.search.incumbent().and_then(|n| Some((n, *state.search.trials()[n as usize].values.last()?)));
+        for segment in self.slots.iter_mut().filter_map(|slot| slot.segment.as_mut()) {
+            segment.parent = state.search.trials().get(segment.trial as usize).and_then(|trial| trial.parent);
+        }
         self.active_seconds = state.active_millis(now) as f64 / 1000.0;
         let budget = state.settings().budget_seconds.map_or(f64::INFINITY, |budget| (budget as f64 - self.active_seconds).max(0.0));
         // Where no worker tells of its slots, the store does.
         let slots = self.slots.len().max(state.workers.values().map(|worker| worker.slots).sum());
-        let left = estimate::seconds_left(state, state.search.planned as usize, slots, now);
+        let left = estimate::seconds_left(state, slots, now);
         self.seconds_left = left.map(|left| left.min(budget));
     }
 
@@ -107,7 +116,7 @@ mod tests {
         progress.hear(&WorkerMessage::Claimed { slot: slot.clone(), trial, rung: 1 });
         progress.hear(&WorkerMessage::Step { slot: slot.clone(), trial, step: 5, total_steps: 36 });
         assert_eq!(progress.slots[0].segment, None);
-        assert_eq!(progress.slots[1].segment, Some(SlotSegment { trial: 3, rung: 1, fold: None, step: 5, total_steps: 36 }));
+        assert_eq!(progress.slots[1].segment, Some(SlotSegment { trial: 3, rung: 1, parent: None, fold: None, step: 5, total_steps: 36 }));
         progress.hear(&WorkerMessage::Idle { slot });
         assert_eq!(progress.slots[1].segment, None);
     }

@@ -6,11 +6,13 @@ use search_spaces::space::Space;
 
 use crate::{
     events::{Event, Logged},
+    finalists::{Best, Finalists},
     folds::{Fold, Folded},
     runner::Evaluation,
     state::SearchState,
     store::{Store, StoreError, StudyFolder},
     study::{Claim, Refused, StudyState},
+    tested::Look,
 };
 
 /// Everything a report may draw, read from the store in one go.
@@ -35,6 +37,9 @@ pub struct StudyRecord {
     pub evaluations: Vec<EvaluationRecord>,
     /// Training examples in one pass.
     pub examples_per_epoch: u64,
+    pub finalists: Finalists,
+    /// Of the test split, in order.
+    pub looks: Vec<Look>,
     /// Of the cross-validation, as far as it has come: by trial, then by part.
     pub folds: Vec<FoldRecord>,
 }
@@ -102,6 +107,11 @@ pub struct EvaluationRecord {
 }
 
 impl StudyRecord {
+    /// The training that leaves the study.
+    pub fn best(&self) -> Option<Best> {
+        self.finalists.best(&self.state)
+    }
+
     /// Reads the study in `store`, which lies in `folder`.
     pub fn read(store: &mut dyn Store, folder: &StudyFolder) -> Result<StudyRecord, StoreError> {
         let events = store.events(0)?;
@@ -151,6 +161,8 @@ impl StudyRecord {
             examples_per_epoch: state.spec.examples_per_epoch,
             space: state.spec.space,
             folds,
+            finalists: state.finalists,
+            looks: state.looks,
             finished,
             gave_up: state.gave_up_at > 0,
             state: Arc::unwrap_or_clone(state.search),

@@ -4,6 +4,7 @@ use crate::{
     dispatcher::propose,
     estimate,
     events::{Event, Logged},
+    finalists::choosing,
     giving_up::giving_up,
     samplers, schedulers,
     store::StoreError,
@@ -40,10 +41,8 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
         match (&logged.event, &state.pending) {
             (Event::Decided { action, .. }, _) => {
                 let scheduler = schedulers::build(state.settings().scheduler);
-                compare(
-                    format!("{action:?}"),
-                    scheduler.decide(&state.search, 1).first().map_or("nothing".to_owned(), |a| format!("{a:?}")),
-                );
+                let now = schedulers::next(&*scheduler, &state.search).map_or("nothing".to_owned(), |action| format!("{action:?}"));
+                compare(format!("{action:?}"), now);
                 snapshot = state.search.clone();
             }
             (Event::TrialAdded(trial), Some(pending)) => {
@@ -55,6 +54,10 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
             }
             (event @ Event::StartsClosed { .. }, _) => {
                 let now = estimate::closing(&state, logged.at).map_or("starts stay open".to_owned(), |event| format!("{event:?}"));
+                compare(format!("{event:?}"), now);
+            }
+            (event @ Event::FinalistsChosen(_), _) => {
+                let now = choosing(&state, logged.at).map_or("no finalists".to_owned(), |event| format!("{event:?}"));
                 compare(format!("{event:?}"), now);
             }
             (event @ Event::GivenUp { .. }, _) => {

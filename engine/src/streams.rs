@@ -25,6 +25,8 @@ pub enum Purpose {
     ValidationSample,
     /// Which examples go to which part in cross-validation (the seed is the study's, the trial 0: all trials have the same parts).
     Folds,
+    /// Which examples a resample of the bootstrap draws (the trial is the resample's number).
+    Bootstrap,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Purpose::TrainSample => "train-sample",
             Purpose::ValidationSample => "validation-sample",
             Purpose::Folds => "folds",
+            Purpose::Bootstrap => "bootstrap",
         }
     }
 }

@@ -10,11 +10,13 @@ use search_spaces::settings::Settings;
 
 use crate::{
     events::{Event, Logged, TrialAdded, WorkerInfo},
-    folds::Folds,
+    finalists::{Finalists, FinalistsChosen},
+    folds::{self, Folds},
     runner::{Checkpoint, Completed},
     schedulers::{self, Action},
     spec::StudySpec,
     state::{Phase, SearchState, TrialKind, TrialState},
+    tested::Look,
 };
 
 /// How often a segment or a fold may take its worker down before it is failed.
@@ -39,7 +41,10 @@ pub struct StudyState {
     pub closed_from: Option<u32>,
     /// The number of the first trial after the study was last given up because every config drawn had failed; 0: it never was.
     pub gave_up_at: u32,
+    pub finalists: Finalists,
     pub folds: Folds,
+    /// Of the test split, in order.
+    pub looks: Vec<Look>,
     /// Live workers by name.
     pub workers: BTreeMap<String, WorkerInfo>,
     pub workers_started: u32,
@@ -121,7 +126,7 @@ impl StudyState {
             return out_of_order(format!("a study begins with event 1, not with event {}", first.seq));
         }
         let mut search = SearchState::new(spec.space.objective, spec.ladder.clone(), spec.space.settings.trials);
-        search.seq = first.seq;
+        (search.seq, search.finalists) = (first.seq, spec.space.settings.finalists);
         Ok(StudyState {
             search: Arc::new(search),
             spec: (**spec).clone(),
@@ -132,7 +137,9 @@ impl StudyState {
             pending: None,
             closed_from: None,
             gave_up_at: 0,
+            finalists: Finalists::default(),
             folds: Folds::default(),
+            looks: Vec::new(),
             workers: BTreeMap::new(),
             workers_started: 0,
             active_millis: 0,
@@ -172,10 +179,16 @@ impl StudyState {
         self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
     }
 
-    /// Whether every trial has gone as far as the scheduler wants it to. More trials or a larger budget may let the study go on.
+    /// Whether every trial of the search has gone as far as it is to go. More trials or a larger budget may let the search go on.
     pub fn is_finished(&self) -> bool {
         let idle = self.pending.is_none() && self.search.index().active().next().is_none();
-        idle && schedulers::build(self.settings().scheduler).decide(&self.search, 1).is_empty()
+        idle && schedulers::next(&*schedulers::build(self.settings().scheduler), &self.search).is_none()
+    }
+
+    /// Whether nothing is left to do: neither of the search, nor for finalists or folds.
+    pub fn is_over(&self) -> bool {
+        let chosen = self.finalists.chosen().is_some() || self.settings().finalists == 0 || self.best_complete().next().is_none();
+        self.is_finished() && chosen && self.repeats_open() == 0 && self.folds_open() == 0
     }
 
     pub fn budget_spent(&self, now: i64) -> bool {
@@ -211,12 +224,13 @@ impl StudyState {
         claims.filter(move |(_, claim)| claim.worker == worker)
     }
 
-    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of the finalists.
+    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
-        let finalists = self.finalists();
+        let mut best: Vec<u32> = self.best_complete().take(folds::best(self.settings()) as usize).collect();
+        best.extend(best.clone().into_iter().flat_map(|trial| self.finalists.all_repeats(trial)));
         let kept = self.search.trials().iter().filter(|trial| match trial.phase {
             Phase::Active { .. } | Phase::Paused { .. } => true,
-            Phase::Complete => finalists.contains(&trial.number),
+            Phase::Complete => best.contains(&trial.number),
             Phase::Failed { .. } => false,
         });
         kept.filter_map(|trial| self.trials[trial.number as usize].checkpoint.as_ref()).map(|c| c.path.clone()).collect()
@@ -258,7 +272,7 @@ impl StudyState {
         match event {
             Event::Created(_) => return out_of_order("the study has been created already".to_owned()),
             Event::SettingsChanged(settings) => {
-                let before = self.settings();
+                let before = self.settings().clone();
                 let longer = match (before.budget_seconds, settings.budget_seconds) {
                     (Some(before), Some(now)) => now > before,
                     (before, now) => before.is_some() && now.is_none(),
@@ -270,6 +284,11 @@ impl StudyState {
                 } else if longer && let Some(planned) = self.closed_from.take() {
                     self.search_mut().planned = planned;
                 }
+                let finalists = |settings: &Settings| (settings.finalists, settings.finalist_seeds);
+                if longer || settings.trials > before.trials || finalists(settings) != finalists(&before) {
+                    self.reopen_finalists();
+                }
+                self.search_mut().finalists = settings.finalists;
                 self.spec.space.settings = (**settings).clone();
             }
             Event::WorkerStarted(info) => {
@@ -310,6 +329,7 @@ impl StudyState {
                 self.gave_up_at = self.search.trials().len() as u32;
                 self.search_mut().planned = *trials;
             }
+            Event::FinalistsChosen(chosen) => self.choose_finalists(chosen)?,
             Event::SegmentClaimed { trial, rung, fence, worker, slot } => self.claim(*trial, *rung, *fence, worker, slot, at)?,
             Event::Evaluated { trial, fence, evaluation } => {
                 let claim = self.held(*trial, *fence)?;
@@ -351,6 +371,7 @@ impl StudyState {
             Event::FoldCompleted { fold, worker, folded } => self.folds.end(*fold, worker, Some(Ok(folded.clone())), false)?,
             Event::FoldFailed { fold, worker, cause } => self.folds.end(*fold, worker, Some(Err(cause.clone())), false)?,
             Event::FoldLost { fold, worker, crashed, .. } => self.folds.end(*fold, worker, None, *crashed)?,
+            Event::Tested(tested) => self.looks.push(Look { tested: (**tested).clone(), searched: self.search.searched().len() }),
         }
         Ok(())
     }
@@ -402,6 +423,52 @@ impl StudyState {
         self.queue.insert(trial.number);
         self.trials.push(TrialProgress { recipe: trial.recipe.clone(), ..TrialProgress::default() });
         Ok(())
+    }
+
+    fn choose_finalists(&mut self, chosen: &FinalistsChosen) -> Result<(), Refused> {
+        let complete = |trial: u32| self.search.trials().get(trial as usize).is_some_and(|t| t.phase == Phase::Complete);
+        if let Some(trial) = chosen.trials.iter().find(|trial| !complete(**trial)) {
+            return out_of_order(format!("trial {trial} cannot be a finalist: it has not been trained in full"));
+        }
+        let top = self.search.ladder.top();
+        for repeat in &chosen.added {
+            let number = self.search.trials().len() as u32;
+            if repeat.number != number || !chosen.trials.contains(&repeat.parent) {
+                return out_of_order(format!("trial {} cannot be added as the next training of trial {}", repeat.number, repeat.parent));
+            }
+            let config = Arc::clone(&self.search.trials()[repeat.parent as usize].config);
+            self.search_mut().add(TrialState {
+                number,
+                kind: TrialKind::Finalist,
+                parent: Some(repeat.parent),
+                config,
+                assignment: None,
+                inside: false,
+                values: Vec::new(),
+                phase: Phase::Active { rung: top },
+                stopped_at: None,
+            });
+            self.trials.push(TrialProgress::default());
+        }
+        self.finalists.choose(chosen);
+        for trial in self.finalists.repeats().collect::<Vec<_>>() {
+            if self.is_open(trial) && self.trials[trial as usize].claim.is_none() {
+                self.queue.insert(trial);
+                if self.trials[trial as usize].crashes > 0 {
+                    self.suspects.insert(trial);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What waits for a slot is taken back: it is queued again if it is chosen again.
+    fn reopen_finalists(&mut self) {
+        for trial in self.finalists.repeats().collect::<Vec<_>>() {
+            self.queue.remove(&trial);
+            self.suspects.remove(&trial);
+        }
+        self.finalists.reopen();
     }
 
     fn claim(&mut self, trial: u32, rung: usize, fence: u64, worker: &str, slot: &str, at: i64) -> Result<(), Refused> {
@@ -459,7 +526,10 @@ impl StudyState {
         let reached = if completed.stopped_early { top } else { rung };
         self.search_mut().change(trial, |state| {
             state.stopped_at = completed.stopped_early.then_some(rung);
-            state.values.resize(reached + 1, completed.value);
+            // A finalist passes by the lower rungs, and one that stopped itself has its value at those it passed over.
+            let passed = if state.kind == TrialKind::Finalist { f64::NAN } else { completed.value };
+            state.values.resize(reached, passed);
+            state.values.push(completed.value);
             state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         });
         Ok(())

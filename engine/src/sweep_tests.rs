@@ -2,6 +2,7 @@
 
 mod budget;
 mod faults;
+mod finalists;
 mod folds;
 mod going_on;
 

@@ -46,7 +46,7 @@ pub(crate) fn study(learning_rates: &str, trials: u32) -> StudySpec {
             model: Path("model"),
             data: Text(files: One(Path("texts.csv")), text: "text", label: "label"),
             objective: Maximize(Accuracy),
-            settings: (trials: {trials}, eta: 3, r_min: Examples(4), seed: 7, sampler: Tpe, scheduler: SuccessiveHalving),
+            settings: (trials: {trials}, eta: 3, r_min: Examples(4), seed: 7, sampler: Tpe, scheduler: SuccessiveHalving, finalists: 0),
             space: (epochs: 1, optimizer: AdamW(learning_rate: {learning_rates})),
         )"#
     );

@@ -17,6 +17,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, ReportError> {
     Ok(path.to_owned())
 }
 
+/// Removes `path` if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ReportError::Write { path: path.to_owned(), source }),
+        _ => Ok(()),
+    }
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();

@@ -31,6 +31,16 @@ pub fn difference(of: Metric, value: f64, than: f64) -> String {
     }
 }
 
+/// `+0.1 to +4.5 points`: an interval of differences.
+pub fn differences(of: Metric, low: f64, high: f64) -> String {
+    format!("{} to {}", difference(of, low, 0.0).trim_end_matches(" points"), difference(of, high, 0.0))
+}
+
+/// How far apart two values are, as [`difference`] has it but without a sign.
+pub fn apart(of: Metric, a: f64, b: f64) -> String {
+    difference(of, a, b).trim_start_matches(['+', '-']).to_owned()
+}
+
 /// Any value of a parameter: `0.0001` as `1e-4`, `0.1`, `16`; four significant digits at most.
 pub fn number(value: f64) -> String {
     significant(value, 4)
@@ -77,6 +87,18 @@ pub fn count(value: u64) -> String {
 /// `1 trial`, `1,000 trials`.
 pub fn counted(value: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+}
+
+/// `trial 3`, `trials 3 and 5`, `trials 1, 2 and 3`.
+pub fn list(numbers: &[u32], noun: &str) -> String {
+    match numbers {
+        [] => format!("no {noun}"),
+        [one] => format!("{noun} {one}"),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            format!("{noun}s {} and {last}", others.join(", "))
+        }
+    }
 }
 
 /// `47 s`, `6 min 12 s`, `3 h 05 min`.

@@ -3,7 +3,7 @@
 use engine::{record::StudyRecord, state::Phase};
 use search_spaces::settings::{Metric, Objective};
 
-use crate::tables::{Tables, TrialRow};
+use crate::tables::{Behind, FinalistRow, Tables, TestRow, TrialRow};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -14,6 +14,8 @@ pub struct Summary {
     pub counts: Counts,
     pub best: Option<Best>,
     pub default: Option<DefaultRecipe>,
+    /// The last look at the test split.
+    pub test: Option<Test>,
     pub finished: bool,
     /// Optimizer steps trained in all.
     pub steps: u64,
@@ -49,14 +51,44 @@ impl Counts {
 pub struct Best {
     pub trial: u32,
     pub recipe: Option<String>,
-    /// Of the objective's metric.
+    /// Of the objective's metric: the mean over its trainings, where it was trained again.
     pub value: f64,
+    pub again: Option<Again>,
     /// The rung `value` was measured at.
     pub rung: usize,
     /// Not final: no trial is complete yet.
     pub provisional: bool,
     /// The same trial's value at each rung.
     pub values: Vec<Option<f64>>,
+}
+
+/// What training a config with other seeds has shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Again {
+    /// Configs that were compared so.
+    pub finalists: usize,
+    /// Trainings of each.
+    pub seeds: usize,
+    /// The value in the search.
+    pub search_value: f64,
+    /// Of one training, around the mean.
+    pub deviation: Option<f64>,
+    /// The training that leaves the study.
+    pub exported: u32,
+    /// Finalists that another seed might have put first, best first.
+    pub rivals: Vec<u32>,
+    /// Finalists and seeds that there would have been with more time, where there are fewer.
+    pub wanted: Option<(usize, u32)>,
+}
+
+/// What the test split has said of the best.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    pub row: TestRow,
+    /// It was of a training that is no longer the best.
+    pub outdated: bool,
+    /// The search went on after the split had been looked at for the first time.
+    pub reused: bool,
 }
 
 /// Trial 0.
@@ -96,12 +128,13 @@ impl Summary {
             objective: record.state.objective,
             seed: record.space.settings.seed,
             planned: record.state.planned,
-            counts: counts(&tables.trials),
-            best: best(tables),
+            counts: counts(tables),
+            best: best(record, tables),
+            test: test(record, tables),
             default: tables.trials.first().map(default_recipe),
             finished: record.finished,
             steps: tables.trials.iter().map(|trial| trial.steps).sum(),
-            saved: if record.finished { saved(&tables.trials) } else { Saved::default() },
+            saved: if record.finished { saved(tables) } else { Saved::default() },
             active_seconds: tables.active_seconds,
             slots: slots.len(),
         }
@@ -130,9 +163,9 @@ pub fn standard_error(metric: Metric, value: f64, n: u64) -> Option<f64> {
     is_share.then(|| (value * (1.0 - value) / n as f64).sqrt())
 }
 
-fn counts(trials: &[TrialRow]) -> Counts {
-    let mut counts = Counts { trials: trials.len(), ..Counts::default() };
-    for trial in trials {
+fn counts(tables: &Tables) -> Counts {
+    let mut counts = Counts { trials: tables.searched().count(), ..Counts::default() };
+    for trial in tables.searched() {
         let count = match trial.phase {
             Phase::Complete if trial.stopped_early => &mut counts.stopped_themselves,
             Phase::Complete => &mut counts.full_length,
@@ -145,7 +178,29 @@ fn counts(trials: &[TrialRow]) -> Counts {
     counts
 }
 
-fn best(tables: &Tables) -> Option<Best> {
+fn test(record: &StudyRecord, tables: &Tables) -> Option<Test> {
+    let (first, row) = (tables.test.first()?, tables.test.last()?.clone());
+    let outdated = record.best().is_none_or(|best| best.trial != row.trial);
+    let reused = tables.test.len() > 1 || record.state.searched().len() > first.searched;
+    Some(Test { row, outdated, reused })
+}
+
+fn again(record: &StudyRecord, tables: &Tables) -> Option<Again> {
+    let winner = tables.finalists.first()?;
+    let open = |row: &&FinalistRow| row.behind.is_some_and(Behind::is_open);
+    let chosen = record.finalists.chosen()?;
+    Some(Again {
+        finalists: tables.finalists.len(),
+        seeds: winner.trainings.len(),
+        search_value: winner.value,
+        deviation: winner.deviation,
+        exported: winner.exported?,
+        rivals: tables.finalists.iter().filter(open).map(|row| row.trial).collect(),
+        wanted: Some(chosen.wanted).filter(|wanted| *wanted != (chosen.trials.len(), chosen.seeds)),
+    })
+}
+
+fn best(record: &StudyRecord, tables: &Tables) -> Option<Best> {
     let first = tables.leaderboard.first()?;
     let trial = tables.trials.get(first.trial as usize)?;
     let value = first.value.filter(|value| value.is_finite())?;
@@ -153,7 +208,8 @@ fn best(tables: &Tables) -> Option<Best> {
     (!failed).then(|| Best {
         trial: first.trial,
         recipe: first.recipe.clone(),
-        value,
+        value: first.mean.map_or(value, |(mean, _)| mean),
+        again: again(record, tables),
         rung: first.rung.unwrap_or(0),
         provisional: !first.complete,
         values: trial.values.clone(),
@@ -165,8 +221,8 @@ fn default_recipe(trial: &TrialRow) -> DefaultRecipe {
     DefaultRecipe { name: trial.recipe.clone(), final_value: trial.final_value, last, failed: matches!(trial.phase, Phase::Failed { .. }) }
 }
 
-fn saved(trials: &[TrialRow]) -> Saved {
-    let counted = trials.iter().filter(|trial| matches!(trial.phase, Phase::Complete | Phase::Paused { .. }));
+fn saved(tables: &Tables) -> Saved {
+    let counted = tables.searched().filter(|trial| matches!(trial.phase, Phase::Complete | Phase::Paused { .. }));
     counted.fold(Saved::default(), |sum, trial| Saved {
         steps_trained: sum.steps_trained + trial.steps,
         steps_full: sum.steps_full + trial.steps_full,

@@ -5,8 +5,8 @@ use search_spaces::settings::Metric;
 
 use crate::{
     format, parameters,
-    summary::Summary,
-    tables::{CrossRow, LeaderboardRow, Tables},
+    summary::{Summary, Test},
+    tables::{CrossRow, FinalistRow, LeaderboardRow, Tables},
 };
 
 /// Longer configs are cut off; the report has them whole.
@@ -30,16 +30,19 @@ pub fn leaderboard_text(record: &StudyRecord, top_n: usize) -> String {
             None => row.trial.to_string(),
         };
         let config = cut(&parameters::short(&tables.parameters, row.trial as usize), CONFIG_WIDTH);
-        [row.rank.to_string(), name, value, row.outcome.clone(), config]
+        let mean = row.mean.map_or_else(String::new, |(mean, _)| format::metric(metric, mean));
+        [row.rank.to_string(), name, value, mean, row.outcome.clone(), config]
     };
-    let header = ["rank", "trial", metric.name(), "outcome", "config"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(header).chain(shown.map(line)).collect();
-    let widths: Vec<usize> = (0..5).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
+    let header = ["rank", "trial", metric.name(), "mean", "outcome", "config"].map(str::to_owned);
+    let lines: Vec<[String; 6]> = std::iter::once(header).chain(shown.map(line)).collect();
+    let widths: Vec<usize> = (0..6).map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)).collect();
     let mut text: Vec<String> = lines
         .iter()
-        .map(|[rank, trial, value, outcome, config]| {
-            let (a, b, c, d) = (widths[0], widths[1], widths[2], widths[3]);
-            let line = format!("{rank:>a$}  {trial:<b$}  {value:>c$}  {outcome:<d$}  {config}");
+        .map(|[rank, trial, value, mean, outcome, config]| {
+            let (a, b, c, d, e) = (widths[0], widths[1], widths[2], widths[3], widths[4]);
+            // Only finalists have one.
+            let mean = if tables.finalists.is_empty() { String::new() } else { format!("{mean:>d$}  ") };
+            let line = format!("{rank:>a$}  {trial:<b$}  {value:>c$}  {mean}{outcome:<e$}  {config}");
             line.trim_end().to_owned()
         })
         .collect();
@@ -49,6 +52,8 @@ pub fn leaderboard_text(record: &StudyRecord, top_n: usize) -> String {
     }
     text.push(String::new());
     text.extend(closing(&summary));
+    text.extend(finalists(&tables, &summary));
+    text.extend(summary.test.iter().flat_map(|test| tested(test, metric)));
     text.extend(cross_validation(&tables, metric));
     text.join("\n") + "\n"
 }
@@ -61,7 +66,14 @@ fn closing(summary: &Summary) -> Vec<String> {
         (Some(best), Some((value, default, rung))) => {
             let at = rung.map_or_else(String::new, |rung| format!(" at rung {rung}, the last both reached"));
             let gain = format::difference(metric, value, default);
-            format!("Trial {}: {} {} against {} of the default recipe{at} ({gain}).", best.trial, metric.name(), show(value), show(default))
+            let mean = if best.again.is_some() && rung.is_none() { "mean " } else { "" };
+            format!(
+                "Trial {}: {mean}{} {} against {} of the default recipe{at} ({gain}).",
+                best.trial,
+                metric.name(),
+                show(value),
+                show(default)
+            )
         }
         (Some(best), None) => format!("Trial {}: {} {}.", best.trial, metric.name(), show(best.value)),
         (None, _) => "No trial has a value yet.".to_owned(),
@@ -79,6 +91,56 @@ fn closing(summary: &Summary) -> Vec<String> {
             format::count(summary.saved.steps_full),
             format::percent(share)
         ));
+    }
+    lines
+}
+
+fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
+    let metric = summary.objective.metric;
+    let show = |value| format::metric(metric, value);
+    let Some(again) = summary.best.as_ref().and_then(|best| best.again.as_ref()) else { return Vec::new() };
+    let line = |row: &FinalistRow| {
+        let values: Vec<String> =
+            row.trainings.iter().map(|(_, value)| if value.is_nan() { "failed".to_owned() } else { show(*value) }).collect();
+        let deviation = row.deviation.map_or_else(String::new, |deviation| format!(" +- {}", show(deviation)));
+        let note = match row.behind {
+            Some(behind) if behind.is_open() => ": another seed might as well have put it first",
+            Some(_) => ": behind, whatever the seed",
+            None if row.failed > 0 => ": fails with some seeds",
+            None => "",
+        };
+        format!("  trial {}: {}{deviation} ({}){note}", row.trial, show(row.mean), values.join(", "))
+    };
+    let mut lines = vec![format!("Finalists, each trained with {} seeds, best mean first:", again.seeds)];
+    lines.extend(tables.finalists.iter().map(line));
+    if let Some(best) = summary.best.as_ref().filter(|best| best.trial != again.exported) {
+        let exported = again.exported;
+        lines.push(format!(
+            "best.ron and export take trial {exported}: of the trainings of trial {}'s config the one in the middle.",
+            best.trial
+        ));
+    }
+    if let Some((trials, seeds)) = again.wanted {
+        lines.push(format!("The budget left no time for {} with {seeds} seeds each.", format::counted(trials as u64, "finalist")));
+    }
+    lines
+}
+
+fn tested(test: &Test, metric: Metric) -> Vec<String> {
+    let show = |value| format::metric(metric, value);
+    let row = &test.row;
+    let interval = row.interval.map_or_else(String::new, |(low, high)| format!(", 95 % interval {} to {}", show(low), show(high)));
+    let outdated = if test.outdated { ", no longer the best" } else { "" };
+    let examples = format::counted(row.examples, "example");
+    let over = if row.overestimate > 0.0 {
+        format!("; the search's {} was too good by {}", show(row.search_value), format::apart(metric, row.search_value, row.value))
+    } else {
+        format!("; the search had promised no more ({})", show(row.search_value))
+    };
+    let mut lines =
+        vec![format!("Test split, {examples}: {} {} of trial {}{outdated}{interval}{over}.", metric.name(), show(row.value), row.trial)];
+    if test.reused {
+        lines.push("The search went on after the test split had been looked at: that figure is no longer independent of it.".to_owned());
     }
     lines
 }
@@ -112,7 +174,7 @@ fn cut(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{running_record, sample_record, with_folds};
+    use crate::testing::{running_record, sample_record, with_finalists, with_folds, with_test};
 
     #[test]
     fn the_best_the_default_and_the_closing_lines() {
@@ -163,6 +225,33 @@ mod tests {
 
         Trial 6: accuracy 0.953 against 0.924 of the default recipe (+2.9 points).
         1,406 steps trained so far; what early termination saves is known once the search has ended.
+        ");
+    }
+
+    #[test]
+    fn finalists_and_the_test_split() {
+        let mut record = sample_record(12, 3, 1);
+        let best: Vec<u32> = record.state.leaderboard().into_iter().take(3).collect();
+        let values: [&[Option<f64>]; 3] = [&[Some(0.931), Some(0.929)], &[Some(0.951), Some(0.957)], &[Some(0.916), None]];
+        with_finalists(&mut record, &best.iter().copied().zip(values).collect::<Vec<_>>());
+        let exported = record.best().unwrap().trial;
+        with_test(&mut record, exported, (0.9371, 0.9124, 0.9573));
+        insta::assert_snapshot!(leaderboard_text(&record, 4), @"
+        rank  trial                 accuracy   mean  outcome               config
+           1  8                        0.937  0.948  full length           batch=16 AdamW lr=1.51e-4 wd=0.0909 warmup=0.154 LastBlocks k=3 hidden=…
+           2  6                        0.953  0.938  full length           batch=16 AdamW lr=1.52e-4 wd=0.0396 warmup=0.0253 Everything hidden=0.0…
+           3  0 literature default     0.924  0.920  full length           batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1
+           4  11                       0.784         ended at rung 1 of 2  batch=32 Sgd lr=0.0138 momentum=0.854 warmup=0.0371 Everything hidden=0…
+        ... and 8 more trials
+
+        Trial 8: mean accuracy 0.948 against 0.924 of the default recipe (+2.4 points).
+        1,381 of 3,189 steps trained: early termination saved 57 % of full-length training.
+        Finalists, each trained with 3 seeds, best mean first:
+          trial 8: 0.948 +- 0.010 (0.937, 0.951, 0.957)
+          trial 6: 0.938 +- 0.013 (0.953, 0.931, 0.929): another seed might as well have put it first
+          trial 0: 0.920 +- 0.005 (0.924, 0.916, failed): fails with some seeds
+        best.ron and export take trial 13: of the trainings of trial 8's config the one in the middle.
+        Test split, 445 examples: accuracy 0.937 of trial 13, 95 % interval 0.912 to 0.957; the search had promised no more (0.937).
         ");
     }
 

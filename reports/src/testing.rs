@@ -3,11 +3,13 @@
 use std::{collections::BTreeMap, path::Path};
 
 use engine::{
+    finalists::{Finalists, FinalistsChosen, Repeat},
     folds::{Fold, Folded},
     record::{EvaluationRecord, FoldRecord, SegmentEnd, SegmentRecord, StudyRecord, TrialRecord},
     runner::Evaluation,
     state::{Phase, SearchState, TrialKind, TrialState},
     streams::{Purpose, stream},
+    tested::{Look, Tested},
 };
 use rand::{RngExt, rngs::ChaCha8Rng};
 use search_spaces::{
@@ -71,6 +73,8 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         segments: simulation.segments,
         evaluations: simulation.evaluations,
         examples_per_epoch: EXAMPLES_PER_EPOCH,
+        finalists: Finalists::default(),
+        looks: Vec::new(),
         folds: Vec::new(),
         finished,
         state,
@@ -87,6 +91,58 @@ pub fn with_folds(record: &mut StudyRecord, trial: u32, values: &[Option<f64>]) 
         fold: Fold { trial, index, of },
         outcome: value.map(|value| Folded { value, steps: 90, seconds: 12.0 }).ok_or_else(|| "the loss became NaN".to_owned()),
     }));
+}
+
+/// Makes `configs` the finalists of the study: trials of the search, best first, each with the values of its further trainings; `None`: it failed.
+pub fn with_finalists(record: &mut StudyRecord, configs: &[(u32, &[Option<f64>])]) {
+    let rungs = record.state.ladder.rungs.len();
+    let most = configs.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    let mut added = Vec::new();
+    for seed in 0..most {
+        for (parent, values) in configs {
+            let Some(value) = values.get(seed) else { continue };
+            let number = record.state.trials().len() as u32;
+            added.push(Repeat { number, parent: *parent });
+            let mut trained = vec![f64::NAN; rungs];
+            trained[rungs - 1] = value.unwrap_or(f64::NAN);
+            record.state.add(TrialState {
+                number,
+                kind: TrialKind::Finalist,
+                parent: Some(*parent),
+                config: record.state.trials()[*parent as usize].config.clone(),
+                assignment: None,
+                inside: false,
+                values: trained,
+                phase: if value.is_some() { Phase::Complete } else { Phase::Failed { rung: rungs - 1 } },
+                stopped_at: None,
+            });
+            let cause = value.is_none().then(|| "the training loss became NaN at step 31".to_owned());
+            record.trials.push(TrialRecord { cause, ..TrialRecord::default() });
+            let last = record.segments.iter().filter_map(|segment| segment.ended_at).max().unwrap_or(START);
+            record.segments.push(SegmentRecord {
+                trial: number,
+                rung: rungs - 1,
+                slot: format!("cpu/{}", number as usize % SLOTS),
+                started_at: last,
+                ended_at: Some(last + 9_000),
+                end: Some(value.map_or(SegmentEnd::Failed { cause: "the training loss became NaN".to_owned() }, |value| {
+                    SegmentEnd::Completed { value }
+                })),
+                steps_trained: 90,
+                trainable_parameters: None,
+            });
+        }
+    }
+    let trials: Vec<u32> = configs.iter().map(|(parent, _)| *parent).collect();
+    let wanted = (trials.len(), most as u32 + 1);
+    record.finalists = Finalists::of(FinalistsChosen { trials, seeds: wanted.1, wanted, seconds_left: None, added });
+}
+
+/// Adds a look at the test split by training `trial`: its value, and the ends of its interval.
+pub fn with_test(record: &mut StudyRecord, trial: u32, (value, low, high): (f64, f64, f64)) {
+    let metrics = BTreeMap::from([(record.state.objective.metric.name().to_owned(), value)]);
+    let searched = record.state.searched().len();
+    record.looks.push(Look { tested: Tested { trial, examples: 445, metrics, value, low, high }, searched });
 }
 
 /// One trial's config and how well it does.

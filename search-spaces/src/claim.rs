@@ -53,6 +53,8 @@ pub struct Claim {
     pub value: f64,
     /// The step whose weights reached it.
     pub step: u64,
+    /// How it came to be the best, in words.
+    pub rule: Option<String>,
 }
 
 impl ConfigFile {
@@ -74,11 +76,12 @@ impl ConfigFile {
         let body = ron::ser::to_string_pretty(self, layout)?;
         let origin = match &self.claim {
             Some(claim) => {
-                let Claim { study, value, step } = claim;
+                let Claim { study, value, step, rule } = claim;
+                let rule = rule.as_ref().map_or_else(String::new, |rule| format!("// Chosen as {rule}.\n"));
                 let metric = self.objective.metric.name();
                 let trial = self.trial;
                 format!(
-                    "// The config of trial {trial} of the study {study:?}: {metric} {value:.4} on the validation split, at step {step}.\n"
+                    "// The config of trial {trial} of the study {study:?}: {metric} {value:.4} on the validation split, at step {step}.\n{rule}"
                 )
             }
             None => String::new(),

@@ -18,6 +18,10 @@ pub struct Settings {
     pub seed: u64,
     pub sampler: SamplerKind,
     pub scheduler: SchedulerKind,
+    /// Configs that are trained again with other seeds once the search has ended, the best first; 0: none, and the test split is not touched.
+    pub finalists: u32,
+    /// Trainings of each finalist in all, that of the search included; at least 1.
+    pub finalist_seeds: u32,
     /// Parts for cross-validating the best configs once the search has ended; `None`: they are not.
     pub folds: Option<u32>,
     /// `None`: whatever the machine has. Otherwise as on the command line: `cpu:2,cuda:0`.

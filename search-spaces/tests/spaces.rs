@@ -300,7 +300,7 @@ proptest! {
                 seed,
                 trial,
                 threads: Some(2),
-                claim: Some(Claim { study: "bbc \"news\"\n".to_string(), value, step }),
+                claim: Some(Claim { study: "bbc \"news\"\n".to_string(), value, step, rule: None }),
             };
             let text = file.to_ron().expect("RON");
             let again = ConfigFile::parse(Path::new("best.ron"), &text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));

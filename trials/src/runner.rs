@@ -10,13 +10,14 @@ use crossbeam_channel::Sender;
 use engine::{
     devices::{self, Device},
     runner::{Cancel, Checkpoint, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner},
+    tested::Tested,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use search_spaces::{claim::ConfigFile, settings::Objective};
 
 use crate::{
     data::Task,
-    metrics::Measures,
+    metrics::{self, Measures},
     models::{BaseModel, Model},
     trainer::{self, Job, Places},
 };
@@ -91,17 +92,24 @@ impl Runner {
         trainer::final_model(self.base.as_ref(), checkpoint)
     }
 
-    /// Metrics of `checkpoint`'s model on the test split, with `threads` threads; `None` when there is no test split.
-    pub fn evaluate_test(&self, checkpoint: &Checkpoint, threads: usize) -> Result<Option<BTreeMap<String, f64>>, TrialError> {
-        if self.task.test.is_empty() {
+    /// What the test split says of `checkpoint`, of training `trial` of a study with this `seed`, with `threads` threads; `None` when there is no test
+    /// split.
+    pub fn evaluate_test(&self, checkpoint: &Checkpoint, trial: u32, seed: u64, threads: usize) -> Result<Option<Tested>, TrialError> {
+        let test = &self.task.test;
+        if test.is_empty() {
             return Ok(None);
         }
         let slot = SlotInfo { name: "test".to_owned(), device: self.device, threads };
         self.pool(&slot)?.install(|| {
             let model = self.model(checkpoint)?;
-            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), self.task.test.as_ref(), self.task.labels.len())
+            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), test.as_ref(), self.task.labels.len())
                 .map_err(|error| TrialError::Other(error.to_string()))?;
-            Ok(Some(self.measures.of(&logits, &self.task.test.labels())))
+            let (labels, metric) = (test.labels(), self.settings.objective.metric);
+            let metrics = self.measures.of(&logits, &labels);
+            let value = metrics.get(metric.name()).copied().unwrap_or(f64::NAN);
+            let interval = self.measures.get(metric).and_then(|measure| metrics::interval(measure, &logits, &labels, seed));
+            let (low, high) = interval.unwrap_or((f64::NAN, f64::NAN));
+            Ok(Some(Tested { trial, examples: test.len() as u64, metrics, value, low, high }))
         })
     }
 

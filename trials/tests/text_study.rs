@@ -123,7 +123,7 @@ fn segments_and_one_go(config: &Config) {
     let checkpoint = trained.checkpoint.unwrap();
     assert_eq!(checkpoint.blake3, third.checkpoint.unwrap().blake3, "every weight, bit for bit");
 
-    let metrics = runner.evaluate_test(&checkpoint, 1).unwrap().unwrap();
+    let metrics = runner.evaluate_test(&checkpoint, 0, 7, 1).unwrap().unwrap().metrics;
     assert!(metrics["accuracy"] > 0.9, "{metrics:?}");
 
     let model = runner.model(&checkpoint).unwrap();

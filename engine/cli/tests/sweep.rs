@@ -43,7 +43,8 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
 
     // Every trial that has been to a rung has left what it said of the validation split, those that wait there too.
     let predictions = names(&study.join("artefacts")).into_iter().filter(|name| name.strip_suffix("-predictions.csv").is_some());
-    assert_eq!(predictions.count(), 6);
+    let finalists = fs::read_to_string(study.join("tables/trials.csv")).unwrap().lines().filter(|line| line.contains(",finalist,")).count();
+    assert_eq!(predictions.count(), 6 + finalists);
 
     // Another space does not belong into it.
     place.space_with("epochs: 2", "epochs: 3");
@@ -81,6 +82,21 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     place.write("wrong.ron", &claimed.replace(value, "value: 0.123,"));
     let wrong = place.run(&["train", "wrong.ron", "--to", "wrong"]);
     assert_eq!(wrong.code, 6, "{}", wrong.err);
+}
+
+#[test]
+fn a_search_that_goes_on_after_the_test_split_was_looked_at_is_marked() {
+    let place = Workplace::new();
+    place.space_with("trials: 4,", "trials: 2,\n        finalists: 1,\n        finalist_seeds: 1,");
+    let first = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(first.out.contains("Test split, 60 examples: accuracy ") && !first.out.contains("no longer independent"), "{}", first.out);
+    let more = place.run(&["sweep", "space.ron", "--study", "study", "--trials", "4"]).succeeded();
+    assert!(more.out.contains("that figure is no longer independent of it"), "{}", more.out);
+    assert!(fs::read_to_string(place.path("study/report/index.html")).unwrap().contains("no longer independent"));
+    // Without finalists nobody looks.
+    place.space_with("trials: 4,", "trials: 2,\n        finalists: 0,");
+    let none = place.run(&["sweep", "space.ron", "--study", "other"]).succeeded();
+    assert!(!none.out.contains("Test split"), "{}", none.out);
 }
 
 #[test]
@@ -283,9 +299,17 @@ fn results_as_json_stand_alone_on_standard_output() {
     let swept = place.run(&["sweep", "space.ron", "--study", "study", "--json"]).succeeded();
     let outcome: serde_json::Value = serde_json::from_str(&swept.out).unwrap();
     assert_eq!((&outcome["ended"], &outcome["trials"]), (&"finished".into(), &2.into()));
+    // Both configs three times, one look at the test split, and the same study says the same again.
+    assert_eq!((&outcome["best_seeds"], &outcome["test"]["looks"], &outcome["test"]["examples"]), (&3.into(), &1.into(), &60.into()));
+    assert_eq!(
+        (&outcome["test"]["trial"], &outcome["best_rule"]),
+        (&outcome["best_trial"], &"the best mean of 2 finalists, its median training of 3".into())
+    );
+    let again = place.run(&["sweep", "space.ron", "--study", "study", "--json"]).succeeded();
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&again.out).unwrap()["test"], outcome["test"]);
     let best: serde_json::Value = serde_json::from_str(&place.run(&["best", "study", "--format", "json"]).succeeded().out).unwrap();
     assert_eq!(best["claim"]["value"], outcome["best_value"]);
     let none = place.run(&["export", "study", "--to", "out", "--trial", "9"]);
-    insta::assert_snapshot!(none.err, @"error: there is no trial 9: the study has trials 0 to 1");
+    insta::assert_snapshot!(none.err, @"error: there is no trial 9: the study has trials 0 to 5");
     assert_eq!(none.code, 2);
 }

@@ -43,6 +43,11 @@ pub trait Scheduler: Send + Sync {
     fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize>;
 }
 
+/// What a free slot does now: what `scheduler` says, and at the end of the search what is left of taking the best to the top.
+pub(crate) fn next(scheduler: &dyn Scheduler, state: &SearchState) -> Option<Action> {
+    scheduler.decide(state, 1).first().copied().or_else(|| rungs::drain(state))
+}
+
 /// The scheduler that a space's settings name.
 pub fn build(kind: SchedulerKind) -> Box<dyn Scheduler> {
     match kind {

@@ -88,12 +88,44 @@ pub(super) fn survivors(ladder: &Ladder, entrants: usize, halvings: usize) -> us
     rule.max(entrants.min(1))
 }
 
+/// How many of so many competitors are to be trained in full, so that there are `finalists`: one in `eta` at most, or nothing would be saved.
+pub(crate) fn for_the_top(ladder: &Ladder, finalists: u32, competitors: usize) -> usize {
+    (competitors / eta(ladder)).max(competitors.min(1)).min(finalists as usize)
+}
+
+/// The next step in taking as many to the top as [`for_the_top`] says, once no new trial is to come: at every rung, from the lowest up, the best so
+/// many that have not failed must have gone on. Nobody is taken further while others are on their way to where he stands.
+///
+/// Whatever the rule of the scheduler: halving leaves one for the top, and one cannot be compared.
+pub(super) fn drain(state: &SearchState) -> Option<Action> {
+    let most = for_the_top(&state.ladder, state.finalists, competitors(state).len());
+    if most < 2 || planned(state) > state.searched().len() {
+        return None;
+    }
+    let beside = baseline(state).map(|trial| trial.number);
+    let active = state.index().active().filter(|trial| Some(*trial) != beside);
+    let targets = active.filter_map(|trial| match state.trials()[trial as usize].phase {
+        Phase::Active { rung } => Some(rung),
+        Phase::Paused { .. } | Phase::Complete | Phase::Failed { .. } => None,
+    });
+    let settled = targets.min().unwrap_or(usize::MAX).min(state.ladder.top());
+    (0..settled).find_map(|rung| {
+        let best = ranking(state, competitors(state).filter(|trial| is_alive(state, trial)), rung).into_iter().take(most);
+        best.into_iter().find(|trial| may_go_on(state, trial, rung)).map(|trial| promote(trial, rung))
+    })
+}
+
+/// Whether it has not failed, nor got a value that is not finite.
+fn is_alive(state: &SearchState, trial: &TrialState) -> bool {
+    (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite())
+}
+
 /// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that
 /// has not failed since, nor got a value that is not finite, must have gone on. Hence some trial ends with a full-length value unless all of them failed, and nobody is left
 /// behind who was the best at his rung.
 pub(crate) fn last_resort<'a>(state: &'a SearchState, members: &(impl Iterator<Item = &'a TrialState> + Clone)) -> Option<Action> {
     (0..state.ladder.top()).rev().find_map(|rung| {
-        let alive = members.clone().filter(|trial| (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite()));
+        let alive = members.clone().filter(|trial| is_alive(state, trial));
         let best = ranking(state, alive, rung).into_iter().next()?;
         may_go_on(state, best, rung).then(|| promote(best, rung))
     })

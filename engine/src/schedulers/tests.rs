@@ -5,8 +5,8 @@ use rand::RngExt;
 use search_spaces::settings::SchedulerKind;
 
 use super::{
-    Action, build,
-    rungs::{competitors, may_go_on, ranking},
+    Action, build, next,
+    rungs::{competitors, for_the_top, may_go_on, ranking},
 };
 use crate::{
     samplers::fixtures::{activate, fail, reach, start, stop_early, study},
@@ -76,6 +76,17 @@ impl World {
         }
     }
 
+    /// What becomes of the running trial `number`.
+    fn happens(&self, state: &mut SearchState, number: u32) {
+        let Phase::Active { rung } = state.trials()[number as usize].phase else { panic!("{number} runs") };
+        match self.fate(number, rung) {
+            Fate::Value(value) => reach(state, number as usize, value),
+            Fate::NotFinite => reach(state, number as usize, f64::INFINITY),
+            Fate::Fails => fail(state, number as usize),
+            Fate::Stops(value) => stop_early(state, number as usize, value),
+        }
+    }
+
     fn kind(&self, number: usize) -> TrialKind {
         if number == 0 && self.recipe_first { TrialKind::Recipe } else { TrialKind::Search }
     }
@@ -118,13 +129,7 @@ fn simulate(kind: SchedulerKind, world: &World, slots: usize, order: u64) -> (Se
             return (state, learned);
         }
         let number = running.swap_remove(rng.random_range(0..running.len()));
-        let Phase::Active { rung } = state.trials()[number as usize].phase else { panic!("{number} runs") };
-        match world.fate(number, rung) {
-            Fate::Value(value) => reach(&mut state, number as usize, value),
-            Fate::NotFinite => reach(&mut state, number as usize, f64::INFINITY),
-            Fate::Fails => fail(&mut state, number as usize),
-            Fate::Stops(value) => stop_early(&mut state, number as usize, value),
-        }
+        world.happens(&mut state, number);
     }
     panic!("the sweep does not end");
 }
@@ -184,6 +189,39 @@ proptest! {
         for kind in KINDS {
             let (state, _) = simulate(kind, &world, slots, order);
             check_end(kind, &state);
+        }
+    }
+
+    #[test]
+    fn the_best_are_taken_to_the_top_where_they_are_compared(world in worlds(), finalists in 2..5_u32, slots in 1..9_usize, order: u64) {
+        for kind in KINDS {
+            let (mut state, _) = simulate(kind, &world, slots, order);
+            state.finalists = finalists;
+            let mut running = Vec::new();
+            let mut rng = stream(order, 1, Purpose::DataOrder);
+            loop {
+                while running.len() < slots && let Some(action) = next(&*build(kind), &state) {
+                    let Action::Promote { trial, rung } = action else { panic!("{action:?} after the end") };
+                    prop_assert_eq!(state.trials()[trial as usize].phase, Phase::Paused { rung: rung - 1 });
+                    activate(&mut state, trial as usize, rung);
+                    running.push(trial);
+                }
+                if running.is_empty() {
+                    break;
+                }
+                let number = running.swap_remove(rng.random_range(0..running.len()));
+                world.happens(&mut state, number);
+            }
+            let finite = |trial: &&TrialState| trial.values.iter().all(|value| value.is_finite());
+            let most = for_the_top(&state.ladder, finalists, competitors(&state).len());
+            let competitors = || competitors(&state).filter(finite);
+            let there = competitors().filter(|trial| trial.phase == Phase::Complete).count();
+            prop_assert!(there >= competitors().count().min(most), "{:?}: {} of {:?}", kind, there, state);
+            // At each rung the best have gone on.
+            for rung in 0..state.ladder.top() {
+                let ranked = ranking(&state, competitors(), rung);
+                prop_assert!(ranked.iter().take(most).all(|trial| trial.phase == Phase::Complete || trial.values.len() > rung + 1));
+            }
         }
     }
 

@@ -189,13 +189,13 @@ impl Table {
         Ok(Table { name, objective, points, parameters, rows, best: value(best), median: value(median), worst: value(worst) })
     }
 
-    /// The space that the runs were drawn from, with the settings that a space has by default and an evaluation at
-    /// every point.
+    /// The space that the runs were drawn from, with the settings that a space has by default but for an evaluation at
+    /// every point, and no finalists: a table has no other seeds.
     pub fn space(&self) -> Space {
         // Of a config only its place in the space counts here.
         let text = r#"Sweep(model: Path("-"), data: Text(files: One(Path("-")), text: "text", label: "label"), space: (epochs: 1, optimizer: Sgd(learning_rate: 0.1)))"#;
         let space = Space::parse(Path::new("/table.ron"), text).unwrap_or_else(|problems| unreachable!("{problems}"));
-        let settings = Settings { eval_every: 1.0 / self.points as f64, ..space.settings.clone() };
+        let settings = Settings { finalists: 0, eval_every: 1.0 / self.points as f64, ..space.settings.clone() };
         Space { parameters: self.parameters.clone(), objective: self.objective, recipes: Vec::new(), settings, ..space }
     }
 

@@ -20,6 +20,8 @@ pub struct SearchState {
     pub ladder: Ladder,
     /// Trials wanted in all; fewer once the space or the budget has no more.
     pub planned: u32,
+    /// Of the competition the best so many are to be trained in full, if there are enough to choose from.
+    pub finalists: u32,
     /// Events folded so far.
     pub seq: u64,
     trials: Vec<TrialState>,
@@ -75,7 +77,7 @@ impl SearchState {
     /// Before the first trial.
     pub fn new(objective: Objective, ladder: Ladder, planned: u32) -> SearchState {
         let index = Index::new(&ladder);
-        SearchState { objective, ladder, planned, seq: 0, trials: Vec::new(), searched: Vec::new(), index }
+        SearchState { objective, ladder, planned, finalists: 0, seq: 0, trials: Vec::new(), searched: Vec::new(), index }
     }
 
     /// By number: `trials()[n].number == n`.

@@ -304,7 +304,7 @@ fn a_newer_format_is_refused_untouched() {
     let files = names();
     for error in [SqliteStore::open(&folder).unwrap_err(), SqliteStore::open_or_create(&folder).unwrap_err()] {
         let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
-        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 3; this program knows up to 2): use that program, or another study folder; nothing was changed"); }
+        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 4; this program knows up to 3): use that program, or another study folder; nothing was changed"); }
     }
     assert_eq!(std::fs::read(folder.database()).unwrap(), before);
     assert_eq!(names(), files);
@@ -320,7 +320,7 @@ fn a_format_that_is_too_old_is_refused() {
     drop(store);
     let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
     insta::assert_snapshot!(text, @"
-    DIR/study.sqlite: this study has format 1, which came before configs had all that this version (format 2) trains with
+    DIR/study.sqlite: this study has format 2, older than what this version works with (format 3)
     Go on with the version that made it, or start a new study in another folder with --study
     ");
 }

@@ -14,7 +14,7 @@ pub enum StoreError {
     )]
     NewerFormat { path: PathBuf, found: i64, known: i64 },
     #[error(
-        "{path}: this study has format {found}, which came before configs had all that this version (format {known}) trains with\n\
+        "{path}: this study has format {found}, older than what this version works with (format {known})\n\
          Go on with the version that made it, or start a new study in another folder with --study",
         path = path.display()
     )]

@@ -4,6 +4,7 @@ use rusqlite::{Connection, Result, params, types::Value};
 
 use crate::{
     events::{Event, Logged},
+    finalists::Repeat,
     numbers,
     runner::Checkpoint,
     state::{Phase, TrialKind},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// The newest study format this program knows (`PRAGMA user_version`).
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 
 /// `PRAGMA application_id`: "thaw".
 pub(super) const APPLICATION: i64 = 0x7468_6177;
@@ -27,7 +28,7 @@ CREATE TABLE event(
 CREATE TABLE study(
     id INTEGER PRIMARY KEY, spec TEXT NOT NULL, spec_hash TEXT NOT NULL, trials INTEGER NOT NULL, budget_seconds INTEGER) STRICT;
 CREATE TABLE trial(
-    study INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, recipe TEXT, config TEXT NOT NULL, assignment TEXT, seed INTEGER NOT NULL,
+    study INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, parent INTEGER, recipe TEXT, config TEXT NOT NULL, assignment TEXT, seed INTEGER NOT NULL,
     state TEXT NOT NULL, PRIMARY KEY(study, number)) STRICT;
 CREATE TABLE task(
     study INTEGER NOT NULL, trial INTEGER NOT NULL, target INTEGER NOT NULL, state TEXT NOT NULL, fence INTEGER NOT NULL, owner TEXT, slot TEXT,
@@ -137,6 +138,14 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } | Event::GivenUp { trials } => {
             run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY])
         }
+        Event::FinalistsChosen(chosen) => chosen.added.iter().try_for_each(|Repeat { number, parent }| {
+            run(
+                "INSERT INTO trial(study, number, kind, parent, config, seed, state) SELECT study, ?, 'finalist', number, config, seed, 'active' FROM trial
+                 WHERE study = ? AND number = ?",
+                params![number, STUDY, parent],
+            )?;
+            queue(*number, state.search.ladder.top())
+        }),
         Event::SegmentClaimed { trial, rung, fence, worker, slot } => {
             run(
                 "UPDATE task SET state = 'running', fence = ?, owner = ?, slot = ?, attempts = attempts + 1, outcome = NULL, cause = NULL
@@ -167,7 +176,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
         // Few, and read from the events alone.
         Event::FoldClaimed { worker, .. } => seen(worker),
-        Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } => Ok(()),
+        Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } | Event::Tested(_) => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),
     }
 }

@@ -23,7 +23,7 @@ fn the_finalists_and_the_default_recipe_are_trained_on_every_fold_once_the_searc
         let mut store = MemoryStore::default();
         assert_eq!(sweep.run(&store, &spec_with(4)), Ended::Finished);
         let state = state(&store);
-        let mut trials = state.finalists();
+        let mut trials = state.best_trials();
         assert_eq!(trials.len(), 3);
         if !trials.contains(&0) {
             trials.push(0);

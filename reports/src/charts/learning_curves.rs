@@ -27,7 +27,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
     let tables = scene.tables;
     // Where `epochs` is searched, a rung is the same share of each trial's own length.
     let epochs = tables.trials.first().map(|trial| trial.epochs);
-    let same = tables.trials.iter().all(|trial| Some(trial.epochs) == epochs);
+    let same = tables.searched().all(|trial| Some(trial.epochs) == epochs);
     let length = if same { f64::from(epochs.unwrap_or(1)) } else { 1.0 };
     let horizon = tables.ladder.last().copied().unwrap_or(1) as f64;
     let rungs: Vec<f64> = tables.ladder.iter().map(|examples| *examples as f64 / horizon * length).collect();
@@ -36,13 +36,15 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
     let first = curves.iter().filter_map(|(_, curve)| curve.first()).map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
     // Many rungs crowd at the left of a straight axis.
     let x = if scene.rungs > 4 { Axis::log(first.min(rungs[0]) * 0.9, length * 1.02) } else { Axis::linear(0.0, length * 1.02) };
-    let of = |phase: fn(&TrialRow) -> bool| tables.trials.iter().filter(|trial| phase(trial)).count() as u64;
+    let of = |phase: fn(&TrialRow) -> bool| tables.searched().filter(|trial| phase(trial)).count() as u64;
     let complete = of(|trial| trial.phase == Phase::Complete);
     let ended = of(|trial| matches!(trial.phase, Phase::Paused { .. }));
     let failed = of(|trial| matches!(trial.phase, Phase::Failed { .. }));
     let at_a_rung = if tables.finished { "ended at a rung" } else { "waiting at a rung" };
-    let subtitle =
-        format!("{}: {complete} complete, {ended} {at_a_rung}, {failed} failed", format::counted(tables.trials.len() as u64, "trial"));
+    let subtitle = format!(
+        "{}: {complete} complete, {ended} {at_a_rung}, {failed} failed",
+        format::counted(tables.searched().count() as u64, "trial")
+    );
     let panel = Panel {
         left: 84.0,
         top: 124.0,
@@ -66,7 +68,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
             canvas.text((across, panel.top - 8.0), &name, style);
         }
         draw_curves(canvas, scene, &panel, &curves);
-        let running = tables.trials.len() as u64 - complete - ended - failed;
+        let running = tables.searched().count() as u64 - complete - ended - failed;
         let default = scene.best != Some(0);
         let entries = [
             (complete > 0, Mark::Dot { colour: scene.rung_colour(scene.rungs - 1), alpha: 1.0 }, "complete"),
@@ -94,11 +96,13 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
 
 fn curves(scene: &Scene<'_>, length: f64) -> Vec<(u32, Curve)> {
     let metric = scene.objective.metric.name();
-    let mut by_trial: BTreeMap<u32, Curve> = scene.tables.trials.iter().map(|trial| (trial.number, Curve::new())).collect();
+    let mut by_trial: BTreeMap<u32, Curve> = scene.tables.searched().map(|trial| (trial.number, Curve::new())).collect();
     for row in &scene.tables.curves {
         let Some(trial) = scene.tables.trials.get(row.trial as usize) else { continue };
         let x = row.step as f64 / trial.steps_full.max(1) as f64 * length;
-        by_trial.entry(row.trial).or_default().push((x, value(row, metric)));
+        if let Some(curve) = by_trial.get_mut(&row.trial) {
+            curve.push((x, value(row, metric)));
+        }
     }
     by_trial.into_iter().collect()
 }
@@ -110,7 +114,7 @@ fn value(row: &CurveRow, metric: &str) -> f64 {
 /// Those that were ended early first, the default recipe and the best last.
 fn draw_curves(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, curves: &[(u32, Curve)]) {
     let trials = &scene.tables.trials;
-    let (alpha, width, crowd) = match trials.len() {
+    let (alpha, width, crowd) = match curves.len() {
         0..=40 => (1.0, 1.5, 0.0),
         41..=200 => (0.45, 1.2, 0.8),
         _ => (0.12, 1.0, 0.4),
@@ -153,7 +157,7 @@ fn kept<'a>(scene: &Scene<'_>, trial: &TrialRow, curve: &'a Curve) -> Option<&'a
 }
 
 fn end_mark(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, trial: &TrialRow, curve: &Curve) {
-    let size: f64 = if scene.tables.trials.len() > 200 { 2.6 } else { 4.2 };
+    let size: f64 = if scene.tables.searched().count() > 200 { 2.6 } else { 4.2 };
     let last = curve.iter().rfind(|(_, value)| value.is_finite());
     let colour = scene.rung_colour(trial.rungs_reached.saturating_sub(1));
     if matches!(trial.phase, Phase::Failed { .. }) {

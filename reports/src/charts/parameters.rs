@@ -33,10 +33,10 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         more => format!("{}; {more} more parameters are in the tables", scene.value_label()),
     };
     let height = (110.0 + rows as f64 * PANEL_HEIGHT).max(330.0) as u32;
-    let values = || tables.trials.iter().filter(|trial| !failed(trial)).filter_map(TrialRow::last_value);
+    let values = || tables.searched().filter(|trial| !failed(trial)).filter_map(TrialRow::last_value);
     let y = panel::value_axis(values(), scene.objective);
     let any_beyond = values().any(|value| panel::beyond(&y, value, scene.objective));
-    let any_failed = tables.trials.iter().any(failed);
+    let any_failed = tables.searched().any(failed);
     let png = draw("parameters", height, "Parameters", &subtitle, |canvas| {
         let width = (LEGEND - 24.0) / columns as f64;
         for (index, parameter) in shown.iter().enumerate() {
@@ -129,8 +129,8 @@ fn axis(parameter: &ParameterColumn) -> Axis {
 }
 
 fn dots(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, parameter: &ParameterColumn) {
-    let trials = &scene.tables.trials;
-    let (size, alpha) = crowd(trials.len());
+    let trials = scene.tables.searched();
+    let (size, alpha) = crowd(trials.clone().count());
     let size = size * 0.9;
     let strip = match &panel.x {
         Axis::Names(names) => 0.6 * (panel.right - panel.left) / names.len().max(1) as f64,
@@ -138,7 +138,7 @@ fn dots(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, parameter: &P
     };
     let special = |trial: &TrialRow| trial.number == 0 || Some(trial.number) == scene.best;
     // The least trained first, so that they do not hide the others; the best and the default recipe last.
-    let mut order: Vec<&TrialRow> = trials.iter().collect();
+    let mut order: Vec<&TrialRow> = trials.collect();
     order.sort_by_key(|trial| (special(trial), Some(trial.number) == scene.best, trial.rungs_reached, trial.number));
     for trial in order {
         let Some(cell) = parameter.cells.get(trial.number as usize) else { continue };

@@ -17,7 +17,7 @@ use crate::{
     format,
     parameters::{self, Cell},
     summary::Summary,
-    tables::{CrossRow, Tables},
+    tables::{Behind, CrossRow, FinalistRow, Tables},
 };
 
 /// The page. All texts in it are escaped: causes, labels and file names come from users' files. `charts` are embedded.
@@ -38,9 +38,11 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
         paragraphs: words::paragraphs(&summary, validation),
         tiles: tiles(&summary),
         best: summary.best.as_ref().map(|best| best.trial),
+        exported: summary.best.as_ref().and_then(|best| best.again.as_ref()).map(|again| again.exported),
         config,
         charts: charts.iter().map(Figure::new).collect(),
         leaderboard: Leaderboard::new(record, tables),
+        finalists: tables.finalists.iter().map(|row| Finalist::new(record, row)).collect(),
         failures: failures(tables),
         cross_validation: tables.cross_validation.iter().map(|row| Crossed::new(record, row)).collect(),
         data: data_report.map(data::section),
@@ -59,10 +61,13 @@ struct Page<'a> {
     paragraphs: Vec<String>,
     tiles: Vec<Tile>,
     best: Option<u32>,
+    /// The training of the best config that leaves the study, where there are several.
+    exported: Option<u32>,
     /// The best config as RON.
     config: Option<String>,
     charts: Vec<Figure<'a>>,
     leaderboard: Leaderboard,
+    finalists: Vec<Finalist>,
     failures: Vec<Failure>,
     cross_validation: Vec<Crossed>,
     data: Option<DataSection>,
@@ -122,6 +127,8 @@ struct Row {
     trial: u32,
     recipe: Option<String>,
     value: String,
+    /// Of a finalist, over its trainings.
+    mean: String,
     outcome: String,
     steps: String,
     time: String,
@@ -129,6 +136,43 @@ struct Row {
     cells: Vec<String>,
     /// For the row's looks.
     kind: &'static str,
+}
+
+/// A finalist, in words.
+#[derive(Debug, Serialize)]
+struct Finalist {
+    rank: usize,
+    trial: u32,
+    recipe: Option<String>,
+    mean: String,
+    deviation: String,
+    /// The value of each training, and its trial.
+    trainings: Vec<(String, u32)>,
+    behind: String,
+    exported: Option<u32>,
+}
+
+impl Finalist {
+    fn new(record: &StudyRecord, row: &FinalistRow) -> Finalist {
+        let metric = record.state.objective.metric;
+        let show = |value| format::metric(metric, value);
+        let behind = |behind: Behind| {
+            let open = if behind.is_open() { ": may be chance" } else { "" };
+            let difference = format::difference(metric, behind.difference, 0.0);
+            format!("{difference} ({}){open}", format::differences(metric, behind.low, behind.high))
+        };
+        let value = |value: f64| if value.is_nan() { "failed".to_owned() } else { show(value) };
+        Finalist {
+            rank: row.rank,
+            trial: row.trial,
+            recipe: row.recipe.clone(),
+            mean: show(row.mean),
+            deviation: row.deviation.map(show).unwrap_or_default(),
+            trainings: row.trainings.iter().map(|(trial, of)| (value(*of), *trial)).collect(),
+            behind: row.behind.map(behind).unwrap_or_default(),
+            exported: row.exported,
+        }
+    }
 }
 
 /// A row of the cross-validation, in words.
@@ -173,6 +217,7 @@ impl Leaderboard {
                 trial: row.trial,
                 recipe: row.recipe.clone(),
                 value: row.value.filter(|_| !failed).map_or_else(|| "–".to_owned(), |value| format::metric(metric, value)),
+                mean: row.mean.map(|(mean, _)| format::metric(metric, mean)).unwrap_or_default(),
                 outcome: row.outcome.clone(),
                 steps: format::count(row.steps),
                 time: format::duration(row.seconds),

@@ -4,7 +4,7 @@ use search_spaces::settings::{Direction, Metric};
 
 use crate::{
     format,
-    summary::{Summary, standard_error},
+    summary::{Best, Summary, standard_error},
 };
 
 /// A few paragraphs for someone who reads nothing else. `validation` is the number of validation examples, if known.
@@ -13,6 +13,8 @@ pub(super) fn paragraphs(summary: &Summary, validation: Option<u64>) -> Vec<Stri
     if summary.counts.trials == 0 {
         return paragraphs;
     }
+    paragraphs.extend(summary.best.as_ref().and_then(|best| again(summary, best)));
+    paragraphs.extend(test(summary));
     paragraphs.extend(uncertainty(summary, validation));
     paragraphs.push(trials(summary));
     paragraphs.push(cost(summary));
@@ -30,7 +32,8 @@ fn outcome(summary: &Summary) -> String {
         };
     };
     let lower = if summary.objective.direction == Direction::Minimize { " (lower is better)" } else { "" };
-    let what = format!("{} {} on the validation split{lower}", a(metric), show(best.value));
+    let mean = best.again.as_ref().map_or_else(String::new, |again| format!(" in the mean of {} trainings", again.seeds));
+    let what = format!("{} {} on the validation split{lower}{mean}", a(metric), show(best.value));
     if best.trial == 0 && best.provisional {
         return format!("No trial has reached its full length yet. So far the default recipe leads with {what} at rung {}.", best.rung);
     }
@@ -58,6 +61,64 @@ fn outcome(summary: &Summary) -> String {
     }
 }
 
+/// What other seeds have shown.
+fn again(summary: &Summary, best: &Best) -> Option<String> {
+    let metric = summary.objective.metric;
+    let show = |value: f64| format::metric(metric, value);
+    let again = best.again.as_ref()?;
+    let spread = again.deviation.map_or_else(String::new, |deviation| format!(", with a standard deviation of {}", show(deviation)));
+    let others = format::counted(again.seeds as u64 - 1, "other seed");
+    let mut text = if again.finalists == 1 {
+        format!("The best config of the search, which had {} there, was trained with {others}{spread}.", show(again.search_value))
+    } else {
+        format!(
+            "The best {} configs of the search were trained with {others} each; the best mean won. In the search trial {} had {}; its trainings differ by the seed alone{spread}.",
+            again.finalists,
+            best.trial,
+            show(again.search_value)
+        )
+    };
+    if again.finalists > 1 {
+        text += &match &again.rivals[..] {
+            [] => " No other finalist is near enough for another seed to put it first (95 % intervals).".to_owned(),
+            rivals => format!(" Another seed might as well have put {} first (95 % intervals).", format::list(rivals, "trial")),
+        };
+    }
+    if again.exported != best.trial {
+        text += &format!(" What leaves the study is the training in the middle, trial {}.", again.exported);
+    }
+    if let Some((trials, seeds)) = again.wanted {
+        text += &format!(" The budget left no time for {} with {seeds} trainings each.", format::counted(trials as u64, "finalist"));
+    }
+    Some(text)
+}
+
+fn test(summary: &Summary) -> Option<String> {
+    let test = summary.test.as_ref()?;
+    let metric = summary.objective.metric;
+    let show = |value: f64| format::metric(metric, value);
+    let row = &test.row;
+    let interval = row.interval.map_or_else(String::new, |(low, high)| format!(" (95 % interval {} to {})", show(low), show(high)));
+    let who =
+        if test.outdated { format!("trial {}, the best before the search went on,", row.trial) } else { format!("trial {}", row.trial) };
+    let examples = format::counted(row.examples, "example");
+    let mut text =
+        format!("On the test split, {examples} that the search never saw, {who} has {} {}{interval}.", a(metric), show(row.value));
+    let ends = row
+        .overestimate_interval
+        .map_or_else(String::new, |(low, high)| format!(" (95 % interval {})", format::differences(metric, low, high)));
+    let more = format::apart(metric, row.search_value, row.value);
+    text += &if row.overestimate > 0.0 {
+        format!(" The search had {} for this config, too good by {more}{ends}.", show(row.search_value))
+    } else {
+        format!(" The search had {} for this config, so it had promised no more than that{ends}.", show(row.search_value))
+    };
+    if test.reused {
+        text += " The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.";
+    }
+    Some(text)
+}
+
 fn a(metric: Metric) -> String {
     match metric {
         Metric::Accuracy => "an accuracy of".to_owned(),
@@ -72,7 +133,7 @@ fn uncertainty(summary: &Summary, validation: Option<u64>) -> Option<String> {
     let best = summary.best.as_ref()?;
     let luck = "The best of many trials is also a little lucky: expect somewhat less on new data.";
     let Some(examples) = validation else {
-        return (summary.counts.trials > 1).then(|| luck.to_owned());
+        return (summary.counts.trials > 1 && best.again.is_none() && summary.test.is_none()).then(|| luck.to_owned());
     };
     let measured = format!("This was measured on {}", format::counted(examples, "validation example"));
     let error = match standard_error(summary.objective.metric, best.value, examples) {
@@ -86,7 +147,8 @@ fn uncertainty(summary: &Summary, validation: Option<u64>) -> Option<String> {
         }
         None => format!("{measured}."),
     };
-    Some(if summary.counts.trials > 1 { format!("{error} {luck}") } else { error })
+    let lucky = summary.counts.trials > 1 && best.again.is_none() && summary.test.is_none();
+    Some(if lucky { format!("{error} {luck}") } else { error })
 }
 
 fn trials(summary: &Summary) -> String {
@@ -137,7 +199,7 @@ mod tests {
     use super::*;
     use crate::{
         tables::Tables,
-        testing::{running_record, sample_record},
+        testing::{running_record, sample_record, with_finalists, with_test},
     };
 
     fn words(record: &StudyRecord, validation: Option<u64>) -> String {
@@ -171,6 +233,34 @@ mod tests {
 40 trials: 10 reached the full length, 1 stopped by early stopping, 24 waiting at a rung, 1 still running, 4 failed.
 The search has not ended, so what early termination saves is not known yet; 6,717 optimizer steps so far. It has taken 4 min 12 s of active time on 2 slots, with seed 1.
 ");
+    }
+
+    #[test]
+    fn finalists_and_the_test_split() {
+        let mut record = sample_record(40, 3, 1);
+        let best: Vec<u32> = record.state.leaderboard().into_iter().take(3).collect();
+        let values: [&[Option<f64>]; 3] = [&[Some(0.944), Some(0.951)], &[Some(0.951), Some(0.957)], &[Some(0.916), Some(0.902)]];
+        with_finalists(&mut record, &best.iter().copied().zip(values).collect::<Vec<_>>());
+        let exported = record.best().unwrap().trial;
+        with_test(&mut record, exported, (0.9371, 0.9124, 0.9573));
+        insta::assert_snapshot!(words(&record, Some(445)), @"
+        Trial 23 won with an accuracy of 0.955 on the validation split in the mean of 3 trainings, against 0.924 of the default recipe: +3.1 points.
+        The best 3 configs of the search were trained with 2 other seeds each; the best mean won. In the search trial 23 had 0.957; its trainings differ by the seed alone, with a standard deviation of 0.004. Another seed might as well have put trials 28 and 6 first (95 % intervals). What leaves the study is the training in the middle, trial 44.
+        On the test split, 445 examples that the search never saw, trial 44 has an accuracy of 0.937 (95 % interval 0.912 to 0.957). The search had 0.957 for this config, too good by 2.0 points (95 % interval +0.0 to +4.5 points).
+        This was measured on 445 validation examples, so one standard error of that accuracy is 1.0 points; differences smaller than about twice that may be chance.
+        40 trials: 11 reached the full length, 1 stopped by early stopping, 24 ended early at a rung, 4 failed.
+        Early termination saved 49 % of full-length training: 6,131 optimizer steps instead of 12,072. It took 5 min 07 s of active time on 2 slots, with seed 1.
+        ");
+        // More trials since, one of them better.
+        with_test(&mut record, best[0], (0.9629, 0.9400, 0.9800));
+        insta::assert_snapshot!(words(&record, Some(445)).lines().nth(2).unwrap(), @"On the test split, 445 examples that the search never saw, trial 28, the best before the search went on, has an accuracy of 0.963 (95 % interval 0.940 to 0.980). The search had 0.962 for this config, so it had promised no more than that (95 % interval -1.8 to +2.2 points). The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.");
+        // One finalist, for want of time.
+        let mut record = sample_record(40, 3, 1);
+        with_finalists(&mut record, &[(best[0], &[Some(0.944)])]);
+        insta::assert_snapshot!(words(&record, None).lines().take(2).collect::<Vec<_>>().join("\n"), @"
+        Trial 28 won with an accuracy of 0.953 on the validation split in the mean of 2 trainings, against 0.924 of the default recipe: +2.9 points.
+        The best config of the search, which had 0.962 there, was trained with 1 other seed, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
+        ");
     }
 
     #[test]

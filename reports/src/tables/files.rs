@@ -4,14 +4,20 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{CsvWriter, ParquetCompression, ParquetWriter, SerWriter};
 
-use super::{README, Tables};
+use super::{OPTIONAL, README, Tables};
 use crate::{error::ReportError, files};
 
-/// Writes `NAME.parquet` and `NAME.csv` of every table, and a `README.md` that says what the columns mean. Each file is replaced in one go.
+/// Writes `NAME.parquet` and `NAME.csv` of every table, and a `README.md` that says what the columns mean. Each file is replaced in one go, and
+/// what an earlier state of the study has left is removed.
 pub fn write_tables(tables: &Tables, dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
     files::create_dir(dir)?;
     let mut written = Vec::new();
-    for (name, mut frame) in tables.frames().map_err(|source| ReportError::Table { table: "all", source })? {
+    let frames = tables.frames().map_err(|source| ReportError::Table { table: "all", source })?;
+    for name in OPTIONAL.into_iter().filter(|name| frames.iter().all(|(there, _)| there != name)) {
+        files::remove(&dir.join(format!("{name}.parquet")))?;
+        files::remove(&dir.join(format!("{name}.csv")))?;
+    }
+    for (name, mut frame) in frames {
         let failed = |source| ReportError::Table { table: name, source };
         let mut parquet = Vec::new();
         // Snappy, not the default zstd: every reader knows it.

@@ -3,7 +3,10 @@
 use engine::{folds::Fold, record::StudyRecord};
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Tables, column};
+use super::{
+    Tables, column,
+    mean_of::{deviation, mean},
+};
 
 /// A fold that has ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,7 +83,7 @@ pub(super) fn crosses(record: &StudyRecord, folds: &[FoldRow]) -> Vec<CrossRow> 
                 folds: own.len() as u32,
                 mean,
                 deviation: deviation(&own),
-                above_default: self::mean(&above),
+                above_default: super::mean_of::mean(&above),
                 above_default_error: deviation(&above).map(|deviation| deviation / (above.len() as f64).sqrt()),
             })
         })
@@ -88,16 +91,6 @@ pub(super) fn crosses(record: &StudyRecord, folds: &[FoldRow]) -> Vec<CrossRow> 
     let objective = record.state.objective;
     rows.sort_by(|a, b| objective.cost(a.mean).total_cmp(&objective.cost(b.mean)).then(a.trial.cmp(&b.trial)));
     rows
-}
-
-fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
-}
-
-fn deviation(values: &[f64]) -> Option<f64> {
-    let mean = mean(values).filter(|_| values.len() > 1)?;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((squares / (values.len() - 1) as f64).sqrt())
 }
 
 pub(super) fn fold_frame(tables: &Tables) -> PolarsResult<DataFrame> {

@@ -3,7 +3,7 @@
 use engine::{record::StudyRecord, state::Phase};
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Tables, TrialRow, column, parameter_columns};
+use super::{FinalistRow, Tables, TrialRow, column, parameter_columns};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeaderboardRow {
@@ -13,6 +13,8 @@ pub struct LeaderboardRow {
     pub recipe: Option<String>,
     /// Of the objective's metric at `rung`; `None` when it has none yet.
     pub value: Option<f64>,
+    /// Over the trainings of a finalist, and how many they are.
+    pub mean: Option<(f64, usize)>,
     /// The highest rung it has a value at.
     pub rung: Option<usize>,
     /// Whether `value` is final and may be compared with other final ones.
@@ -23,14 +25,18 @@ pub struct LeaderboardRow {
     pub seconds: f64,
 }
 
-pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow]) -> Vec<LeaderboardRow> {
+/// Finalists come first, by their means; then all others as the search ranks them.
+pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow], finalists: &[FinalistRow]) -> Vec<LeaderboardRow> {
     let top = record.state.ladder.top();
-    let order = record.state.leaderboard().into_iter().filter_map(|number| trials.get(number as usize));
+    let finalist = |number: u32| finalists.iter().find(|row| row.trial == number);
+    let others = record.state.leaderboard().into_iter().filter(|number| finalist(*number).is_none());
+    let order = finalists.iter().map(|row| row.trial).chain(others).filter_map(|number| trials.get(number as usize));
     let rows = order.enumerate().map(|(place, row)| LeaderboardRow {
         rank: place + 1,
         trial: row.number,
         recipe: row.recipe.clone(),
         value: row.last_value(),
+        mean: finalist(row.number).map(|row| (row.mean, row.trainings.len())),
         rung: row.rungs_reached.checked_sub(1),
         complete: row.phase == Phase::Complete,
         outcome: outcome(row, top, record.finished),
@@ -58,6 +64,8 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("trial", rows, |row| row.trial),
         column("recipe", rows, |row| row.recipe.clone()),
         column("value", rows, |row| row.value),
+        column("mean", rows, |row| row.mean.map(|(mean, _)| mean)),
+        column("seeds", rows, |row| row.mean.map(|(_, seeds)| seeds as u32)),
         column("rung", rows, |row| row.rung.map(|rung| rung as u32)),
         column("complete", rows, |row| row.complete),
         column("outcome", rows, |row| row.outcome.clone()),

@@ -4,13 +4,16 @@
 
 mod curves;
 mod files;
+mod finalists;
 mod folds;
 mod leaderboard;
+mod mean_of;
 mod rungs;
 mod segments;
+mod test;
 mod trials;
 
-use engine::record::StudyRecord;
+use engine::{record::StudyRecord, state::TrialKind};
 use polars::prelude::{Column, DataFrame, NamedFrom, PlSmallStr, PolarsResult, Series};
 
 use crate::{
@@ -20,14 +23,19 @@ use crate::{
 
 pub use curves::CurveRow;
 pub use files::write_tables;
+pub use finalists::{Behind, FinalistRow};
 pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
+pub use test::TestRow;
 pub use trials::TrialRow;
 
 /// The columns of all tables and their units; written into the folder of the tables.
 pub const README: &str = include_str!("README.md");
+
+/// Tables that not every study has.
+const OPTIONAL: [&str; 4] = ["finalists", "test", "folds", "cross_validation"];
 
 /// All tables of a study.
 #[derive(Debug, Clone)]
@@ -44,6 +52,10 @@ pub struct Tables {
     pub leaderboard: Vec<LeaderboardRow>,
     /// In the order they were started.
     pub segments: Vec<SegmentRow>,
+    /// Best first; empty unless configs were trained again.
+    pub finalists: Vec<FinalistRow>,
+    /// In the order of the looks.
+    pub test: Vec<TestRow>,
     /// By trial, then by part; empty without cross-validation.
     pub folds: Vec<FoldRow>,
     /// Of each trial that was cross-validated, best mean first.
@@ -66,13 +78,16 @@ impl Tables {
         let trials = trials::rows(record, &time);
         let rungs = rungs::rows(record, &time);
         let folds = folds::folds(record);
+        let finalists = finalists::rows(record);
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
-            leaderboard: leaderboard::rows(record, &trials),
+            leaderboard: leaderboard::rows(record, &trials, &finalists),
             segments: segments::rows(record, &time),
             cross_validation: folds::crosses(record, &folds),
             folds,
+            finalists,
+            test: test::rows(record),
             parameters: parameters::columns(&record.space, record.state.trials()),
             finished: record.finished,
             ladder: record.state.ladder.rungs.clone(),
@@ -81,6 +96,11 @@ impl Tables {
             rungs,
             trials,
         }
+    }
+
+    /// The trials of the search: all but the finalists' further trainings.
+    pub fn searched(&self) -> impl Iterator<Item = &TrialRow> + Clone {
+        self.trials.iter().filter(|trial| trial.kind != TrialKind::Finalist)
     }
 
     /// The frames by file name, as they are written.
@@ -92,6 +112,12 @@ impl Tables {
             ("leaderboard", leaderboard::frame(self)?),
             ("segments", segments::frame(self)?),
         ];
+        if !self.finalists.is_empty() {
+            frames.push(("finalists", finalists::frame(self)?));
+        }
+        if !self.test.is_empty() {
+            frames.push(("test", test::frame(self)?));
+        }
         if !self.folds.is_empty() {
             frames.push(("folds", folds::fold_frame(self)?));
             frames.push(("cross_validation", folds::cross_frame(self)?));

@@ -35,8 +35,9 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
     let state = &record.state;
     let ends = segment_ends(record);
     let mut rows = Vec::new();
-    for (index, trial) in state.trials().iter().enumerate() {
-        let stopped = record.trials.get(index).is_some_and(|details| details.stopped_early);
+    // Further trainings of finalists pass by the rungs, and are compared with nobody there.
+    for trial in state.searched() {
+        let stopped = record.trials.get(trial.number as usize).is_some_and(|details| details.stopped_early);
         let trained_to = ends.range((trial.number, 0)..=(trial.number, usize::MAX)).next_back().map(|((_, rung), _)| *rung);
         let values = trial.values.iter().copied().enumerate();
         let failed = match trial.phase {

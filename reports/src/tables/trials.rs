@@ -13,6 +13,8 @@ use crate::active::ActiveTime;
 pub struct TrialRow {
     pub number: u32,
     pub kind: TrialKind,
+    /// Of a finalist's further training: the trial of the search whose config it has.
+    pub parent: Option<u32>,
     pub recipe: Option<String>,
     pub phase: Phase,
     pub stopped_early: bool,
@@ -75,6 +77,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<TrialRow> {
             TrialRow {
                 number: trial.number,
                 kind: trial.kind,
+                parent: trial.parent,
                 recipe: details.recipe,
                 phase: trial.phase,
                 stopped_early: details.stopped_early,
@@ -106,6 +109,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
     let mut columns = vec![
         column("trial", rows, |row| row.number),
         column("kind", rows, TrialRow::kind_name),
+        column("parent", rows, |row| row.parent),
         column("recipe", rows, |row| row.recipe.clone()),
         column("phase", rows, TrialRow::phase_name),
         column("stopped_early", rows, |row| row.stopped_early),

@@ -45,6 +45,7 @@ static CLAIM: Kind = Kind::Struct(&Struct {
         required("study", &TEXT),
         required("value", &real(f64::NEG_INFINITY, true, f64::INFINITY, true, "a number")),
         required("step", &integer(0, i64::MAX)),
+        field("rule", &Kind::Option(&TEXT), "None"),
     ],
 });
 
@@ -150,6 +151,8 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("seed", &SEED, "0"),
         field("sampler", &SAMPLER, "Forest"),
         field("scheduler", &SCHEDULER, "Asha"),
+        field("finalists", &integer(0, 100), "3"),
+        field("finalist_seeds", &integer(1, 100), "3"),
         field("folds", &Kind::Option(&integer(2, 100)), "None"),
         field("devices", &Kind::Option(&TEXT), "None"),
         field("eval_every", &SHARE_OF_PASS, "0.25"),

@@ -62,9 +62,14 @@ impl Measures {
         self.0.iter().map(|measure| measure.name())
     }
 
+    /// The one that measures `metric`.
+    pub fn get(&self, metric: Metric) -> Option<&dyn Measure> {
+        self.0.iter().map(|measure| &**measure).find(|measure| measure.name() == metric.name())
+    }
+
     /// Whether `metric` is among them.
     pub fn has(&self, metric: Metric) -> bool {
-        self.names().any(|name| name == metric.name())
+        self.get(metric).is_some()
     }
 
     /// By name. `labels` has one class for each row of `logits`, and at least one.

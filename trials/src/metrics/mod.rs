@@ -1,11 +1,13 @@
 //! How good predictions are.
 
+mod bootstrap;
 mod confusion;
 mod measure;
 mod standard;
 
 use self::confusion::Confusion;
 pub use self::{
+    bootstrap::interval,
     measure::{Measure, MeasureError, Measures},
     standard::{Accuracy, Loss, MacroF1, Matthews},
 };
@@ -26,6 +28,10 @@ impl Logits {
 
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.values.chunks(self.classes)
+    }
+
+    pub(crate) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.classes..][..self.classes]
     }
 
     /// Whether training has diverged: some logit is infinite or not a number.

@@ -11,7 +11,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
     let state = state_of(&mut store).map_err(study::store_error)?;
     let number = match arguments.trial {
         Some(number) => number,
-        None => state.search.incumbent().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?,
+        None => state.best().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?.trial,
     };
     let started = state.search.trials().len();
     let Some(trial) = state.search.trials().get(number as usize) else {

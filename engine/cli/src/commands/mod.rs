@@ -15,6 +15,7 @@ mod simulate;
 mod status;
 mod study;
 mod sweep;
+mod test_split;
 mod train;
 mod worker;
 

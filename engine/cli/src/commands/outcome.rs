@@ -6,6 +6,7 @@ use engine::{
     record::StudyRecord,
     state::Phase,
     store::{Store, StudyFolder},
+    tested::Tested,
     worker::Ended,
 };
 use serde::Serialize;
@@ -26,8 +27,36 @@ pub(super) struct Outcome {
     metric: String,
     best_trial: Option<u32>,
     best_value: Option<f64>,
+    /// The trial of the search whose config that is, and what made it the best.
+    best_of: Option<u32>,
+    best_rule: Option<String>,
+    /// Over the trainings of its config that were compared, and how many.
+    best_mean: Option<f64>,
+    best_seeds: Option<usize>,
+    /// The last look at the test split.
+    test: Option<Test>,
     trials: usize,
     failed: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Test {
+    trial: u32,
+    examples: u64,
+    value: f64,
+    /// Ends of its 95 % interval; `None` where it has none.
+    low: Option<f64>,
+    high: Option<f64>,
+    /// How often the split has been looked at, this time included.
+    looks: usize,
+}
+
+impl Test {
+    fn of(record: &StudyRecord) -> Option<Test> {
+        let Tested { trial, examples, value, low, high, .. } = record.looks.last()?.tested.clone();
+        let finite = |end: f64| Some(end).filter(|end| end.is_finite());
+        Some(Test { trial, examples, value, low: finite(low), high: finite(high), looks: record.looks.len() })
+    }
 }
 
 fn word(ended: Ended) -> &'static str {
@@ -48,7 +77,8 @@ pub(super) fn conclude(
 ) -> Result<(), Error> {
     let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
     report::write(&record, folder)?;
-    let best = record.state.incumbent();
+    let best = record.best();
+    let standing = record.finalists.standings(&record.state).into_iter().next().filter(|first| first.trainings.len() > 1);
     let failed: Vec<usize> =
         (0..record.state.trials().len()).filter(|n| matches!(record.state.trials()[*n].phase, Phase::Failed { .. })).collect();
     if arguments.json {
@@ -58,9 +88,14 @@ pub(super) fn conclude(
             report: folder.root().join("report/index.html"),
             best_config: best.map(|_| folder.root().join("best.ron")),
             metric: record.state.objective.metric.name().to_owned(),
-            best_trial: best,
-            best_value: best.and_then(|n| record.state.trials()[n as usize].values.last().copied()),
-            trials: record.state.trials().len(),
+            best_trial: best.map(|best| best.trial),
+            best_value: best.and_then(|best| record.state.trials()[best.trial as usize].values.last().copied()),
+            best_of: best.map(|best| best.of),
+            best_rule: best.map(|best| best.rule.to_string()),
+            best_mean: standing.as_ref().map(|first| first.mean),
+            best_seeds: standing.as_ref().map(|first| first.trainings.len()),
+            test: Test::of(&record),
+            trials: record.state.searched().len(),
             failed: failed.len(),
         })?;
     } else {
@@ -136,7 +171,7 @@ fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &m
     }
     next(format!("thawline train {best} --to MODEL_DIR"), "train the best config again, to its full length");
     let complete = |n: u32| record.state.trials().get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
-    if record.state.incumbent().is_some_and(complete) {
+    if record.best().is_some_and(|best| complete(best.trial)) {
         next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");
     }
     match ended {

@@ -26,7 +26,7 @@ pub(super) fn write(record: &StudyRecord, folder: &StudyFolder) -> Result<(), Er
         ReportError::Write { path, source } => Error::write(&path, &source),
         error => Error::failed(error),
     })?;
-    if record.state.incumbent().is_some() {
+    if record.best().is_some() {
         let path = folder.root().join("best.ron");
         best(record)?.write(&path).map_err(|e| Error::write(&path, &e))?;
     }
@@ -50,7 +50,8 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// The best config, with what it claims: a claim that `thawline train` must reach exactly, if the trial ran its full length.
 pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
-    let number = record.state.incumbent().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?;
+    let chosen = record.best().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?;
+    let number = chosen.trial;
     let trial = &record.state.trials()[number as usize];
     let about = record.trials.get(number as usize);
     let complete = trial.phase == engine::state::Phase::Complete;
@@ -58,6 +59,7 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         study: record.name.clone(),
         value: *value,
         step: about.and_then(|about| about.best_step).unwrap_or(0),
+        rule: Some(chosen.rule.to_string()),
     });
     Ok(ConfigFile {
         model: record.space.model.clone(),

@@ -18,6 +18,9 @@ struct Summary {
     trials_paused: usize,
     trials_failed: usize,
     segments_running: usize,
+    /// Trainings of finalists with other seeds: ended, and wanted in all.
+    repeats_ended: usize,
+    repeats: usize,
     /// Of the cross-validation: ended, and wanted in all.
     folds_ended: usize,
     folds: usize,
@@ -30,6 +33,8 @@ struct Summary {
     metric: String,
     best_trial: Option<u32>,
     best_value: Option<f64>,
+    /// What made it the best.
+    best_rule: Option<String>,
     /// Of the best value, from 0.
     best_rung: Option<usize>,
     active_seconds: f64,
@@ -57,12 +62,15 @@ pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error
 
 fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
     let search = &state.search;
-    let count = |wanted: fn(Phase) -> bool| search.trials().iter().filter(|trial| wanted(trial.phase)).count();
-    let best =
-        search.incumbent().and_then(|n| Some((n, search.trials()[n as usize].values.len(), *search.trials()[n as usize].values.last()?)));
+    let count = |wanted: fn(Phase) -> bool| search.searched().filter(|trial| wanted(trial.phase)).count();
+    let chosen = state.best();
+    let best = chosen.and_then(|best| {
+        let trial = &search.trials()[best.trial as usize];
+        Some((best.trial, trial.values.len(), *trial.values.last()?))
+    });
     let mut progress = Progress::default();
     progress.update(state, now);
-    let finished = state.is_finished() && state.folds_open() == 0;
+    let finished = state.is_over();
     // With the starts closed it is more budget that lets it go on.
     let budget_spent = state.budget_spent(now) || (finished && state.closed_from.is_some());
     Summary {
@@ -73,22 +81,25 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
             (false, false) => "stopped",
         },
         trials_planned: state.closed_from.unwrap_or(search.planned),
-        trials_started: search.trials().len(),
+        trials_started: search.searched().len(),
         trials_complete: count(|phase| phase == Phase::Complete),
         trials_paused: count(|phase| matches!(phase, Phase::Paused { .. })),
         trials_failed: count(|phase| matches!(phase, Phase::Failed { .. })),
         segments_running: state.trials.iter().filter(|trial| worked_on && trial.claim.is_some()).count(),
+        repeats_ended: progress.repeats.0,
+        repeats: progress.repeats.1,
         folds_ended: progress.folds.0,
         folds: progress.folds.1,
         steps_trained: state.trials.iter().map(|trial| trial.steps_trained).sum(),
         steps_repeated: state.steps_repeated(),
         rungs: search.ladder.rungs.clone(),
         reached: (0..search.ladder.rungs.len())
-            .map(|rung| search.trials().iter().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
+            .map(|rung| search.searched().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
             .collect(),
         metric: search.objective.metric.name().to_owned(),
         best_trial: best.map(|(trial, ..)| trial),
         best_value: best.map(|(.., value)| value),
+        best_rule: chosen.map(|best| best.rule.to_string()),
         best_rung: best.map(|(_, reached, _)| reached - 1),
         active_seconds: state.active_millis(now) as f64 / 1000.0,
         budget_seconds: state.settings().budget_seconds,
@@ -121,13 +132,16 @@ fn words(summary: &Summary) -> String {
     rows.push(vec!["rungs".to_owned(), reached.join(", ")]);
     rows.push(vec![
         "best".to_owned(),
-        match (summary.best_trial, summary.best_value, summary.best_rung) {
-            (Some(trial), Some(value), Some(rung)) => {
-                format!("{} {value:.4}: trial {trial}, at rung {rung} of {}", summary.metric, summary.rungs.len() - 1)
+        match (summary.best_trial, summary.best_value, summary.best_rung, &summary.best_rule) {
+            (Some(trial), Some(value), Some(rung), Some(rule)) => {
+                format!("{} {value:.4}: trial {trial}, at rung {rung} of {}, {rule}", summary.metric, summary.rungs.len() - 1)
             }
             _ => "no value yet".to_owned(),
         },
     ]);
+    if summary.repeats > 0 {
+        rows.push(vec!["finalists".to_owned(), format!("{} of {} further trainings ended", summary.repeats_ended, summary.repeats)]);
+    }
     if summary.folds > 0 {
         rows.push(vec!["folds".to_owned(), format!("{} of {} cross-validated", summary.folds_ended, summary.folds)]);
     }

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use super::{
-    interrupt, outcome,
+    interrupt::{self, Interrupts},
+    outcome,
     ready::{self, slots},
-    report, setup, study,
+    report, setup, study, test_split,
 };
 use crate::{
     args::Sweep,
@@ -40,19 +41,24 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 
     let mut session = Session::open(folder, &spec, clock::now_millis()).map_err(study::store_error)?;
     report::keep_data_report(&ready.prepared.report, &session.folder)?;
+    let has_test = !ready.prepared.task.test.is_empty();
     // The workers read model and data for themselves; this process keeps neither.
     drop(ready);
     context.note(opening(&session, arguments));
     let settings = state_of(&mut session.store).map_err(study::store_error)?.settings().clone();
     overrides.overruled(file_seed, &settings).into_iter().for_each(|line| context.note(line));
-    let ended = match idle(&mut session)? {
+    let interrupts = interrupt::watch()?;
+    let mut ended = match idle(&mut session)? {
         Some(ended) => {
             let more = if ended == Ended::Finished { "--trials" } else { "--budget" };
             context.note(format!("nothing is left to do; search on with more {more}"));
             ended
         }
-        None => search(&mut session, &devices, context)?,
+        None => search(&mut session, &devices, &interrupts, context)?,
     };
+    if has_test && ended != Ended::Interrupted && !test_split::evaluate(&mut session, &devices, &interrupts, context)? {
+        ended = Ended::Interrupted;
+    }
     let Session { store, folder, .. } = &mut session;
     outcome::conclude(folder, store, ended, arguments, context)
 }
@@ -61,17 +67,13 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let state = state_of(&mut session.store).map_err(study::store_error)?;
     let spent = state.budget_spent(clock::now_millis());
-    Ok(if state.is_finished() && (spent || state.folds_open() == 0) {
-        // With the starts closed it is more budget that lets it go on.
-        Some(if state.closed_from.is_some() || state.folds_open() > 0 { Ended::BudgetSpent } else { Ended::Finished })
-    } else {
-        spent.then_some(Ended::BudgetSpent)
-    })
+    // With the starts closed it is more budget that lets it go on.
+    let finished = state.is_over() && state.closed_from.is_none();
+    Ok(if finished { Some(Ended::Finished) } else { (spent || state.is_over()).then_some(Ended::BudgetSpent) })
 }
 
 /// Runs the workers until the study, its budget or the user's patience has ended.
-fn search(session: &mut Session, devices: &[DeviceSlots], context: &mut Context) -> Result<Ended, Error> {
-    let interrupts = interrupt::watch()?;
+fn search(session: &mut Session, devices: &[DeviceSlots], interrupts: &Interrupts, context: &mut Context) -> Result<Ended, Error> {
     let spec = state_of(&mut session.store).map_err(study::store_error)?.spec.clone();
     let mut progress = SweepProgress::new(context, spec.ladder, spec.space.objective.metric, slots(devices));
     let (program, root) = (context.program.clone(), session.folder.root().to_owned());

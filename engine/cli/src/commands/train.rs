@@ -1,11 +1,12 @@
 //! `thawline train`
 
-use std::{fs, path::Path, thread, time::Duration};
+use std::{fs, path::Path};
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use engine::{
     devices::{self, Device},
     runner::{Completed, Outcome, TrialEvent},
+    tested::Tested,
 };
 use search_spaces::{claim::ConfigFile, domain::Assignment, ladder::Ladder, problem::ReadError, space::Space};
 use tempfile::TempDir;
@@ -15,14 +16,11 @@ use trials::{
 };
 
 use super::{
-    interrupt::{self, Interrupts},
+    interrupt::{self, Interrupts, unless_stopped},
     ready::{self, Ready},
     setup::{self, ACCELERATORS},
 };
 use crate::{args::Train, context::Context, exit::Error, progress::TrainProgress};
-
-/// How soon a second Ctrl-C is seen.
-const LOOK: Duration = Duration::from_millis(100);
 
 pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error> {
     let (mut file, space) = read(&arguments.config)?;
@@ -47,14 +45,15 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     // Before the test split, whose evaluation may be interrupted.
     let compared = compare(&file, &completed, &arguments.to, context);
     let runner = ready.prepared.runner(RunnerSettings::of(&file));
-    let (threads, tested) = (trials::runner::threads(&file), checkpoint.clone());
-    let tested = unless_stopped(&interrupts, move |_| runner.evaluate_test(&tested, threads), |_| {})?;
+    let (threads, tested, trial, seed) = (trials::runner::threads(&file), checkpoint.clone(), file.trial, file.seed);
+    let tested = unless_stopped(&interrupts.now, move |_| runner.evaluate_test(&tested, trial, seed, threads), |_| {})?;
     let Some(tested) = tested else {
         return compared.and(Err(Error::interrupted("interrupted: the model folder is written, the test split is left")));
     };
     if let Some(test) = tested.map_err(|error| Error::trial("the test split cannot be evaluated", &error))? {
-        let value = test.get(file.objective.metric.name()).copied().unwrap_or(f64::NAN);
-        context.note(format!("on the test split: {} {value:.4}", file.objective.metric.name()));
+        let Tested { value, low, high, examples, .. } = test;
+        let interval = if low.is_finite() { format!(", 95 % interval {low:.4} to {high:.4}") } else { String::new() };
+        context.note(format!("on the test split, {examples} examples: {} {value:.4}{interval}", file.objective.metric.name()));
     }
     compared
 }
@@ -121,35 +120,13 @@ fn train(ready: &Ready, file: &ConfigFile, folder: &Path, interrupts: &Interrupt
     let (trained, folder, cancel) = (file.clone(), folder.to_owned(), interrupts.finish.clone());
     let mut progress = TrainProgress::new(context, file.objective.metric.name());
     let work = move |events: Sender<TrialEvent>| runner.train(&trained, &folder, &events, &cancel);
-    let outcome = unless_stopped(interrupts, work, |event| progress.show(event));
+    let outcome = unless_stopped(&interrupts.now, work, |event| progress.show(event));
     progress.clear();
     match outcome? {
         Some(Ok(Outcome::Completed(completed))) => Ok(completed),
         Some(Ok(Outcome::Cancelled)) | None => Err(Error::interrupted("interrupted: nothing was written")),
         Some(Err(error)) => Err(Error::trial("training failed", &error)),
     }
-}
-
-/// What `work` gives; `None` at a second Ctrl-C, which leaves its thread to end with the process.
-fn unless_stopped<T: Send + 'static>(
-    interrupts: &Interrupts,
-    work: impl FnOnce(Sender<TrialEvent>) -> T + Send + 'static,
-    mut show: impl FnMut(&TrialEvent),
-) -> Result<Option<T>, Error> {
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    // The sender is dropped with the thread, which ends the loop.
-    let running = thread::spawn(move || work(sender));
-    loop {
-        if interrupts.now.is_set() {
-            return Ok(None);
-        }
-        match receiver.recv_timeout(LOOK) {
-            Ok(event) => show(&event),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    running.join().map(Some).map_err(|_| Error::failed("training panicked: this is an error in the program"))
 }
 
 /// Says what was reached, and whether it is what the search had claimed.

@@ -109,6 +109,7 @@ impl Words {
             Some(SlotSegment { fold: Some(fold), .. }) => {
                 format!("{}: trial {}, fold {} of {}", slot.slot, fold.trial, fold.index + 1, fold.of)
             }
+            Some(SlotSegment { parent: Some(parent), .. }) => format!("{}: trial {parent} with another seed", slot.slot),
             Some(segment) => format!("{}: trial {} to rung {} of {}", slot.slot, segment.trial, segment.rung, self.ladder.top()),
             None => format!("{}: idle", slot.slot),
         }
@@ -118,7 +119,7 @@ impl Words {
     fn share_of_segment(&self, slot: &SlotProgress) -> f64 {
         let Some(segment) = slot.segment.as_ref().filter(|segment| segment.total_steps > 0) else { return 0.0 };
         let step = |rung: usize| self.ladder.step(rung.min(self.ladder.top()), segment.total_steps);
-        if segment.fold.is_some() {
+        if segment.fold.is_some() || segment.parent.is_some() {
             return (segment.step as f64 / segment.total_steps as f64).min(1.0);
         }
         let (from, to) = (segment.rung.checked_sub(1).map_or(0, step), step(segment.rung));
@@ -134,11 +135,18 @@ impl Words {
 fn trials(progress: &Progress) -> String {
     let started = progress.active + progress.paused + progress.complete + progress.failed;
     let failed = if progress.failed > 0 { format!(", {} failed", progress.failed) } else { String::new() };
+    let finalists = match progress.repeats {
+        (_, 0) => String::new(),
+        (ended, wanted) => format!(", {ended} of {wanted} trainings of finalists"),
+    };
     let folds = match progress.folds {
         (_, 0) => String::new(),
         (ended, wanted) => format!(", {ended} of {wanted} folds"),
     };
-    format!("{started} of {} trials started, {} complete, {} paused{failed}{folds}", progress.planned, progress.complete, progress.paused)
+    format!(
+        "{started} of {} trials started, {} complete, {} paused{failed}{finalists}{folds}",
+        progress.planned, progress.complete, progress.paused
+    )
 }
 
 fn time(progress: &Progress) -> String {
@@ -161,13 +169,14 @@ mod tests {
     #[test]
     fn a_line_says_it_all() {
         let words = Words { ladder: Ladder { eta: 3, rungs: vec![100, 300, 900] }, metric: Metric::Accuracy };
-        let segment = SlotSegment { trial: 6, rung: 1, fold: None, step: 20, total_steps: 90 };
+        let segment = SlotSegment { trial: 6, rung: 1, parent: None, fold: None, step: 20, total_steps: 90 };
         let progress = Progress {
             planned: 16,
             active: 2,
             paused: 4,
             complete: 1,
             failed: 1,
+            repeats: (0, 0),
             folds: (0, 0),
             slots: vec![
                 SlotProgress { slot: "cpu/0".to_owned(), segment: Some(segment) },
@@ -181,10 +190,14 @@ mod tests {
         insta::assert_snapshot!(words.line(&progress), @"8 of 16 trials started, 1 complete, 4 paused, 1 failed; best so far: accuracy 0.9432, trial 4; 2 min 10 s so far, about 3 min 15 s left; cpu/0: trial 6 to rung 1 of 2; cpu/1: idle");
         insta::assert_snapshot!(words.line(&Progress { planned: 16, ..Progress::default() }), @"0 of 16 trials started, 0 complete, 0 paused; best so far: none yet; 0 s so far, time left not known yet;");
         let fold = Some(Fold { trial: 4, index: 1, of: 5 });
-        let folding = SlotSegment { trial: 4, rung: 0, fold, step: 30, total_steps: 120 };
+        let folding = SlotSegment { trial: 4, rung: 0, parent: None, fold, step: 30, total_steps: 120 };
         let slot = SlotProgress { slot: "cpu/0".to_owned(), segment: Some(folding) };
         assert_eq!((words.slot(&slot).as_str(), words.share_of_segment(&slot)), ("cpu/0: trial 4, fold 2 of 5", 0.25));
         assert!(trials(&Progress { folds: (3, 20), ..progress.clone() }).ends_with("1 failed, 3 of 20 folds"));
+        let again = SlotSegment { trial: 20, rung: 2, parent: Some(4), fold: None, step: 30, total_steps: 120 };
+        let slot = SlotProgress { slot: "cpu/0".to_owned(), segment: Some(again) };
+        assert_eq!((words.slot(&slot).as_str(), words.share_of_segment(&slot)), ("cpu/0: trial 4 with another seed", 0.25));
+        assert!(trials(&Progress { repeats: (2, 6), ..progress.clone() }).ends_with("1 failed, 2 of 6 trainings of finalists"));
         // Between the 10th and the 30th of 90 steps.
         assert_eq!(words.share_of_segment(&progress.slots[0]), 0.5);
         assert_eq!(share_done(&progress), 0.4);

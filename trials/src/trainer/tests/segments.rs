@@ -243,7 +243,10 @@ fn the_test_split_is_evaluated_with_the_weights_that_count() {
     let test = study.runner.task().test.as_ref();
     let logits = evaluate(model.as_ref(), &Tiny::new(), test, 3).unwrap();
     let labels = test.labels();
-    assert_eq!(study.runner.evaluate_test(&checkpoint, 1).unwrap(), Some(Measures::default().of(&logits, &labels)));
+    assert_eq!(
+        study.runner.evaluate_test(&checkpoint, 0, 7, 1).unwrap().map(|tested| tested.metrics),
+        Some(Measures::default().of(&logits, &labels))
+    );
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn parameters(parameters: &[Parameter]) -> String {
 
 /// The rungs, and how many trials are expected to train up to each.
 pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u64) -> String {
-    let expected = estimate::trials_at_rungs(settings.trials as usize, ladder, settings.scheduler);
+    let expected = estimate::trials_at_rungs(ladder, settings);
     let mut rows = vec![vec!["rung".to_owned(), "examples".to_owned(), "passes".to_owned(), "trials that train up to it".to_owned()]];
     for (rung, (examples, configs)) in ladder.rungs.iter().zip(&expected).enumerate() {
         let about = if rung == 0 || settings.scheduler == SchedulerKind::None { "" } else { "about " };
@@ -47,8 +47,12 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         ""
     };
+    let finalists = match estimate::repeats(settings) {
+        0 => String::new(),
+        most => format!("\n  then the best configs are trained again with other seeds: up to {most} full trainings"),
+    };
     let folds = settings.folds.map_or_else(String::new, |of| {
-        let most = folds::most_trainings(of);
+        let most = folds::most_trainings(settings);
         format!("\n  then the best configs and the default recipe are trained on each of {of} folds: up to {most} full trainings")
     });
     let (horizon, last) = (ladder.horizon() as f64, ladder.top().checked_sub(1).map_or(0.0, |rung| ladder.rungs[rung] as f64));
@@ -64,7 +68,7 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         String::new()
     };
-    text::table(&rows) + default + &late + &folds
+    text::table(&rows) + default + &late + &finalists + &folds
 }
 
 /// One drawn point on a line: the last part of each path, and the value.

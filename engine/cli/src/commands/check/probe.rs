@@ -178,12 +178,12 @@ fn measured(name: &'static str, config: &Config, completed: &Completed, times: &
 fn expectation(task: Task<'_>, cheap: &Probe, dear: &Probe, shared: Option<u64>, slots: usize) -> String {
     let spec = task.spec;
     let settings = &spec.space.settings;
-    let at_rungs = estimate::trials_at_rungs(settings.trials as usize, &spec.ladder, settings.scheduler);
+    let at_rungs = estimate::trials_at_rungs(&spec.ladder, settings);
     let search = estimate::examples(&at_rungs, &spec.ladder) as f64;
-    let folds = settings.folds.map_or(0, folds::most_trainings) as usize;
-    let examples = search + folds as f64 * spec.ladder.horizon() as f64;
+    let after = folds::most_trainings(settings) as usize + estimate::repeats(settings);
+    let examples = search + after as f64 * spec.ladder.horizon() as f64;
     let evaluations =
-        examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + (at_rungs.iter().sum::<usize>() + folds) as f64;
+        examples / (spec.examples_per_epoch as f64 * settings.eval_every).max(1.0) + (at_rungs.iter().sum::<usize>() + after) as f64;
     let seconds = |probe: &Probe| (examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds) / slots as f64;
     // Few parameters to train are not always less work: small batches and more steps cost more than a pass backward.
     let (least, most) = (seconds(cheap).min(seconds(dear)), seconds(cheap).max(seconds(dear)));

@@ -1,0 +1,53 @@
+//! The last step of a sweep: one look at the test split.
+
+use engine::{
+    clock,
+    devices::{self, DeviceSlots},
+    events::Event,
+    runner::Checkpoint,
+    session::Session,
+    store::{Store as _, study as state_of},
+};
+
+use super::{
+    interrupt::{Interrupts, unless_stopped},
+    ready::{self, runner_settings},
+    study,
+};
+use crate::{context::Context, exit::Error};
+
+/// Evaluates the best training on the test split, unless that has been done. `false`: interrupted.
+///
+/// What goes wrong here is told, and ends nothing: the search has its result.
+pub(super) fn evaluate(
+    session: &mut Session,
+    devices: &[DeviceSlots],
+    interrupts: &Interrupts,
+    context: &mut Context,
+) -> Result<bool, Error> {
+    let state = state_of(&mut session.store).map_err(study::store_error)?;
+    let Some(trial) = state.untested() else { return Ok(true) };
+    let spec = state.spec.clone();
+    let checkpoint = state.trials[trial as usize].checkpoint.clone();
+    let checkpoint = checkpoint.map(|c| Checkpoint { path: session.folder.absolute(&c.path), ..c }).filter(|c| c.path.is_file());
+    let Some(checkpoint) = checkpoint else {
+        context.note(format!("the weights of trial {trial} are no longer there, so the test split is not evaluated"));
+        return Ok(true);
+    };
+    context.note(format!("evaluating the best training, trial {trial}, on the test split"));
+    let ready = ready::read(spec.model.clone(), spec.data.clone(), devices[0].device, &context.measures)?;
+    ready.check_unchanged(&spec, &session.folder)?;
+    let runner = ready.prepared.runner(runner_settings(&spec.space));
+    let seed = spec.space.settings.seed;
+    let work = move |_| runner.evaluate_test(&checkpoint, trial, seed, devices::cores());
+    let Some(tested) = unless_stopped(&interrupts.finish, work, |_| {})? else { return Ok(false) };
+    match tested {
+        Ok(None) => {}
+        Ok(Some(tested)) => {
+            let event = Event::Tested(Box::new(tested));
+            session.store.commit(clock::now_millis(), &mut |_| vec![event.clone()]).map_err(study::store_error)?;
+        }
+        Err(error) => context.note(format!("the test split cannot be evaluated: {error}")),
+    }
+    Ok(true)
+}

@@ -1,0 +1,245 @@
+//! Finalists: once the search has ended its best configs are trained again with other seeds, and the best mean wins.
+//!
+//! The best of many measured values is measured too well: some of its lead is luck (the winner's curse). Other trainings of the same config are not chosen
+//! for their values, so their mean tells the config's worth and their spread how much the seed alone moves it.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    estimate,
+    events::Event,
+    state::{Phase, SearchState},
+    study::StudyState,
+};
+
+/// Who is to be trained how often; decided when the search ends, and anew when it has gone on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FinalistsChosen {
+    /// Complete trials of the search, best first.
+    pub trials: Vec<u32>,
+    /// Trainings of each in all: that of the search, and `seeds - 1` others.
+    pub seeds: u32,
+    /// Trials and seeds that would have been chosen, had there been more time.
+    pub wanted: (usize, u32),
+    /// Active time left of the budget.
+    pub seconds_left: Option<f64>,
+    /// Trainings that are new, in the order they are queued: first one of each finalist, then the next of each.
+    pub added: Vec<Repeat>,
+}
+
+/// Another training of a finalist's config: a trial whose number, hence whose random streams, are its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    pub number: u32,
+    /// The trial of the search.
+    pub parent: u32,
+}
+
+/// All finalists there ever were, and those that count now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Finalists {
+    chosen: Option<FinalistsChosen>,
+    /// By parent, in the order they were added.
+    repeats: BTreeMap<u32, Vec<u32>>,
+}
+
+/// How a finalist has done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The trial of the search.
+    pub trial: u32,
+    /// Its trainings that count: as many as all finalists have come to the end of, the search's own first.
+    pub trainings: Vec<Training>,
+    /// Of the values of `trainings`, without those that failed.
+    pub mean: f64,
+    pub failed: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Training {
+    pub trial: u32,
+    /// NaN where it failed, as is any value that is not finite.
+    pub value: f64,
+}
+
+/// The training that leaves the study: for production, and for the test split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Best {
+    /// The training whose weights these are.
+    pub trial: u32,
+    /// The trial of the search whose config it has: often itself.
+    pub of: u32,
+    pub rule: Rule,
+}
+
+/// What made it the best.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The first of the leaderboard.
+    Search,
+    /// The median training of the finalist with the best mean.
+    Mean { finalists: usize, seeds: usize },
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Rule::Search => write!(f, "the best value of the search"),
+            Rule::Mean { finalists: 1, seeds } => write!(f, "the median of {seeds} trainings of the only finalist"),
+            Rule::Mean { finalists, seeds } => write!(f, "the best mean of {finalists} finalists, its median training of {seeds}"),
+        }
+    }
+}
+
+impl Finalists {
+    /// Those of one choice, none of which had been trained again before.
+    pub fn of(chosen: FinalistsChosen) -> Finalists {
+        let mut finalists = Finalists::default();
+        finalists.choose(&chosen);
+        finalists
+    }
+
+    /// The trials of the search that are finalists, best of the search first; empty before they are chosen.
+    pub fn trials(&self) -> &[u32] {
+        self.chosen.as_ref().map_or(&[], |chosen| &chosen.trials)
+    }
+
+    pub fn chosen(&self) -> Option<&FinalistsChosen> {
+        self.chosen.as_ref()
+    }
+
+    /// Every training of a finalist's config that counts, the search's own first.
+    pub fn trainings(&self, trial: u32) -> impl Iterator<Item = u32> + '_ {
+        let seeds = self.chosen.as_ref().map_or(1, |chosen| chosen.seeds);
+        let repeats = self.repeats.get(&trial).into_iter().flatten().copied();
+        std::iter::once(trial).chain(repeats.take(seeds.saturating_sub(1) as usize))
+    }
+
+    /// Every further training of `trial`'s config there ever was.
+    pub(crate) fn all_repeats(&self, trial: u32) -> impl Iterator<Item = u32> + '_ {
+        self.repeats.get(&trial).into_iter().flatten().copied()
+    }
+
+    /// Those that are not the search's own.
+    pub fn repeats(&self) -> impl Iterator<Item = u32> + '_ {
+        self.trials().iter().flat_map(|trial| self.trainings(*trial).skip(1))
+    }
+
+    /// Best first: by failures, then by the mean, then as in the search.
+    pub fn standings(&self, search: &SearchState) -> Vec<Standing> {
+        let ended = |trial: &u32| matches!(search.trials()[*trial as usize].phase, Phase::Complete | Phase::Failed { .. });
+        let counts = self.trials().iter().map(|trial| self.trainings(*trial).take_while(ended).count()).min().unwrap_or(0);
+        let standing = |trial: u32| {
+            let training = |trial: u32| {
+                let state = &search.trials()[trial as usize];
+                let value = state.values.last().copied().filter(|value| state.phase == Phase::Complete && value.is_finite());
+                Training { trial, value: value.unwrap_or(f64::NAN) }
+            };
+            let trainings: Vec<Training> = self.trainings(trial).take(counts).map(training).collect();
+            let values: Vec<f64> = trainings.iter().map(|training| training.value).filter(|value| !value.is_nan()).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            Standing { trial, failed: trainings.len() - values.len(), trainings, mean }
+        };
+        let mut standings: Vec<Standing> = self.trials().iter().copied().map(standing).collect();
+        let cost = |standing: &Standing| search.objective.cost(standing.mean);
+        standings.sort_by(|a, b| a.failed.cmp(&b.failed).then(cost(a).total_cmp(&cost(b))));
+        standings
+    }
+
+    /// The finalists' best by their mean, if any was trained again; else the search's. `None` before any trial has a value.
+    pub fn best(&self, search: &SearchState) -> Option<Best> {
+        let standings = self.standings(search);
+        match standings.first().filter(|first| first.trainings.len() > 1) {
+            None => search.incumbent().map(|trial| Best { trial, of: trial, rule: Rule::Search }),
+            Some(first) => {
+                let rule = Rule::Mean { finalists: standings.len(), seeds: first.trainings.len() };
+                first.median(search).map(|trial| Best { trial, of: first.trial, rule })
+            }
+        }
+    }
+
+    /// Takes note of a choice. Its `added` must be what [`choosing`] adds.
+    pub(crate) fn choose(&mut self, chosen: &FinalistsChosen) {
+        for repeat in &chosen.added {
+            self.repeats.entry(repeat.parent).or_default().push(repeat.number);
+        }
+        self.chosen = Some(chosen.clone());
+    }
+
+    /// The search goes on, or other finalists are wanted.
+    pub(crate) fn reopen(&mut self) {
+        self.chosen = None;
+    }
+}
+
+impl Standing {
+    /// The training in the middle of those with a value; of two the worse, so that no more is claimed than what is typical.
+    fn median(&self, search: &SearchState) -> Option<u32> {
+        let mut valued: Vec<&Training> = self.trainings.iter().filter(|training| !training.value.is_nan()).collect();
+        let cost = |training: &Training| search.objective.cost(training.value);
+        valued.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.trial.cmp(&b.trial)));
+        valued.get(valued.len() / 2).map(|training| training.trial)
+    }
+}
+
+impl StudyState {
+    pub fn best(&self) -> Option<Best> {
+        self.finalists.best(&self.search)
+    }
+
+    /// Trainings of finalists that have not ended; none before the finalists are chosen.
+    pub fn repeats_open(&self) -> usize {
+        self.finalists.repeats().filter(|trial| self.is_open(*trial)).count()
+    }
+
+    /// Complete trials of the search whose values are finite, best first.
+    pub(crate) fn best_complete(&self) -> impl Iterator<Item = u32> + '_ {
+        let complete = |number: &u32| {
+            let trial = &self.search.trials()[*number as usize];
+            trial.phase == Phase::Complete && trial.values.last().is_some_and(|value| value.is_finite())
+        };
+        self.search.leaderboard().into_iter().filter(complete)
+    }
+
+    pub(crate) fn is_open(&self, trial: u32) -> bool {
+        matches!(self.search.trials()[trial as usize].phase, Phase::Active { .. })
+    }
+}
+
+/// The event that chooses the finalists of a search that has ended; `None` when they are chosen, none are wanted, or no trial is complete.
+///
+/// With a budget as many further trainings as fit into what is left of it, judged by what those configs have taken before: of two ways to have
+/// equally many the one with more finalists.
+pub(crate) fn choosing(state: &StudyState, now: i64) -> Option<Event> {
+    let settings = state.settings();
+    if settings.finalists == 0 || state.finalists.chosen.is_some() {
+        return None;
+    }
+    let best: Vec<u32> = state.best_complete().take(settings.finalists as usize).collect();
+    if best.is_empty() {
+        return None;
+    }
+    let seconds_left = settings.budget_seconds.map(|budget| (budget as f64 - state.active_millis(now) as f64 / 1000.0).max(0.0));
+    let slots = state.workers.values().map(|worker| worker.slots).sum();
+    let fits = |trials: usize, seeds: u32| {
+        let missing = missing(&state.finalists, &best[..trials], seeds);
+        let needed = estimate::trainings_seconds(state, missing, slots);
+        seconds_left.is_none_or(|left| needed <= left)
+    };
+    let wanted = (best.len(), settings.finalist_seeds);
+    let ways = (1..=best.len()).flat_map(|trials| (1..=settings.finalist_seeds).map(move |seeds| (trials, seeds)));
+    let room = ways.filter(|(trials, seeds)| fits(*trials, *seeds));
+    let (trials, seeds) = room.max_by_key(|(trials, seeds)| (trials * (*seeds as usize - 1), *trials)).unwrap_or((1, 1));
+    let next = state.search.trials().len() as u32;
+    let added = (next..).zip(missing(&state.finalists, &best[..trials], seeds)).map(|(number, parent)| Repeat { number, parent }).collect();
+    let trials = best[..trials].to_vec();
+    Some(Event::FinalistsChosen(Box::new(FinalistsChosen { trials, seeds, wanted, seconds_left, added })))
+}
+
+/// The parents of the trainings that are still to be added, a seed of each finalist after the other.
+fn missing<'a>(finalists: &'a Finalists, trials: &'a [u32], seeds: u32) -> impl Iterator<Item = u32> + Clone + 'a {
+    let there = |trial: &u32| finalists.repeats.get(trial).map_or(0, Vec::len);
+    (1..seeds as usize).flat_map(move |seed| trials.iter().copied().filter(move |trial| there(trial) < seed))
+}
