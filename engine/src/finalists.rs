@@ -95,9 +95,9 @@ impl fmt::Display for Rule {
 
 impl Finalists {
     /// Those of one choice, none of which had been trained again before.
-    pub fn of(chosen: FinalistsChosen) -> Finalists {
+    pub fn of(chosen: &FinalistsChosen) -> Finalists {
         let mut finalists = Finalists::default();
-        finalists.choose(&chosen);
+        finalists.choose(chosen);
         finalists
     }
 

@@ -105,7 +105,7 @@ fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
         let deviation = row.deviation.map_or_else(String::new, |deviation| format!(" +- {}", show(deviation)));
         let note = match row.behind {
             Some(behind) if behind.is_open() => ": another seed might as well have put it first",
-            Some(_) => ": behind, whatever the seed",
+            Some(_) => ": behind by more than the seed explains",
             None if row.failed > 0 => ": fails with some seeds",
             None => "",
         };

@@ -135,7 +135,7 @@ pub fn with_finalists(record: &mut StudyRecord, configs: &[(u32, &[Option<f64>])
     }
     let trials: Vec<u32> = configs.iter().map(|(parent, _)| *parent).collect();
     let wanted = (trials.len(), most as u32 + 1);
-    record.finalists = Finalists::of(FinalistsChosen { trials, seeds: wanted.1, wanted, seconds_left: None, added });
+    record.finalists = Finalists::of(&FinalistsChosen { trials, seeds: wanted.1, wanted, seconds_left: None, added });
 }
 
 /// Adds a look at the test split by training `trial`: its value, and the ends of its interval.

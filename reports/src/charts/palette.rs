@@ -13,6 +13,8 @@ pub(super) const BEST: RGBColor = RGBColor(230, 159, 0);
 pub(super) const DEFAULT: RGBColor = RGBColor(0, 0, 0);
 pub(super) const FAILED: RGBColor = RGBColor(213, 94, 0);
 pub(super) const RUNNING: RGBColor = RGBColor(0, 158, 115);
+/// A finalist's training with another seed.
+pub(super) const AGAIN: RGBColor = RGBColor(204, 121, 167);
 pub(super) const LOST: RGBColor = RGBColor(140, 146, 156);
 
 /// The further a trial was trained, the darker.

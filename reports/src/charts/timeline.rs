@@ -78,6 +78,9 @@ fn entries(scene: &Scene<'_>) -> Vec<(Mark, String)> {
             entries.push((Mark::Hatched { colour }, words.to_owned()));
         }
     }
+    if scene.tables.segments.iter().any(|segment| segment.parent.is_some()) {
+        entries.push((Mark::Bar { colour: palette::AGAIN }, "again, other seed".to_owned()));
+    }
     if any(End::Running) {
         entries.push((Mark::Bar { colour: palette::RUNNING }, "running".to_owned()));
     }
@@ -91,8 +94,9 @@ fn bar(canvas: &mut Canvas<'_>, scene: &Scene<'_>, segment: &SegmentRow, (from, 
     // At least a hair, so that nothing is left out; a gap between neighbours where there is room for it.
     let to = if to - from > 3.0 { to - 0.8 } else { to.max(from + 0.5) };
     let (top, bottom) = (y - BAR / 2.0, y + BAR / 2.0);
-    let colour = scene.rung_colour(segment.rung);
-    let on_dark = segment.rung * 2 >= scene.rungs || scene.rungs == 1;
+    let again = segment.parent.is_some();
+    let colour = if again { palette::AGAIN } else { scene.rung_colour(segment.rung) };
+    let on_dark = !again && (segment.rung * 2 >= scene.rungs || scene.rungs == 1);
     let ink = match segment.end {
         End::Completed | End::Running if on_dark => palette::WHITE,
         _ => palette::INK,
@@ -104,7 +108,7 @@ fn bar(canvas: &mut Canvas<'_>, scene: &Scene<'_>, segment: &SegmentRow, (from, 
         End::Lost => canvas.hatched((from, top), (to, bottom), palette::LOST),
     }
     let style = Type { colour: if segment.end == End::Running { palette::WHITE } else { ink }, ..Type::new(12.0) };
-    let number = segment.trial.to_string();
+    let number = segment.parent.unwrap_or(segment.trial).to_string();
     if canvas.width(&number, style) + 6.0 <= to - from {
         canvas.text((f64::midpoint(from, to), y), &number, style.anchored(Horizontal::Center, Vertical::Center));
     }

@@ -79,23 +79,31 @@ struct Page<'a> {
 #[derive(Debug, Serialize)]
 struct Tile {
     value: String,
-    label: &'static str,
+    label: String,
 }
 
 fn tiles(summary: &Summary) -> Vec<Tile> {
     let metric = summary.objective.metric;
     let mut tiles = Vec::new();
     if let Some(best) = &summary.best {
-        tiles.push(Tile { value: format::metric(metric, best.value), label: if best.provisional { "best so far" } else { "best" } });
+        let label = match (&best.again, best.provisional) {
+            (Some(again), _) => format!("best, mean of {} seeds", again.seeds),
+            (None, true) => "best so far".to_owned(),
+            (None, false) => "best".to_owned(),
+        };
+        tiles.push(Tile { value: format::metric(metric, best.value), label });
         if let Some((value, default, _)) = summary.against_default().filter(|_| best.trial != 0) {
-            tiles.push(Tile { value: format::difference(metric, value, default), label: "against the default recipe" });
+            tiles.push(Tile { value: format::difference(metric, value, default), label: "against the default recipe".to_owned() });
         }
     }
-    tiles.push(Tile { value: format::count(summary.counts.trials as u64), label: "trials" });
-    if let Some(share) = summary.saved.share().filter(|share| *share >= 0.005) {
-        tiles.push(Tile { value: format::percent(share), label: "of full-length training saved" });
+    if let Some(test) = summary.test.as_ref().filter(|test| !test.outdated) {
+        tiles.push(Tile { value: format::metric(metric, test.row.value), label: "on the test split".to_owned() });
     }
-    tiles.push(Tile { value: format::duration(summary.active_seconds), label: "active time" });
+    tiles.push(Tile { value: format::count(summary.counts.trials as u64), label: "trials".to_owned() });
+    if let Some(share) = summary.saved.share().filter(|share| *share >= 0.005) {
+        tiles.push(Tile { value: format::percent(share), label: "of full-length training saved".to_owned() });
+    }
+    tiles.push(Tile { value: format::duration(summary.active_seconds), label: "active time".to_owned() });
     tiles
 }
 

@@ -66,31 +66,27 @@ fn again(summary: &Summary, best: &Best) -> Option<String> {
     let metric = summary.objective.metric;
     let show = |value: f64| format::metric(metric, value);
     let again = best.again.as_ref()?;
-    let spread = again.deviation.map_or_else(String::new, |deviation| format!(", with a standard deviation of {}", show(deviation)));
+    let (trial, found) = (best.trial, show(again.search_value));
     let others = format::counted(again.seeds as u64 - 1, "other seed");
-    let mut text = if again.finalists == 1 {
-        format!("The best config of the search, which had {} there, was trained with {others}{spread}.", show(again.search_value))
+    let spread = again.deviation.map_or_else(String::new, |deviation| format!(", with a standard deviation of {}", show(deviation)));
+    let mut parts = vec![if again.finalists == 1 {
+        format!("The best config of the search was trained with {others}.")
     } else {
-        format!(
-            "The best {} configs of the search were trained with {others} each; the best mean won. In the search trial {} had {}; its trainings differ by the seed alone{spread}.",
-            again.finalists,
-            best.trial,
-            show(again.search_value)
-        )
-    };
-    if again.finalists > 1 {
-        text += &match &again.rivals[..] {
-            [] => " No other finalist is near enough for another seed to put it first (95 % intervals).".to_owned(),
-            rivals => format!(" Another seed might as well have put {} first (95 % intervals).", format::list(rivals, "trial")),
-        };
+        format!("The best {} configs of the search were trained with {others} each; the best mean won.", again.finalists)
+    }];
+    parts.push(format!("In the search trial {trial} had {found}; its trainings differ by the seed alone{spread}."));
+    if !again.rivals.is_empty() {
+        parts.push(format!("Another seed might as well have put {} first (95 % intervals).", format::list(&again.rivals, "trial")));
+    } else if again.finalists > 1 {
+        parts.push("No other finalist is near enough for another seed to put it first (95 % intervals).".to_owned());
     }
-    if again.exported != best.trial {
-        text += &format!(" What leaves the study is the training in the middle, trial {}.", again.exported);
+    if again.exported != trial {
+        parts.push(format!("What leaves the study is the training in the middle, trial {}.", again.exported));
     }
     if let Some((trials, seeds)) = again.wanted {
-        text += &format!(" The budget left no time for {} with {seeds} trainings each.", format::counted(trials as u64, "finalist"));
+        parts.push(format!("The budget left no time for {} with {seeds} trainings each.", format::counted(trials as u64, "finalist")));
     }
-    Some(text)
+    Some(parts.join(" "))
 }
 
 fn test(summary: &Summary) -> Option<String> {
@@ -102,21 +98,26 @@ fn test(summary: &Summary) -> Option<String> {
     let who =
         if test.outdated { format!("trial {}, the best before the search went on,", row.trial) } else { format!("trial {}", row.trial) };
     let examples = format::counted(row.examples, "example");
-    let mut text =
-        format!("On the test split, {examples} that the search never saw, {who} has {} {}{interval}.", a(metric), show(row.value));
-    let ends = row
-        .overestimate_interval
-        .map_or_else(String::new, |(low, high)| format!(" (95 % interval {})", format::differences(metric, low, high)));
-    let more = format::apart(metric, row.search_value, row.value);
-    text += &if row.overestimate > 0.0 {
-        format!(" The search had {} for this config, too good by {more}{ends}.", show(row.search_value))
-    } else {
-        format!(" The search had {} for this config, so it had promised no more than that{ends}.", show(row.search_value))
+    let ends = |of: &str| {
+        row.overestimate_interval
+            .map_or_else(String::new, |(low, high)| format!(" (95 % interval{of} {})", format::differences(metric, low, high)))
     };
+    let (more, had) = (format::apart(metric, row.search_value, row.value), show(row.search_value));
+    let mut parts =
+        vec![format!("On the test split, {examples} that the search never saw, {who} has {} {}{interval}.", a(metric), show(row.value))];
+    parts.push(if row.overestimate > 0.0 {
+        format!("The search, at {had}, had overestimated this config by {more}{}.", ends(""))
+    } else {
+        format!("The search, at {had}, had not overestimated this config{}.", ends(" of the overestimate"))
+    });
     if test.reused {
-        text += " The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.";
+        parts.push(
+            "The search went on after the test split had been looked at, so these figures are no longer independent of it: \
+             take others for a final judgement."
+                .to_owned(),
+        );
     }
-    Some(text)
+    Some(parts.join(" "))
 }
 
 fn a(metric: Metric) -> String {
@@ -246,20 +247,20 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         insta::assert_snapshot!(words(&record, Some(445)), @"
         Trial 23 won with an accuracy of 0.955 on the validation split in the mean of 3 trainings, against 0.924 of the default recipe: +3.1 points.
         The best 3 configs of the search were trained with 2 other seeds each; the best mean won. In the search trial 23 had 0.957; its trainings differ by the seed alone, with a standard deviation of 0.004. Another seed might as well have put trials 28 and 6 first (95 % intervals). What leaves the study is the training in the middle, trial 44.
-        On the test split, 445 examples that the search never saw, trial 44 has an accuracy of 0.937 (95 % interval 0.912 to 0.957). The search had 0.957 for this config, too good by 2.0 points (95 % interval +0.0 to +4.5 points).
+        On the test split, 445 examples that the search never saw, trial 44 has an accuracy of 0.937 (95 % interval 0.912 to 0.957). The search, at 0.957, had overestimated this config by 2.0 points (95 % interval +0.0 to +4.5 points).
         This was measured on 445 validation examples, so one standard error of that accuracy is 1.0 points; differences smaller than about twice that may be chance.
         40 trials: 11 reached the full length, 1 stopped by early stopping, 24 ended early at a rung, 4 failed.
         Early termination saved 49 % of full-length training: 6,131 optimizer steps instead of 12,072. It took 5 min 07 s of active time on 2 slots, with seed 1.
         ");
         // More trials since, one of them better.
         with_test(&mut record, best[0], (0.9629, 0.9400, 0.9800));
-        insta::assert_snapshot!(words(&record, Some(445)).lines().nth(2).unwrap(), @"On the test split, 445 examples that the search never saw, trial 28, the best before the search went on, has an accuracy of 0.963 (95 % interval 0.940 to 0.980). The search had 0.962 for this config, so it had promised no more than that (95 % interval -1.8 to +2.2 points). The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.");
+        insta::assert_snapshot!(words(&record, Some(445)).lines().nth(2).unwrap(), @"On the test split, 445 examples that the search never saw, trial 28, the best before the search went on, has an accuracy of 0.963 (95 % interval 0.940 to 0.980). The search, at 0.962, had not overestimated this config (95 % interval of the overestimate -1.8 to +2.2 points). The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.");
         // One finalist, for want of time.
         let mut record = sample_record(40, 3, 1);
         with_finalists(&mut record, &[(best[0], &[Some(0.944)])]);
         insta::assert_snapshot!(words(&record, None).lines().take(2).collect::<Vec<_>>().join("\n"), @"
         Trial 28 won with an accuracy of 0.953 on the validation split in the mean of 2 trainings, against 0.924 of the default recipe: +2.9 points.
-        The best config of the search, which had 0.962 there, was trained with 1 other seed, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
+        The best config of the search was trained with 1 other seed. In the search trial 28 had 0.962; its trainings differ by the seed alone, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
         ");
     }
 

@@ -9,6 +9,8 @@ use crate::active::ActiveTime;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SegmentRow {
     pub trial: u32,
+    /// Of a finalist's further training: the trial of the search whose config it has.
+    pub parent: Option<u32>,
     /// Where it was to train to.
     pub rung: usize,
     pub slot: String,
@@ -54,6 +56,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<SegmentRow> {
             };
             SegmentRow {
                 trial: segment.trial,
+                parent: record.state.trials().get(segment.trial as usize).and_then(|trial| trial.parent),
                 rung: segment.rung,
                 slot: segment.slot.clone(),
                 from_seconds: time.seconds(segment.started_at),
@@ -73,6 +76,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
     let rows = &tables.segments;
     let columns = vec![
         column("trial", rows, |row| row.trial),
+        column("parent", rows, |row| row.parent),
         column("rung", rows, |row| row.rung as u32),
         column("slot", rows, |row| row.slot.clone()),
         column("from_seconds", rows, |row| row.from_seconds),
