@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use search_spaces::space::Space;
 
 use crate::{
+    enqueued::Enqueued,
     estimate,
     events::{Event, Logged, TrialAdded},
     finalists::choosing,
@@ -112,7 +113,8 @@ impl Dispatcher {
                     }
                     Action::Start { learn_from } => {
                         let number = state.search.trials().len() as u32;
-                        let pending = PendingStart { number, learn_from, upto_seq, worker: worker.clone() };
+                        let enqueued = state.next_enqueued(&state.search).cloned();
+                        let pending = PendingStart { number, learn_from, upto_seq, worker: worker.clone(), enqueued };
                         start = Some(pending);
                         vec![decided]
                     }
@@ -268,7 +270,7 @@ pub(crate) struct Proposal {
     pub refused: Option<String>,
 }
 
-/// The trial that `pending` stands for: the recipe of that number, or what the sampler proposes. `None`: the space is exhausted. The same
+/// The trial that `pending` stands for: the recipe whose turn it is, what the user has enqueued, or what the sampler proposes. `None`: the space is exhausted. The same
 /// arguments give the same trial.
 pub(crate) fn propose(
     space: &Space,
@@ -282,6 +284,10 @@ pub(crate) fn propose(
         let (config, assignment) = (recipe.config.clone(), recipe.assignment.clone());
         let recipe = Some(recipe.name.clone());
         let trial = TrialAdded { number, kind: TrialKind::Recipe, config: Arc::new(config), assignment, recipe, learn_from, snapshot_seq };
+        return Ok(Some(Proposal { trial, refused: None }));
+    }
+    if let Some(Enqueued { name, config, assignment }) = pending.enqueued.clone() {
+        let trial = TrialAdded { number, kind: TrialKind::Recipe, config, assignment, recipe: Some(name), learn_from, snapshot_seq };
         return Ok(Some(Proposal { trial, refused: None }));
     }
     let mut rng = stream(space.settings.seed, number, Purpose::Sampler);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     devices::Device,
+    enqueued::Enqueued,
     finalists::FinalistsChosen,
     folds::{Fold, Folded},
     runner::{Checkpoint, Completed, Evaluation},
@@ -54,6 +55,8 @@ pub enum Event {
     },
     /// Queued for rung 0.
     TrialAdded(Box<TrialAdded>),
+    /// The user wants this config tried, beside those that are planned.
+    Enqueued(Box<Enqueued>),
     /// The sampler had nothing new to propose: these are all the trials there can be.
     SpaceExhausted {
         trials: u32,
@@ -186,6 +189,7 @@ impl Event {
             Event::WorkersLost { .. } => "workers_lost",
             Event::Decided { .. } => "decided",
             Event::TrialAdded(_) => "trial_added",
+            Event::Enqueued(_) => "enqueued",
             Event::SpaceExhausted { .. } => "space_exhausted",
             Event::StartsClosed { .. } => "starts_closed",
             Event::GivenUp { .. } => "given_up",

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod devices;
 mod dispatcher;
 mod ending;
+pub mod enqueued;
 pub mod estimate;
 pub mod events;
 mod executor;

@@ -9,6 +9,7 @@ use std::{
 use search_spaces::settings::Settings;
 
 use crate::{
+    enqueued::{Enqueued, Queue},
     events::{Event, Logged, TrialAdded, WorkerInfo},
     finalists::{Finalists, FinalistsChosen},
     folds::{self, Folds},
@@ -37,6 +38,7 @@ pub struct StudyState {
     suspects: BTreeSet<u32>,
     /// A trial the scheduler has started and nobody has added yet.
     pub pending: Option<PendingStart>,
+    pub enqueued: Queue,
     /// Trials that were planned before the starts were closed because of the budget; `None` while they are open.
     pub closed_from: Option<u32>,
     /// The number of the first trial after the study was last given up because every config drawn had failed; 0: it never was.
@@ -89,12 +91,14 @@ pub struct Claim {
 }
 
 /// Decided and not added: its config is drawn from the values at `upto_seq`, whoever draws it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct PendingStart {
     pub number: u32,
     pub learn_from: u32,
     pub upto_seq: u64,
     pub worker: String,
+    /// It is not for the sampler to say.
+    pub enqueued: Option<Enqueued>,
 }
 
 /// Why an event may not follow. The store stays as it was.
@@ -135,6 +139,7 @@ impl StudyState {
             queue: BTreeSet::new(),
             suspects: BTreeSet::new(),
             pending: None,
+            enqueued: Queue::default(),
             closed_from: None,
             gave_up_at: 0,
             finalists: Finalists::default(),
@@ -280,7 +285,8 @@ impl StudyState {
                 // Unless more are wanted now, a space that has been found exhausted stays so.
                 if settings.trials > before.trials {
                     self.closed_from = None;
-                    self.search_mut().planned = settings.trials;
+                    let enqueued = self.enqueued.total();
+                    self.search_mut().planned = settings.trials + enqueued;
                 } else if longer && let Some(planned) = self.closed_from.take() {
                     self.search_mut().planned = planned;
                 }
@@ -311,6 +317,13 @@ impl StudyState {
             Event::WorkersLost { .. } => {}
             Event::Decided { upto_seq, action, worker } => self.decide(*upto_seq, *action, worker)?,
             Event::TrialAdded(trial) => self.add(trial)?,
+            Event::Enqueued(enqueued) => {
+                self.enqueued.push((**enqueued).clone());
+                let planned = (self.search.planned as usize).max(self.search.searched().len()) as u32;
+                self.search_mut().planned = planned + 1;
+                self.closed_from = self.closed_from.map(|planned| planned + 1);
+                self.reopen_finalists();
+            }
             Event::SpaceExhausted { trials } => {
                 self.search_mut().planned = *trials;
                 self.pending = None;
@@ -383,7 +396,8 @@ impl StudyState {
                     return out_of_order(format!("trial {} is still to be added", pending.number));
                 }
                 let number = self.search.trials().len() as u32;
-                self.pending = Some(PendingStart { number, learn_from, upto_seq, worker: worker.to_owned() });
+                let enqueued = self.next_enqueued(&self.search).cloned();
+                self.pending = Some(PendingStart { number, learn_from, upto_seq, worker: worker.to_owned(), enqueued });
             }
             Action::Promote { trial, rung } => {
                 let Some(state) = self.search.trials().get(trial as usize) else {
@@ -404,7 +418,12 @@ impl StudyState {
 
     fn add(&mut self, trial: &TrialAdded) -> Result<(), Refused> {
         match &self.pending {
-            Some(pending) if pending.number == trial.number => self.pending = None,
+            Some(pending) if pending.number == trial.number => {
+                if pending.enqueued.is_some() {
+                    self.enqueued.take();
+                }
+                self.pending = None;
+            }
             _ => return out_of_order(format!("trial {} has been added already, or was never started", trial.number)),
         }
         let at = |assignment| self.spec.space.config(assignment).is_ok_and(|config| config == *trial.config);

@@ -1,6 +1,7 @@
 //! Whole sweeps in one process.
 
 mod budget;
+mod enqueued;
 mod faults;
 mod finalists;
 mod folds;

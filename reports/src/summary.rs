@@ -95,7 +95,7 @@ pub struct Test {
 #[derive(Debug, Clone, PartialEq)]
 pub struct DefaultRecipe {
     pub name: Option<String>,
-    /// Its own final value, if it has one.
+    /// Its own final value, if it has one; the mean over its trainings, where it was trained again.
     pub final_value: Option<f64>,
     /// The highest rung it has a value at, and that value.
     pub last: Option<(usize, f64)>,
@@ -131,7 +131,7 @@ impl Summary {
             counts: counts(tables),
             best: best(record, tables),
             test: test(record, tables),
-            default: tables.trials.first().map(default_recipe),
+            default: tables.trials.first().map(|trial| default_recipe(trial, tables)),
             finished: record.finished,
             steps: tables.trials.iter().map(|trial| trial.steps).sum(),
             saved: if record.finished { saved(tables) } else { Saved::default() },
@@ -216,9 +216,16 @@ fn best(record: &StudyRecord, tables: &Tables) -> Option<Best> {
     })
 }
 
-fn default_recipe(trial: &TrialRow) -> DefaultRecipe {
+/// Its mean, where it was among the finalists: that compares with theirs.
+fn default_recipe(trial: &TrialRow, tables: &Tables) -> DefaultRecipe {
+    let again = tables.finalists.iter().find(|row| row.trial == trial.number).map(|row| row.mean);
     let last = trial.rungs_reached.checked_sub(1).and_then(|rung| Some((rung, trial.values.get(rung).copied().flatten()?)));
-    DefaultRecipe { name: trial.recipe.clone(), final_value: trial.final_value, last, failed: matches!(trial.phase, Phase::Failed { .. }) }
+    DefaultRecipe {
+        name: trial.recipe.clone(),
+        final_value: again.or(trial.final_value),
+        last,
+        failed: matches!(trial.phase, Phase::Failed { .. }),
+    }
 }
 
 fn saved(tables: &Tables) -> Saved {

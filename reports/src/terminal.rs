@@ -244,7 +244,7 @@ mod tests {
            4  11                       0.784         ended at rung 1 of 2  batch=32 Sgd lr=0.0138 momentum=0.854 warmup=0.0371 Everything hidden=0…
         ... and 8 more trials
 
-        Trial 8: mean accuracy 0.948 against 0.924 of the default recipe (+2.4 points).
+        Trial 8: mean accuracy 0.948 against 0.920 of the default recipe (+2.8 points).
         1,381 of 3,189 steps trained: early termination saved 57 % of full-length training.
         Finalists, each trained with 3 seeds, best mean first:
           trial 8: 0.948 +- 0.010 (0.937, 0.951, 0.957)

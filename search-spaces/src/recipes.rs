@@ -125,7 +125,7 @@ fn shared_fields(space: Option<&Template>, parameters: &[Parameter]) -> BTreeMap
 
 /// The point of the space nearest to `config`. What the space fixes is not compared, but for which variants it takes. `None`: the config takes
 /// an option that the space does not have.
-fn project(template: &Template, parameters: &[Parameter], config: &Json) -> Option<Assignment> {
+pub(crate) fn project(template: &Template, parameters: &[Parameter], config: &Json) -> Option<Assignment> {
     let Template::Record(fields) = template else { return None };
     let mut assignment = Assignment::default();
     for (name, value) in fields {

@@ -12,6 +12,7 @@ use crate::{
     ladder::Ladder,
     places::Places,
     problem::Problem,
+    recipes::project,
     settings::{Objective, Settings},
     template::Template,
 };
@@ -70,6 +71,11 @@ impl Space {
     /// Draws a point of the space.
     pub fn draw(&self, rng: &mut impl rand::Rng) -> Assignment {
         draw::draw(&self.parameters, rng)
+    }
+
+    /// The point of this space nearest to `config`; `None` where the config takes an option that the space does not have.
+    pub fn nearest(&self, config: &Config) -> Option<Assignment> {
+        project(&self.template, &self.parameters, &serde_json::to_value(config).ok()?)
     }
 
     /// The largest number of epochs that a config of this space may have.

@@ -29,6 +29,8 @@ pub enum Command {
     Check(Check),
     /// Run, continue or extend a study
     Sweep(Sweep),
+    /// Have a study try a config next
+    Enqueue(Enqueue),
     /// Say how far a study has come
     Status(Status),
     /// Write a study's tables, charts and report again
@@ -118,6 +120,17 @@ pub struct Sweep {
     /// Print the outcome as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Enqueue {
+    /// The study's folder
+    pub study: PathBuf,
+    /// A config file, such as another study's best.ron, or a space in which everything is fixed; of either only the config counts
+    pub config: PathBuf,
+    /// What the report calls it [default: the file's name]
+    #[arg(long)]
+    pub name: Option<String>,
 }
 
 #[derive(Debug, Args)]

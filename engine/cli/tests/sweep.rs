@@ -100,6 +100,35 @@ fn a_search_that_goes_on_after_the_test_split_was_looked_at_is_marked() {
 }
 
 #[test]
+fn an_enqueued_config_is_tried_when_the_study_goes_on() {
+    let place = Workplace::new();
+    let sweep = ["sweep", "space.ron", "--study", "study"];
+    place.run(&sweep).succeeded();
+    place.run(&["sweep", "space.ron", "--study", "other", "--seed", "5"]).succeeded();
+    let theirs = fs::read_to_string(place.path("other/best.ron")).unwrap();
+    place.write(
+        "mine.ron",
+        &theirs
+            .replace("batch_size: 16", "batch_size: 12")
+            .replace("batch_size: 8", "batch_size: 12")
+            .replace("batch_size: 32", "batch_size: 12"),
+    );
+    let told = place.run(&["enqueue", "study", "mine.ron"]).succeeded();
+    insta::assert_snapshot!(told.err, @"enqueued mine.ron; it is tried when the study goes on: `thawline sweep space.ron --study study`");
+    assert_eq!(status(&place)["state"], "stopped");
+    let again = place.run(&["enqueue", "study", "mine.ron", "--name", "once more"]);
+    insta::assert_snapshot!(again.err, @r#"error: mine.ron: this very config waits to be tried already, as "mine.ron"; nothing was enqueued"#);
+    assert_eq!(again.code, 2);
+    place.run(&sweep).succeeded();
+    assert_eq!(status(&place)["trials_started"], 5);
+    assert!(fs::read_to_string(place.path("study/tables/leaderboard.csv")).unwrap().contains("mine.ron"));
+    place.write("long.ron", &theirs.replace("epochs: 2", "epochs: 3"));
+    let long = place.run(&["enqueue", "study", "long.ron"]);
+    insta::assert_snapshot!(long.err, @"error: long.ron: `epochs` is 3, but the study trains 2 at most: enqueue it with `epochs: 2`");
+    assert_eq!(long.code, 3);
+}
+
+#[test]
 fn finalists_are_cross_validated_when_the_space_asks_for_it() {
     let place = Workplace::new();
     place.space_with("trials: 4,", "trials: 4,\n        folds: 3,");

@@ -10,6 +10,7 @@ mod observations;
 #[cfg(test)]
 mod quality;
 pub mod random;
+pub mod recipes;
 pub mod sobol;
 #[cfg(test)]
 mod tests;
@@ -49,7 +50,7 @@ pub fn build(kind: SamplerKind, seed: u64) -> Box<dyn Sampler> {
         SamplerKind::Grid => Box::new(grid::Grid),
         SamplerKind::Sobol => Box::new(sobol),
         SamplerKind::Random => Box::new(random::Random),
-        SamplerKind::Forest => Box::new(forest::Forest::new(sobol)),
-        SamplerKind::Tpe => Box::new(tpe::Tpe::default()),
+        SamplerKind::Forest => Box::new(recipes::WithRecipes { model: Box::new(forest::Forest::new(sobol)) }),
+        SamplerKind::Tpe => Box::new(recipes::WithRecipes { model: Box::new(tpe::Tpe::default()) }),
     }
 }

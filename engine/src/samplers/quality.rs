@@ -3,6 +3,7 @@
 use rand_distr::{Distribution, StandardNormal};
 use search_spaces::{
     domain::{Assignment, Condition, Domain, Parameter, Value},
+    draw::draw_by,
     settings::{SamplerKind, SchedulerKind},
 };
 
@@ -47,15 +48,26 @@ fn bowl(parameters: &[Parameter], assignment: &Assignment) -> f64 {
 
 /// The best value of `trials` trials at full length.
 fn best_of(kind: SamplerKind, parameters: &[Parameter], trials: u32, seed: u64) -> f64 {
-    let sampler = build(kind, 0);
+    best_with(kind, None, parameters, trials, seed)
+}
+
+/// The same after a config that does not count, which is a recipe or not.
+fn best_with(kind: SamplerKind, before: Option<(TrialKind, &Assignment)>, parameters: &[Parameter], trials: u32, seed: u64) -> f64 {
+    let sampler = build(kind, seed);
     let mut state = study(trials, 3, 1);
-    for number in 0..trials {
+    if let Some((kind, before)) = before {
+        start(&mut state, TrialKind::Recipe, None);
+        start(&mut state, kind, Some(before.clone()));
+        reach(&mut state, 1, bowl(parameters, before));
+    }
+    let others = state.trials().len() as u32;
+    for number in others..others + trials {
         let proposal = sampler.propose(parameters, all(&state), &mut stream(seed, number, Purpose::Sampler)).expect("a continuum");
         let value = bowl(parameters, &proposal);
         start(&mut state, TrialKind::Search, Some(proposal));
         reach(&mut state, number as usize, value);
     }
-    state.trials().iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min)
+    state.trials()[others as usize..].iter().map(|trial| trial.values[0]).fold(f64::INFINITY, f64::min)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -69,6 +81,27 @@ fn models_beat_random_search_on_a_smooth_function() {
         let (random, tpe, forest) = (of(SamplerKind::Random), of(SamplerKind::Tpe), of(SamplerKind::Forest));
         assert!(tpe < 0.5 * random, "{} parameters: tpe {tpe}, random {random}", parameters.len());
         assert!(forest < 0.8 * random, "{} parameters: forest {forest}, random {random}", parameters.len());
+    }
+}
+
+#[test]
+fn a_good_recipe_helps_and_a_bad_one_does_little_harm() {
+    let parameters = parameters();
+    let at = |units: [f64; 5]| draw_by(&parameters, |index| units[index]);
+    // Near the bottom, and far from it in everything, with the optimizer that is worst.
+    let (good, bad) = (at([0.45, 0.25, 0.3, 0.2, 0.8]), at([0.95, 0.95, 0.95, 0.5, 0.1]));
+    for kind in [SamplerKind::Forest, SamplerKind::Tpe] {
+        for (trials, helps) in [(12, 0.95), (60, 1.15)] {
+            // The difference is small beside what the seed does.
+            let seeds = 10 * SEEDS;
+            let of = |role: TrialKind, config: &Assignment| {
+                (0..seeds).map(|seed| best_with(kind, Some((role, config)), &parameters, trials, seed)).sum::<f64>() / seeds as f64
+            };
+            for (config, share) in [(&good, helps), (&bad, 1.15)] {
+                let (recipe, plain) = (of(TrialKind::Recipe, config), of(TrialKind::Search, config));
+                assert!(recipe < share * plain, "{kind:?}, {trials} trials: {recipe} with the recipe, {plain} without");
+            }
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub struct TrialState {
 pub enum TrialKind {
     /// Drawn by the sampler.
     Search,
-    /// Listed in the file; the default recipe is trial 0.
+    /// Listed in the file, or enqueued by the user; the default recipe is trial 0.
     Recipe,
     /// Another training of a config that came out best, with another seed. It has no place in the search.
     Finalist,

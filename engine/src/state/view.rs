@@ -2,7 +2,7 @@
 
 use search_spaces::{domain::Assignment, ladder::Ladder, settings::Objective};
 
-use crate::state::SearchState;
+use crate::state::{SearchState, TrialKind};
 
 /// The study as far as a sampler may learn from it.
 ///
@@ -19,6 +19,8 @@ pub struct View<'a> {
 pub struct Seen<'a> {
     pub number: u32,
     pub assignment: &'a Assignment,
+    /// Said to be good: listed in the file after the default recipe, or enqueued.
+    pub is_recipe: bool,
     /// As in [`TrialState::values`](crate::state::TrialState::values).
     pub values: &'a [f64],
 }
@@ -49,7 +51,8 @@ impl<'a> View<'a> {
     pub fn trials(self) -> impl DoubleEndedIterator<Item = Seen<'a>> {
         self.state.trials().iter().filter_map(move |trial| {
             let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
-            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, values })
+            let is_recipe = trial.kind == TrialKind::Recipe && trial.number > 0;
+            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, is_recipe, values })
         })
     }
 

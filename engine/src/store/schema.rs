@@ -135,6 +135,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             )?;
             queue(trial.number, 0)
         }
+        Event::Enqueued(_) => run("UPDATE study SET trials = ? WHERE id = ?", params![state.search.planned, STUDY]),
         Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } | Event::GivenUp { trials } => {
             run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY])
         }

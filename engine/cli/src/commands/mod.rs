@@ -2,6 +2,7 @@
 
 mod best;
 mod check;
+mod enqueue;
 mod export;
 mod failures;
 mod fetch;
@@ -27,6 +28,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Sweep(arguments) => sweep::run(&arguments, context),
+        Command::Enqueue(arguments) => enqueue::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Best(arguments) => best::run(&arguments, context),

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
 }
 
 /// A config file; or a space that leaves nothing to the search, whose ladder its data will tell.
-fn read(path: &Path) -> Result<(ConfigFile, Option<Space>), Error> {
+pub(super) fn read(path: &Path) -> Result<(ConfigFile, Option<Space>), Error> {
     let problems = match ConfigFile::read(path) {
         Ok(file) => return Ok((file, None)),
         Err(error) => error,
