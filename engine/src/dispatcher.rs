@@ -93,6 +93,15 @@ impl Dispatcher {
         Ok(matches!(plan(study(&mut *self.store)?, &*self.scheduler, &self.worker, false, now), Plan::Finished))
     }
 
+    /// Chooses the finalists of a search that has ended with its budget.
+    pub(crate) fn settle(&mut self, now: i64) -> Result<(), StoreError> {
+        let (scheduler, worker) = (&*self.scheduler, &self.worker);
+        self.store.commit(now, &mut |state| match plan(state, scheduler, worker, false, now) {
+            Plan::Note(event @ Event::FinalistsChosen(_)) => vec![event],
+            _ => Vec::new(),
+        })
+    }
+
     /// Plans anew under the write lock and takes the first step; gives the segment claimed, if that was it.
     fn act(&mut self, slot: &str, busy: bool, now: i64) -> Result<Option<Claimed>, WorkerError> {
         let mut claimed = None;
@@ -158,7 +167,7 @@ impl Dispatcher {
                 return Vec::new();
             }
             let Some(Proposal { trial: added, refused }) = proposal.clone() else {
-                return vec![Event::SpaceExhausted { trials: pending.number }];
+                return vec![Event::SpaceExhausted { trials: state.search.searched().len() as u32 }];
             };
             let (trial, rung, fence) = (pending.number, 0, 1);
             let claim = Event::SegmentClaimed { trial, rung, fence, worker: worker.clone(), slot: slot.to_owned() };
@@ -217,11 +226,12 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     if to_fold && state.folds_open() == 0 {
         return if state.closed_from.is_some() { Plan::BudgetSpent } else { Plan::Finished };
     }
-    if state.budget_spent(now) {
-        return Plan::BudgetSpent;
-    }
+    // It costs no time, and says how little there is.
     if let Some(event) = choosing {
         return Plan::Note(event);
+    }
+    if state.budget_spent(now) {
+        return Plan::BudgetSpent;
     }
     if to_fold {
         return match state.next_fold(worker, busy) {

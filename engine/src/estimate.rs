@@ -9,7 +9,7 @@ use crate::{
         rungs::{baseline, competitors, for_the_top, last_resort},
     },
     state::{Phase, TrialState},
-    study::StudyState,
+    study::{StudyState, TrialProgress},
 };
 
 /// Estimates are taken so many times before time is kept back: evaluations vary, and later steps can cost more (more blocks are thawed).
@@ -39,7 +39,7 @@ fn search_seconds(state: &StudyState, planned: usize, slots: usize, now: i64) ->
         let reached = members.clone().filter(|trial| trial.values.len() > rung).count();
         let active = members.clone().filter(|trial| trial.phase == Phase::Active { rung }).count();
         let missing = expected.saturating_sub(reached).max(active) + beside.iter().filter(|trial| trial.values.len() <= rung).count();
-        let claims = state.trials.iter().filter_map(|trial| trial.claim.as_ref()).filter(|claim| claim.rung == rung);
+        let claims = searched(state).filter_map(|trial| trial.claim.as_ref()).filter(|claim| claim.rung == rung);
         let done: f64 = claims.map(|claim| ((now - claim.at).max(0) as f64 / 1000.0 / seconds.max(1e-9)).min(1.0)).sum();
         let missing = (missing as f64 - done).max(0.0);
         (missing / slots.max(1) as f64).max(missing.min(1.0)) * seconds
@@ -54,7 +54,7 @@ fn repeats_seconds(state: &StudyState, pace: &[f64], slots: usize, now: i64) -> 
     let full: f64 = pace.iter().sum();
     let running = state.finalists.repeats().filter_map(|trial| state.trials[trial as usize].claim.as_ref());
     let done: f64 = running.map(|claim| ((now - claim.at).max(0) as f64 / 1000.0 / full.max(1e-9)).min(1.0)).sum();
-    let open = if state.finalists.chosen().is_some() || state.is_finished() { state.repeats_open() } else { repeats(state.settings()) };
+    let open = if state.finalists.stand() || state.is_finished() { state.repeats_open() } else { repeats(state.settings()) };
     let missing = (open as f64 - done).max(0.0);
     (missing / slots.max(1) as f64).max(missing.min(1.0)) * full
 }
@@ -62,8 +62,18 @@ fn repeats_seconds(state: &StudyState, pace: &[f64], slots: usize, now: i64) -> 
 /// Seconds that training each of the complete trials `of` once more will take on so many slots, to be on the safe side.
 pub(crate) fn trainings_seconds(state: &StudyState, of: impl Iterator<Item = u32>, slots: usize) -> f64 {
     let seconds = |trial: u32| state.trials[trial as usize].completed.iter().map(|(_, _, completed)| completed.seconds).sum::<f64>();
-    let (sum, longest) = of.map(seconds).fold((0.0, 0.0_f64), |(sum, longest), seconds| (sum + seconds, longest.max(seconds)));
-    CAUTION * longest.max(sum / slots.max(1) as f64)
+    // Each goes to the slot that is free first.
+    let mut busy = vec![0.0_f64; slots.max(1)];
+    for seconds in of.map(seconds) {
+        busy.sort_by(f64::total_cmp);
+        busy[0] += seconds;
+    }
+    CAUTION * busy.into_iter().fold(0.0, f64::max)
+}
+
+/// Beside the trials of the search: finalists' trainings run past the rungs.
+fn searched(state: &StudyState) -> impl Iterator<Item = &TrialProgress> {
+    state.search.searched().map(|trial| &state.trials[trial.number as usize])
 }
 
 /// How many of `trials` competitors will train up to each rung.
@@ -91,8 +101,9 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
         Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
         _ => 0.0,
     };
-    let finalists = repeats_seconds(state, &pace, slots, now).min(MOST_FOR_FINALISTS * state.settings().budget_seconds? as f64);
-    let needed = CAUTION * (one_more.max(newcomer).max(waiting) + finalists);
+    let most = MOST_FOR_FINALISTS * state.settings().budget_seconds? as f64;
+    let finalists = (CAUTION * repeats_seconds(state, &pace, slots, now)).min(most);
+    let needed = CAUTION * one_more.max(newcomer).max(waiting) + finalists;
     (left < needed).then_some(Event::StartsClosed { trials: search.searched().len() as u32, seconds_left: left, seconds_needed: needed })
 }
 
@@ -100,7 +111,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
 fn pace(state: &StudyState) -> Option<Vec<f64>> {
     let rungs = &state.search.ladder.rungs;
     let mut spent = vec![(0.0, 0.0); rungs.len()];
-    for (rung, _, completed) in state.trials.iter().flat_map(|trial| &trial.completed) {
+    for (rung, _, completed) in searched(state).flat_map(|trial| &trial.completed) {
         spent[*rung].0 += completed.seconds;
         spent[*rung].1 += 1.0;
     }

@@ -1,7 +1,7 @@
 //! Finalists: once the search has ended its best configs are trained again with other seeds, and the best mean wins.
 //!
 //! The best of many measured values is measured too well: some of its lead is luck (the winner's curse). Other trainings of the same config are not chosen
-//! for their values, so their mean tells the config's worth and their spread how much the seed alone moves it.
+//! for their values, so they temper the mean, of which the search's own value is still a part, and their spread tells how much the seed alone moves it.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -41,6 +41,8 @@ pub struct Repeat {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Finalists {
     chosen: Option<FinalistsChosen>,
+    /// The choice is to be made anew: the search has gone on, or others are wanted. The former one counts until then.
+    open: bool,
     /// By parent, in the order they were added.
     repeats: BTreeMap<u32, Vec<u32>>,
 }
@@ -106,8 +108,14 @@ impl Finalists {
         self.chosen.as_ref().map_or(&[], |chosen| &chosen.trials)
     }
 
+    /// The newest choice.
     pub fn chosen(&self) -> Option<&FinalistsChosen> {
         self.chosen.as_ref()
+    }
+
+    /// Whether there is a choice that stands.
+    pub(crate) fn stand(&self) -> bool {
+        self.chosen.is_some() && !self.open
     }
 
     /// Every training of a finalist's config that counts, the search's own first.
@@ -165,12 +173,12 @@ impl Finalists {
         for repeat in &chosen.added {
             self.repeats.entry(repeat.parent).or_default().push(repeat.number);
         }
-        self.chosen = Some(chosen.clone());
+        (self.chosen, self.open) = (Some(chosen.clone()), false);
     }
 
     /// The search goes on, or other finalists are wanted.
     pub(crate) fn reopen(&mut self) {
-        self.chosen = None;
+        self.open = true;
     }
 }
 
@@ -189,9 +197,14 @@ impl StudyState {
         self.finalists.best(&self.search)
     }
 
-    /// Trainings of finalists that have not ended; none before the finalists are chosen.
+    /// Trainings of finalists that are wanted and have not ended; none before the finalists are chosen.
     pub fn repeats_open(&self) -> usize {
-        self.finalists.repeats().filter(|trial| self.is_open(*trial)).count()
+        self.repeats_wanted().filter(|trial| self.is_open(*trial)).count()
+    }
+
+    /// Trainings of finalists that are to be there; none while the choice is open.
+    pub(crate) fn repeats_wanted(&self) -> impl Iterator<Item = u32> + '_ {
+        self.finalists.repeats().filter(|_| self.finalists.stand())
     }
 
     /// Complete trials of the search whose values are finite, best first.
@@ -214,7 +227,7 @@ impl StudyState {
 /// equally many the one with more finalists.
 pub(crate) fn choosing(state: &StudyState, now: i64) -> Option<Event> {
     let settings = state.settings();
-    if settings.finalists == 0 || state.finalists.chosen.is_some() {
+    if settings.finalists == 0 || state.finalists.stand() {
         return None;
     }
     let best: Vec<u32> = state.best_complete().take(settings.finalists as usize).collect();
@@ -224,8 +237,11 @@ pub(crate) fn choosing(state: &StudyState, now: i64) -> Option<Event> {
     let seconds_left = settings.budget_seconds.map(|budget| (budget as f64 - state.active_millis(now) as f64 / 1000.0).max(0.0));
     let slots = state.workers.values().map(|worker| worker.slots).sum();
     let fits = |trials: usize, seeds: u32| {
-        let missing = missing(&state.finalists, &best[..trials], seeds);
-        let needed = estimate::trainings_seconds(state, missing, slots);
+        let begun =
+            |trial: &u32| state.finalists.all_repeats(*trial).take(seeds as usize - 1).filter(|repeat| state.is_open(*repeat)).count();
+        let begun = best[..trials].iter().flat_map(|trial| std::iter::repeat_n(*trial, begun(trial)));
+        let trainings = begun.chain(missing(&state.finalists, &best[..trials], seeds));
+        let needed = estimate::trainings_seconds(state, trainings, slots);
         seconds_left.is_none_or(|left| needed <= left)
     };
     let wanted = (best.len(), settings.finalist_seeds);

@@ -7,6 +7,10 @@ const HOPELESS: usize = 8;
 
 /// The event that ends a search in which no trial but the baseline has ever had a value, and so many have failed since it was last extended.
 pub(crate) fn giving_up(state: &StudyState) -> Option<Event> {
+    // Nobody has drawn what the user asks for.
+    if state.next_enqueued(&state.search).is_some() {
+        return None;
+    }
     if competitors(&state.search).any(|trial| trial.values.iter().any(|value| value.is_finite())) {
         return None;
     }

@@ -57,7 +57,7 @@ impl Progress {
         self.paused = count(|p| matches!(p, Phase::Paused { .. }));
         self.complete = count(|p| p == Phase::Complete);
         self.failed = count(|p| matches!(p, Phase::Failed { .. }));
-        let repeats = state.finalists.repeats().count();
+        let repeats = state.repeats_wanted().count();
         self.repeats = (repeats - state.repeats_open().min(repeats), repeats);
         let wanted = state.folds_wanted().len();
         self.folds = (wanted - state.folds_open(), wanted);

@@ -192,7 +192,7 @@ impl StudyState {
 
     /// Whether nothing is left to do: neither of the search, nor for finalists or folds.
     pub fn is_over(&self) -> bool {
-        let chosen = self.finalists.chosen().is_some() || self.settings().finalists == 0 || self.best_complete().next().is_none();
+        let chosen = self.finalists.stand() || self.settings().finalists == 0 || self.best_complete().next().is_none();
         self.is_finished() && chosen && self.repeats_open() == 0 && self.folds_open() == 0
     }
 
@@ -325,7 +325,8 @@ impl StudyState {
                 self.reopen_finalists();
             }
             Event::SpaceExhausted { trials } => {
-                self.search_mut().planned = *trials;
+                let enqueued = self.enqueued.waiting().len() as u32;
+                self.search_mut().planned = *trials + enqueued;
                 self.pending = None;
             }
             Event::StartsClosed { trials, .. } => {
@@ -335,7 +336,8 @@ impl StudyState {
                         self.search.searched().len()
                     ));
                 }
-                self.closed_from = Some(self.search.planned);
+                // What had been planned at first: another config may have been enqueued since the starts were closed.
+                self.closed_from.get_or_insert(self.search.planned);
                 self.search_mut().planned = *trials;
             }
             Event::GivenUp { trials } => {
@@ -369,10 +371,15 @@ impl StudyState {
             }
             Event::SegmentLost { trial, rung, fence, crashed, .. } => {
                 self.end_claim(*trial, *rung, *fence, None)?;
-                self.queue.insert(*trial);
-                if *crashed {
-                    self.suspects.insert(*trial);
-                    self.trials[*trial as usize].crashes += 1;
+                self.trials[*trial as usize].crashes += u32::from(*crashed);
+                self.suspects.remove(trial);
+                let finalist = self.search.trials()[*trial as usize].kind == TrialKind::Finalist;
+                // A finalist's training may not be wanted any more.
+                if !finalist || self.repeats_wanted().any(|wanted| wanted == *trial) {
+                    self.queue.insert(*trial);
+                    if self.trials[*trial as usize].crashes > 0 {
+                        self.suspects.insert(*trial);
+                    }
                 }
             }
             Event::FoldClaimed { fold, worker, slot } => {
@@ -484,8 +491,11 @@ impl StudyState {
     /// What waits for a slot is taken back: it is queued again if it is chosen again.
     fn reopen_finalists(&mut self) {
         for trial in self.finalists.repeats().collect::<Vec<_>>() {
-            self.queue.remove(&trial);
-            self.suspects.remove(&trial);
+            // What runs goes on, alone in its worker if it must.
+            if self.trials[trial as usize].claim.is_none() {
+                self.queue.remove(&trial);
+                self.suspects.remove(&trial);
+            }
         }
         self.finalists.reopen();
     }

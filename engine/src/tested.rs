@@ -35,10 +35,11 @@ pub struct Look {
 }
 
 impl StudyState {
-    /// The training to be evaluated on the test split, now that the study ends: the best, unless it was the last to be evaluated or has not been trained
-    /// in full. Studies without finalists leave the test split alone.
+    /// The training to be evaluated on the test split, once the finalists are chosen and trained: the best, unless it was the last to be evaluated.
+    /// Studies without finalists leave the test split alone.
     pub fn untested(&self) -> Option<u32> {
-        let best = self.best().filter(|_| self.settings().finalists > 0)?.trial;
+        let settled = self.settings().finalists > 0 && self.finalists.stand() && self.repeats_open() == 0;
+        let best = self.best().filter(|_| settled)?.trial;
         let complete = self.search.trials()[best as usize].phase == Phase::Complete;
         let known = self.looks.last().is_some_and(|look| look.tested.trial == best);
         (complete && !known).then_some(best)

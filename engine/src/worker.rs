@@ -188,6 +188,9 @@ impl Loop<'_> {
             if self.slots.iter().all(|slot| slot.running.is_none())
                 && let Some(how) = self.stopping.or(finished.then_some(Ended::Finished))
             {
+                if how == Ended::BudgetSpent {
+                    self.dispatcher.settle(now)?;
+                }
                 // The last segment may have completed although it was told to stop.
                 let how = if how == Ended::BudgetSpent && self.dispatcher.finished(now)? { Ended::Finished } else { how };
                 let worker = self.dispatcher.worker.clone();

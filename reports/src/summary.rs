@@ -79,6 +79,8 @@ pub struct Again {
     pub rivals: Vec<u32>,
     /// Finalists and seeds that there would have been with more time, where there are fewer.
     pub wanted: Option<(usize, u32)>,
+    /// Trainings that have not ended: `seeds` are those that all finalists have.
+    pub open: usize,
 }
 
 /// What the test split has said of the best.
@@ -185,6 +187,10 @@ fn test(record: &StudyRecord, tables: &Tables) -> Option<Test> {
     Some(Test { row, outdated, reused })
 }
 
+fn is_open(record: &StudyRecord, trial: u32) -> bool {
+    matches!(record.state.trials()[trial as usize].phase, Phase::Active { .. })
+}
+
 fn again(record: &StudyRecord, tables: &Tables) -> Option<Again> {
     let winner = tables.finalists.first()?;
     let open = |row: &&FinalistRow| row.behind.is_some_and(Behind::is_open);
@@ -197,6 +203,7 @@ fn again(record: &StudyRecord, tables: &Tables) -> Option<Again> {
         exported: winner.exported?,
         rivals: tables.finalists.iter().filter(open).map(|row| row.trial).collect(),
         wanted: Some(chosen.wanted).filter(|wanted| *wanted != (chosen.trials.len(), chosen.seeds)),
+        open: record.finalists.repeats().filter(|trial| is_open(record, *trial)).count(),
     })
 }
 

@@ -123,6 +123,12 @@ fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
     if let Some((trials, seeds)) = again.wanted {
         lines.push(format!("The budget left no time for {} with {seeds} seeds each.", format::counted(trials as u64, "finalist")));
     }
+    if again.open > 0 {
+        lines.push(format!(
+            "{} of finalists have not ended; only what all have counts here.",
+            format::counted(again.open as u64, "training")
+        ));
+    }
     lines
 }
 
@@ -132,7 +138,9 @@ fn tested(test: &Test, metric: Metric) -> Vec<String> {
     let interval = row.interval.map_or_else(String::new, |(low, high)| format!(", 95 % interval {} to {}", show(low), show(high)));
     let outdated = if test.outdated { ", no longer the best" } else { "" };
     let examples = format::counted(row.examples, "example");
-    let over = if row.overestimate > 0.0 {
+    let over = if !row.overestimate.is_finite() {
+        String::new()
+    } else if row.overestimate > 0.0 {
         format!("; the search's {} was too good by {}", show(row.search_value), format::apart(metric, row.search_value, row.value))
     } else {
         format!("; the search had promised no more ({})", show(row.search_value))
@@ -140,7 +148,7 @@ fn tested(test: &Test, metric: Metric) -> Vec<String> {
     let mut lines =
         vec![format!("Test split, {examples}: {} {} of trial {}{outdated}{interval}{over}.", metric.name(), show(row.value), row.trial)];
     if test.reused {
-        lines.push("The search went on after the test split had been looked at: that figure is no longer independent of it.".to_owned());
+        lines.push("The study went on after the test split had been looked at: that figure is no longer independent of it.".to_owned());
     }
     lines
 }

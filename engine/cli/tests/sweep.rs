@@ -213,6 +213,17 @@ fn settings_of_the_command_line_take_the_place_of_the_file_s() {
 }
 
 #[test]
+fn check_says_when_a_space_has_fewer_points_than_trials() {
+    let place = Workplace::new();
+    let told = || place.run(&["check", "few.ron", "--trials", "40"]).succeeded().out;
+    let space = common::SPACE.split("space: (").next().unwrap();
+    place.write("few.ron", &format!("{space}space: (epochs: 2, warmup: Choice([0.0, 0.1]), label_smoothing: Choice([0.0, 0.1, 0.2])),\n)"));
+    assert!(told().contains("the space has 6 points, so there will be fewer trials"), "{}", told());
+    place.write("few.ron", &format!("{space}space: (epochs: 2, warmup: Uniform(0.0, 0.1)),\n)"));
+    assert!(!told().contains("points, so"), "{}", told());
+}
+
+#[test]
 fn a_probe_says_what_to_expect() {
     let place = Workplace::new();
     let check = place.run(&["check", "space.ron", "--probe", "--samples", "2"]).succeeded();

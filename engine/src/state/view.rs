@@ -38,9 +38,9 @@ impl<'a> View<'a> {
         &self.state.ladder
     }
 
-    /// How many trials there are, those without a place too.
+    /// How many trials of the search there are, those without a place too.
     pub fn len(self) -> usize {
-        self.state.trials().len()
+        self.state.searched().len()
     }
 
     pub fn is_empty(self) -> bool {

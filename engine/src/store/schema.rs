@@ -135,10 +135,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             )?;
             queue(trial.number, 0)
         }
-        Event::Enqueued(_) => run("UPDATE study SET trials = ? WHERE id = ?", params![state.search.planned, STUDY]),
-        Event::SpaceExhausted { trials } | Event::StartsClosed { trials, .. } | Event::GivenUp { trials } => {
-            run("UPDATE study SET trials = ? WHERE id = ?", params![trials, STUDY])
-        }
+        Event::Enqueued(_) | Event::SpaceExhausted { .. } | Event::StartsClosed { .. } | Event::GivenUp { .. } => run("UPDATE study SET trials = ? WHERE id = ?", params![state.search.planned, STUDY]),
         Event::FinalistsChosen(chosen) => chosen.added.iter().try_for_each(|Repeat { number, parent }| {
             run(
                 "INSERT INTO trial(study, number, kind, parent, config, seed, state) SELECT study, ?, 'finalist', number, config, seed, 'active' FROM trial

@@ -84,3 +84,42 @@ fn an_enqueued_config_reopens_the_choice_of_finalists() {
     assert!(!before.contains(&late) && state(&store).finalists.trials().contains(&late), "{before:?}");
     assert_eq!(replay(&store.events(0).unwrap()).unwrap(), []);
 }
+
+#[test]
+fn what_waits_is_tried_before_a_hopeless_search_is_given_up() {
+    // All that the sampler draws fails; what comes after the eighth does not.
+    let runner = CurveRunner::with((1..9).chain(10..60).map(|trial| (trial, Fault::Fails)));
+    let sweep = Sweep::new(runner, SchedulerKind::Asha, 1);
+    let store = MemoryStore::default();
+    let mut spec = spec(40);
+    spec.space.settings.scheduler = SchedulerKind::Asha;
+    sweep.run(&store, &spec);
+    assert_eq!(names(&store).len(), 9, "given up");
+    enqueue(&store, &enqueued("safe", 1e-3)).unwrap();
+    sweep.run(&store, &spec);
+    assert_eq!(names(&store)[9].as_deref(), Some("safe"));
+    assert!(state(&store).enqueued.waiting().is_empty());
+    assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
+}
+
+#[test]
+fn the_plan_is_kept_though_a_config_is_enqueued_after_the_starts_were_closed() {
+    use std::sync::atomic::AtomicI64;
+    static CLOCK: AtomicI64 = AtomicI64::new(0);
+    let runner = CurveRunner { clock: Some(&CLOCK), ..CurveRunner::default() };
+    let sweep = Sweep { clock: || CLOCK.load(Ordering::SeqCst), ..Sweep::new(runner, SchedulerKind::Asha, 1) };
+    let store = MemoryStore::default();
+    let mut spec = spec(40);
+    (spec.space.settings.scheduler, spec.space.settings.budget_seconds) = (SchedulerKind::Asha, Some(150));
+    let mut work = |budget: u64| {
+        spec.space.settings.budget_seconds = Some(budget);
+        session::begin(&mut store.clone(), Path::new("a"), &spec, CLOCK.load(Ordering::SeqCst)).unwrap();
+        sweep.work(store.clone()).unwrap()
+    };
+    assert_eq!(work(150), Ended::BudgetSpent);
+    enqueue(&store, &enqueued("mine", 1e-3)).unwrap();
+    assert_eq!(work(150), Ended::BudgetSpent, "no time for it");
+    assert_eq!(work(100_000), Ended::Finished);
+    assert_eq!(names(&store).len(), 41);
+    assert!(names(&store).contains(&Some("mine".to_owned())));
+}

@@ -179,3 +179,68 @@ fn a_budget_keeps_time_for_finalists_and_shrinks_them_to_fit() {
     }
     assert!(shrunk > 2, "{shrunk}");
 }
+
+#[test]
+fn a_finite_space_is_exhausted_after_finalists_too() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::Asha, 1);
+    let mut store = MemoryStore::default();
+    let mut spec = testing::study("Choice([1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2])", 4);
+    let settings = &mut spec.space.settings;
+    (settings.scheduler, settings.finalists, settings.finalist_seeds) = (SchedulerKind::Asha, 2, 3);
+    sweep.run(&store, &spec);
+    assert_eq!(repeats(&state(&store)).len(), 4);
+    spec.space.settings.trials = 30;
+    assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+    let state = state(&store);
+    // Six points, and the default recipe where it is none of them.
+    let searched = state.search.searched().len();
+    assert!((6..=7).contains(&searched) && state.search.planned as usize == searched, "{searched}");
+    assert_eq!(replay(&store.events(0).unwrap()).unwrap(), []);
+}
+
+#[test]
+fn a_choice_stands_until_the_next_one() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
+    let store = MemoryStore::default();
+    let mut spec = spec_with(12, 3, 3);
+    sweep.run(&store, &spec);
+    let best = state(&store).best().unwrap();
+    assert_eq!(state(&store).untested(), Some(best.trial));
+    let tested = crate::tested::Tested { trial: best.trial, examples: 9, metrics: BTreeMap::new(), value: 0.5, low: 0.4, high: 0.6 };
+    store.clone().commit(clock::now_millis(), &mut |_| vec![Event::Tested(Box::new(tested.clone()))]).unwrap();
+    assert_eq!(state(&store).untested(), None);
+    // Asked for more, and not yet gone on: nothing has been learned since.
+    spec.space.settings.trials = 30;
+    begin(&mut store.clone(), &spec).unwrap();
+    let asked = state(&store);
+    assert_eq!((asked.best(), asked.untested(), asked.is_over()), (Some(best), None, false));
+    assert!(asked.kept_checkpoints().len() >= 9);
+    sweep.run(&store, &spec);
+    assert!(state(&store).is_over());
+}
+
+static LATER: AtomicI64 = AtomicI64::new(0);
+
+#[test]
+fn several_slots_train_whole_rounds_within_the_budget() {
+    for slots in [2, 4, 8] {
+        let runner = CurveRunner { step_takes: Duration::from_micros(300), ..CurveRunner::default() };
+        let sweep = Sweep::new(runner, SchedulerKind::Asha, slots);
+        let store = MemoryStore::default();
+        let mut spec = spec_with(12, 3, 3);
+        spec.space.settings.scheduler = SchedulerKind::Asha;
+        sweep.run(&store, &spec);
+        assert_eq!(state(&store).repeats_open(), 0);
+    }
+    // By estimate: trainings of 36 s on two slots, three of them in two rounds.
+    let runner = CurveRunner { clock: Some(&LATER), ..CurveRunner::default() };
+    let sweep = Sweep { clock: || LATER.load(Ordering::SeqCst), ..Sweep::new(runner, SchedulerKind::None, 1) };
+    let store = MemoryStore::default();
+    let mut spec = spec_with(3, 0, 1);
+    spec.space.settings.scheduler = SchedulerKind::None;
+    session::begin(&mut store.clone(), Path::new("a"), &spec, 0).unwrap();
+    sweep.work(store.clone()).unwrap();
+    let state = state(&store);
+    let seconds = |trainings: usize, slots| crate::estimate::trainings_seconds(&state, (0..3).cycle().take(trainings), slots);
+    assert_eq!([seconds(2, 2), seconds(3, 2), seconds(9, 8), seconds(8, 8)].map(|s| s / 1.25), [36.0, 72.0, 72.0, 36.0]);
+}

@@ -74,7 +74,9 @@ fn again(summary: &Summary, best: &Best) -> Option<String> {
     } else {
         format!("The best {} configs of the search were trained with {others} each; the best mean won.", again.finalists)
     }];
-    parts.push(format!("In the search trial {trial} had {found}; its trainings differ by the seed alone{spread}."));
+    parts.push(format!(
+        "In the search trial {trial} had {found}, which is part of its mean; its trainings differ by the seed alone{spread}."
+    ));
     if !again.rivals.is_empty() {
         parts.push(format!("Another seed might as well have put {} first (95 % intervals).", format::list(&again.rivals, "trial")));
     } else if again.finalists > 1 {
@@ -86,6 +88,12 @@ fn again(summary: &Summary, best: &Best) -> Option<String> {
     if let Some((trials, seeds)) = again.wanted {
         parts.push(format!("The budget left no time for {} with {seeds} trainings each.", format::counted(trials as u64, "finalist")));
     }
+    if again.open > 0 {
+        parts.push(format!(
+            "{} of finalists have not ended; only what all have counts here.",
+            format::counted(again.open as u64, "training")
+        ));
+    }
     Some(parts.join(" "))
 }
 
@@ -96,7 +104,7 @@ fn test(summary: &Summary) -> Option<String> {
     let row = &test.row;
     let interval = row.interval.map_or_else(String::new, |(low, high)| format!(" (95 % interval {} to {})", show(low), show(high)));
     let who =
-        if test.outdated { format!("trial {}, the best before the search went on,", row.trial) } else { format!("trial {}", row.trial) };
+        if test.outdated { format!("trial {}, the best before the study went on,", row.trial) } else { format!("trial {}", row.trial) };
     let examples = format::counted(row.examples, "example");
     let ends = |of: &str| {
         row.overestimate_interval
@@ -105,14 +113,14 @@ fn test(summary: &Summary) -> Option<String> {
     let (more, had) = (format::apart(metric, row.search_value, row.value), show(row.search_value));
     let mut parts =
         vec![format!("On the test split, {examples} that the search never saw, {who} has {} {}{interval}.", a(metric), show(row.value))];
-    parts.push(if row.overestimate > 0.0 {
-        format!("The search, at {had}, had overestimated this config by {more}{}.", ends(""))
-    } else {
-        format!("The search, at {had}, had not overestimated this config{}.", ends(" of the overestimate"))
-    });
+    if row.overestimate > 0.0 && row.overestimate.is_finite() {
+        parts.push(format!("The search, at {had}, had overestimated this config by {more}{}.", ends("")));
+    } else if row.overestimate.is_finite() {
+        parts.push(format!("The search, at {had}, had not overestimated this config{}.", ends(" of the overestimate")));
+    }
     if test.reused {
         parts.push(
-            "The search went on after the test split had been looked at, so these figures are no longer independent of it: \
+            "The study went on after the test split had been looked at, so these figures are no longer independent of it: \
              take others for a final judgement."
                 .to_owned(),
         );
@@ -246,7 +254,7 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         with_test(&mut record, exported, (0.9371, 0.9124, 0.9573));
         insta::assert_snapshot!(words(&record, Some(445)), @"
         Trial 23 won with an accuracy of 0.955 on the validation split in the mean of 3 trainings, against 0.924 of the default recipe: +3.1 points.
-        The best 3 configs of the search were trained with 2 other seeds each; the best mean won. In the search trial 23 had 0.957; its trainings differ by the seed alone, with a standard deviation of 0.004. Another seed might as well have put trials 28 and 6 first (95 % intervals). What leaves the study is the training in the middle, trial 44.
+        The best 3 configs of the search were trained with 2 other seeds each; the best mean won. In the search trial 23 had 0.957, which is part of its mean; its trainings differ by the seed alone, with a standard deviation of 0.004. Another seed might as well have put trials 28 and 6 first (95 % intervals). What leaves the study is the training in the middle, trial 44.
         On the test split, 445 examples that the search never saw, trial 44 has an accuracy of 0.937 (95 % interval 0.912 to 0.957). The search, at 0.957, had overestimated this config by 2.0 points (95 % interval +0.0 to +4.5 points).
         This was measured on 445 validation examples, so one standard error of that accuracy is 1.0 points; differences smaller than about twice that may be chance.
         40 trials: 11 reached the full length, 1 stopped by early stopping, 24 ended early at a rung, 4 failed.
@@ -254,13 +262,13 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         ");
         // More trials since, one of them better.
         with_test(&mut record, best[0], (0.9629, 0.9400, 0.9800));
-        insta::assert_snapshot!(words(&record, Some(445)).lines().nth(2).unwrap(), @"On the test split, 445 examples that the search never saw, trial 28, the best before the search went on, has an accuracy of 0.963 (95 % interval 0.940 to 0.980). The search, at 0.962, had not overestimated this config (95 % interval of the overestimate -1.8 to +2.2 points). The search went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.");
+        insta::assert_snapshot!(words(&record, Some(445)).lines().nth(2).unwrap(), @"On the test split, 445 examples that the search never saw, trial 28, the best before the study went on, has an accuracy of 0.963 (95 % interval 0.940 to 0.980). The search, at 0.962, had not overestimated this config (95 % interval of the overestimate -1.8 to +2.2 points). The study went on after the test split had been looked at, so these figures are no longer independent of it: take others for a final judgement.");
         // One finalist, for want of time.
         let mut record = sample_record(40, 3, 1);
         with_finalists(&mut record, &[(best[0], &[Some(0.944)])]);
         insta::assert_snapshot!(words(&record, None).lines().take(2).collect::<Vec<_>>().join("\n"), @"
         Trial 28 won with an accuracy of 0.953 on the validation split in the mean of 2 trainings, against 0.924 of the default recipe: +2.9 points.
-        The best config of the search was trained with 1 other seed. In the search trial 28 had 0.962; its trainings differ by the seed alone, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
+        The best config of the search was trained with 1 other seed. In the search trial 28 had 0.962, which is part of its mean; its trainings differ by the seed alone, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
         ");
     }
 

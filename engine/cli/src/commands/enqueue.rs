@@ -55,7 +55,9 @@ pub(super) fn run(arguments: &Enqueue, context: &mut Context) -> Result<(), Erro
         let here = std::env::current_dir().ok();
         let space = here.and_then(|here| spec.space.path.strip_prefix(here).ok()).unwrap_or(&spec.space.path);
         let (space, study) = (text::quoted(space), text::quoted(&arguments.study));
-        format!("it is tried when the study goes on: `thawline sweep {space} --study {study}`")
+        let spent = state_of(&mut store).map_err(study::store_error)?;
+        let more = if spent.closed_from.is_some() || spent.budget_spent(now) { " --budget LONGER" } else { "" };
+        format!("it is tried when the study goes on: `thawline sweep {space} --study {study}{more}`")
     };
     context.note(format!("enqueued {}; {next}", enqueued.name));
     Ok(())

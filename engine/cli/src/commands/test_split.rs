@@ -6,12 +6,13 @@ use engine::{
     events::Event,
     runner::Checkpoint,
     session::Session,
+    spec::StudySpec,
     store::{Store as _, study as state_of},
 };
 
 use super::{
     interrupt::{Interrupts, unless_stopped},
-    ready::{self, runner_settings},
+    ready::{self, Ready, runner_settings},
     study,
 };
 use crate::{context::Context, exit::Error};
@@ -35,19 +36,26 @@ pub(super) fn evaluate(
         return Ok(true);
     };
     context.note(format!("evaluating the best training, trial {trial}, on the test split"));
-    let ready = ready::read(spec.model.clone(), spec.data.clone(), devices[0].device, &context.measures)?;
-    ready.check_unchanged(&spec, &session.folder)?;
-    let runner = ready.prepared.runner(runner_settings(&spec.space));
     let seed = spec.space.settings.seed;
-    let work = move |_| runner.evaluate_test(&checkpoint, trial, seed, devices::cores());
-    let Some(tested) = unless_stopped(&interrupts.finish, work, |_| {})? else { return Ok(false) };
-    match tested {
-        Ok(None) => {}
-        Ok(Some(tested)) => {
+    let looked = read(&spec, session, devices, context).and_then(|ready| {
+        let runner = ready.prepared.runner(runner_settings(&spec.space));
+        unless_stopped(&interrupts.finish, move |_| runner.evaluate_test(&checkpoint, trial, seed, devices::cores()), |_| {})
+    });
+    match looked {
+        Ok(None) => return Ok(false),
+        Ok(Some(Ok(None))) => {}
+        Ok(Some(Ok(Some(tested)))) => {
             let event = Event::Tested(Box::new(tested));
             session.store.commit(clock::now_millis(), &mut |_| vec![event.clone()]).map_err(study::store_error)?;
         }
-        Err(error) => context.note(format!("the test split cannot be evaluated: {error}")),
+        Ok(Some(Err(error))) => context.note(format!("the test split cannot be evaluated: {error}")),
+        Err(error) => context.note(format!("the test split cannot be evaluated: {}", error.message)),
     }
     Ok(true)
+}
+
+fn read(spec: &StudySpec, session: &Session, devices: &[DeviceSlots], context: &Context) -> Result<Ready, Error> {
+    let ready = ready::read(spec.model.clone(), spec.data.clone(), devices[0].device, &context.measures)?;
+    ready.check_unchanged(spec, &session.folder)?;
+    Ok(ready)
 }

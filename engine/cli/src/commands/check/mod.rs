@@ -11,6 +11,7 @@ use search_spaces::{
     config::Config,
     data::Location,
     domain::Assignment,
+    grid,
     settings::{Direction, SchedulerKind},
     space::Space,
 };
@@ -84,8 +85,11 @@ fn search(space: &Space) -> String {
         SchedulerKind::MedianRule => "a trial goes on unless it is worse than the median of the others (median rule)".to_owned(),
         SchedulerKind::None => "every trial runs its full length".to_owned(),
     };
+    let drawn = (settings.trials as usize).saturating_sub(space.recipes.len()) as u64;
+    let few = grid::size(&space.parameters).filter(|points| *points < drawn);
+    let few = few.map_or_else(String::new, |points| format!("\n  the space has {points} points, so there will be fewer trials"));
     format!(
-        "{direction} {}; {} trials{budget}; sampler {:?}; {scheduler}; seed {}",
+        "{direction} {}; {} trials{budget}; sampler {:?}; {scheduler}; seed {}{few}",
         space.objective.metric.name(),
         settings.trials,
         settings.sampler,
