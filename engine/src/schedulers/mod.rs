@@ -32,7 +32,7 @@ pub enum Action {
 ///
 /// # Answer
 /// At most `free` actions, in the order they are to be taken. Empty: nothing can be done until a running segment ends. Empty while no
-/// trial is active: the search is finished.
+/// trial is active: the scheduler has nothing left to say, and the best are taken to the top whatever its rule (`next`).
 ///
 /// # Failed trials
 /// Count as worst at the rung they failed before, as does any value that is not finite; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.

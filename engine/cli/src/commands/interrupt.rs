@@ -59,5 +59,5 @@ pub(super) fn unless_stopped<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    running.join().map(Some).map_err(|_| Error::failed("training panicked: this is an error in the program"))
+    running.join().map(Some).map_err(|_| Error::failed("a panic: this is an error in the program"))
 }

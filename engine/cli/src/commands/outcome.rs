@@ -96,7 +96,7 @@ pub(super) fn conclude(
             best_seeds: standing.as_ref().map(|first| first.trainings.len()),
             test: Test::of(&record),
             trials: record.state.searched().len(),
-            failed: failed.len(),
+            failed: record.state.searched().filter(|trial| matches!(trial.phase, Phase::Failed { .. })).count(),
         })?;
     } else {
         context.say(reports::leaderboard_text(&record, SHOWN).trim_end())?;
