@@ -68,6 +68,8 @@ fn study(parameters: &[Parameter], observations: u32) -> SearchState {
             assignment: Some(assignment),
             inside: true,
             values: vec![value],
+            exceeded: Vec::new(),
+            second: Vec::new(),
             phase: Phase::Paused { rung: 0 },
             stopped_at: None,
         });

@@ -47,6 +47,8 @@ fn study(space: &Space, trials: u32) -> SearchState {
             inside: true,
             assignment: Some(assignment),
             values: vec![value; rungs],
+            exceeded: Vec::new(),
+            second: Vec::new(),
             phase: Phase::Paused { rung: rungs - 1 },
             stopped_at: None,
         });

@@ -59,6 +59,7 @@ impl Work {
             test: examples.subset(&[]),
             train: examples,
             labels: (0..10).map(|label| label.to_string()).collect(),
+            groups: Vec::new(),
         };
         let config = config(batch, optimizer, base.as_ref(), lowest);
         Ok(Work { task, base, config, measures: Measures::default(), ladder: Ladder { eta: 3, rungs: vec![1_000_000] } })
@@ -103,7 +104,7 @@ fn texts(count: usize, tokens: usize, vocabulary: u32) -> Arc<dyn Examples> {
         label: row as u32 % 2,
         row: row as u64,
     };
-    Arc::new(Texts { examples: (0..count).map(example).collect(), padding: 0 })
+    Arc::new(Texts { examples: (0..count).map(example).collect(), padding: 0, groups: Vec::new() })
 }
 
 fn config(batch: usize, optimizer: Optimizer, base: &dyn BaseModel, lowest: usize) -> Config {

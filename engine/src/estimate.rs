@@ -201,16 +201,8 @@ mod tests {
         for (trial, value) in (0..).zip(values) {
             let seconds = [4.0, 40.0][trial as usize];
             let (step, steps_trained, trainable_parameters) = (4, 4, 1);
-            let completed = Completed {
-                value,
-                step,
-                stopped_early: false,
-                steps_trained,
-                seconds,
-                trainable_parameters,
-                checkpoint: None,
-                predictions: None,
-            };
+            let completed =
+                Completed { value, step, stopped_early: false, steps_trained, seconds, trainable_parameters, ..Completed::default() };
             start(&mut store, trial, 0);
             store
                 .commit(0, &mut |_| vec![Event::SegmentCompleted { trial, rung: 0, fence: 1, completed: Box::new(completed.clone()) }])

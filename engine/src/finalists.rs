@@ -56,6 +56,8 @@ pub struct Standing {
     pub trainings: Vec<Training>,
     /// Of the values of `trainings`, without those that failed.
     pub mean: f64,
+    /// By how much the constraints are exceeded in the mean over the same trainings; 0 when none does.
+    pub exceeded: f64,
     pub failed: usize,
 }
 
@@ -64,6 +66,8 @@ pub struct Training {
     pub trial: u32,
     /// NaN where it failed, as is any value that is not finite.
     pub value: f64,
+    /// By how much it exceeds the constraints, in shares of their limits.
+    pub exceeded: f64,
 }
 
 /// The training that leaves the study: for production, and for the test split.
@@ -78,7 +82,16 @@ pub struct Best {
 
 /// What made it the best.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
+pub struct Rule {
+    pub by: By,
+    /// Whether it keeps all constraints, of those chosen from; `None`: there are none. If it does not, none of them does.
+    pub feasible: Option<bool>,
+    /// There is a second objective.
+    pub second: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
     /// The first of the leaderboard.
     Search,
     /// The median training of the finalist with the best mean.
@@ -87,11 +100,17 @@ pub enum Rule {
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rule::Search => write!(f, "the best value of the search"),
-            Rule::Mean { finalists: 1, seeds } => write!(f, "the median of {seeds} trainings of the only finalist"),
-            Rule::Mean { finalists, seeds } => write!(f, "the best mean of {finalists} finalists, its median training of {seeds}"),
+        match self.by {
+            By::Search => write!(f, "the best value of the search")?,
+            By::Mean { finalists: 1, seeds } => write!(f, "the median of {seeds} trainings of the only finalist")?,
+            By::Mean { finalists, seeds } => write!(f, "the best mean of {finalists} finalists, its median training of {seeds}")?,
         }
+        match self.feasible {
+            None => {}
+            Some(true) => write!(f, ", among those that keep every constraint")?,
+            Some(false) => write!(f, ", of what exceeds the constraints least: none keeps them all")?,
+        }
+        if self.second { write!(f, "; the second objective only breaks ties") } else { Ok(()) }
     }
 }
 
@@ -135,7 +154,7 @@ impl Finalists {
         self.trials().iter().flat_map(|trial| self.trainings(*trial).skip(1))
     }
 
-    /// Best first: by failures, then by the mean, then as in the search.
+    /// Best first: by failures, then by how much constraints are exceeded, then by the mean, then as in the search.
     pub fn standings(&self, search: &SearchState) -> Vec<Standing> {
         let ended = |trial: &u32| matches!(search.trials()[*trial as usize].phase, Phase::Complete | Phase::Failed { .. });
         let counts = self.trials().iter().map(|trial| self.trainings(*trial).take_while(ended).count()).min().unwrap_or(0);
@@ -143,27 +162,37 @@ impl Finalists {
             let training = |trial: u32| {
                 let state = &search.trials()[trial as usize];
                 let value = state.values.last().copied().filter(|value| state.phase == Phase::Complete && value.is_finite());
-                Training { trial, value: value.unwrap_or(f64::NAN) }
+                Training { trial, value: value.unwrap_or(f64::NAN), exceeded: state.exceeded.last().copied().unwrap_or(0.0) }
             };
             let trainings: Vec<Training> = self.trainings(trial).take(counts).map(training).collect();
-            let values: Vec<f64> = trainings.iter().map(|training| training.value).filter(|value| !value.is_nan()).collect();
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            Standing { trial, failed: trainings.len() - values.len(), trainings, mean }
+            let valued: Vec<&Training> = trainings.iter().filter(|training| !training.value.is_nan()).collect();
+            let mean = |of: fn(&Training) -> f64| valued.iter().map(|training| of(training)).sum::<f64>() / valued.len() as f64;
+            let (mean, exceeded) = (mean(|training| training.value), mean(|training| training.exceeded));
+            Standing { trial, failed: trainings.len() - valued.len(), mean, exceeded, trainings }
         };
         let mut standings: Vec<Standing> = self.trials().iter().copied().map(standing).collect();
         let cost = |standing: &Standing| search.objective.cost(standing.mean);
-        standings.sort_by(|a, b| a.failed.cmp(&b.failed).then(cost(a).total_cmp(&cost(b))));
+        let exceeded = |standing: &Standing| standing.exceeded;
+        standings.sort_by(|a, b| a.failed.cmp(&b.failed).then(exceeded(a).total_cmp(&exceeded(b))).then(cost(a).total_cmp(&cost(b))));
         standings
     }
 
     /// The finalists' best by their mean, if any was trained again; else the search's. `None` before any trial has a value.
     pub fn best(&self, search: &SearchState) -> Option<Best> {
         let standings = self.standings(search);
+        let rule = |by, kept| {
+            let feasible = (!search.constraints.is_empty()).then_some(kept);
+            Rule { by, feasible, second: search.second.is_some() }
+        };
         match standings.first().filter(|first| first.trainings.len() > 1) {
-            None => search.incumbent().map(|trial| Best { trial, of: trial, rule: Rule::Search }),
+            None => search.incumbent().map(|trial| {
+                let kept = search.trials()[trial as usize].exceeded.last().is_none_or(|share| *share == 0.0);
+                Best { trial, of: trial, rule: rule(By::Search, kept) }
+            }),
             Some(first) => {
-                let rule = Rule::Mean { finalists: standings.len(), seeds: first.trainings.len() };
-                first.median(search).map(|trial| Best { trial, of: first.trial, rule })
+                let by = By::Mean { finalists: standings.len(), seeds: first.trainings.len() };
+                let best = |trial| Best { trial, of: first.trial, rule: rule(by, first.exceeded == 0.0) };
+                first.median(search).map(best)
             }
         }
     }
@@ -183,9 +212,11 @@ impl Finalists {
 }
 
 impl Standing {
-    /// The training in the middle of those with a value; of two the worse, so that no more is claimed than what is typical.
+    /// The training in the middle of those with a value that exceed constraints least; of two the worse, so that no more is claimed than what is typical.
     fn median(&self, search: &SearchState) -> Option<u32> {
-        let mut valued: Vec<&Training> = self.trainings.iter().filter(|training| !training.value.is_nan()).collect();
+        let valued = || self.trainings.iter().filter(|training| !training.value.is_nan());
+        let least = valued().map(|training| training.exceeded).min_by(f64::total_cmp)?;
+        let mut valued: Vec<&Training> = valued().filter(|training| training.exceeded == least).collect();
         let cost = |training: &Training| search.objective.cost(training.value);
         valued.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.trial.cmp(&b.trial)));
         valued.get(valued.len() / 2).map(|training| training.trial)

@@ -13,6 +13,7 @@ mod executor;
 pub mod finalists;
 pub mod folds;
 mod giving_up;
+mod goals;
 mod numbers;
 pub mod progress;
 pub mod record;

@@ -157,8 +157,7 @@ mod tests {
             steps_trained: 4,
             seconds: 4.0,
             trainable_parameters: 1,
-            checkpoint: None,
-            predictions: None,
+            ..Completed::default()
         };
         let events = [
             Event::WorkerStarted(WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0 }),

@@ -130,7 +130,7 @@ pub enum Outcome {
     Cancelled,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Completed {
     /// The objective's metric at the rung. At the top, and where early stopping ended the trial, that of the evaluation that `keep` asks for:
     /// the best or the last.
@@ -144,12 +144,26 @@ pub struct Completed {
     pub steps_trained: u64,
     /// Wall seconds of this segment.
     pub seconds: f64,
+    /// Passes over the training data in this segment.
+    #[serde(default)]
+    pub passes: f64,
     /// Parameters that had trained by the end.
     pub trainable_parameters: u64,
+    /// What training the config in full leaves, as far as is known by now.
+    #[serde(default)]
+    pub weights: Weights,
     /// To go on from (below the top), or the final weights (at the top, and of a trial that stopped itself).
     pub checkpoint: Option<Checkpoint>,
     /// Validation predictions with the weights that have `value`.
     pub predictions: Option<PathBuf>,
+}
+
+/// Of a config: what training it in full trains. What thaws only when a metric asks for it counts from then on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weights {
+    pub parameters: u64,
+    /// Of the final checkpoint without its header: of the parameters, and of buffers that training writes.
+    pub bytes: u64,
 }
 
 /// Why a segment came to nothing.

@@ -69,6 +69,8 @@ pub struct TrialProgress {
     pub checkpoint: Option<Checkpoint>,
     /// With the fence each was made under, in order.
     pub completed: Vec<(usize, u64, Completed)>,
+    /// Of its evaluations, by step: the metrics that constraints and the second objective ask for.
+    pub(crate) noted: BTreeMap<u64, Vec<(String, f64)>>,
     /// Steps trained in all segments together, as far as events tell; more than the trial's length when some were trained twice.
     pub steps_trained: u64,
     /// The step it has come to.
@@ -130,6 +132,7 @@ impl StudyState {
             return out_of_order(format!("a study begins with event 1, not with event {}", first.seq));
         }
         let mut search = SearchState::new(spec.space.objective, spec.ladder.clone(), spec.space.settings.trials);
+        (search.second, search.constraints) = (spec.space.second, spec.space.constraints.clone());
         (search.seq, search.finalists) = (first.seq, spec.space.settings.finalists);
         Ok(StudyState {
             search: Arc::new(search),
@@ -349,6 +352,7 @@ impl StudyState {
             Event::Evaluated { trial, fence, evaluation } => {
                 let claim = self.held(*trial, *fence)?;
                 claim.last_step = claim.last_step.max(evaluation.step);
+                self.trials[*trial as usize].note(&self.search, evaluation);
             }
             Event::Checkpointed { trial, fence, checkpoint } => {
                 let claim = self.held(*trial, *fence)?;
@@ -443,6 +447,8 @@ impl StudyState {
             assignment: trial.assignment.clone(),
             inside,
             values: Vec::new(),
+            exceeded: Vec::new(),
+            second: Vec::new(),
             phase: Phase::Active { rung: 0 },
             stopped_at: None,
         });
@@ -471,6 +477,8 @@ impl StudyState {
                 assignment: None,
                 inside: false,
                 values: Vec::new(),
+                exceeded: Vec::new(),
+                second: Vec::new(),
                 phase: Phase::Active { rung: top },
                 stopped_at: None,
             });
@@ -550,6 +558,8 @@ impl StudyState {
             progress.checkpoint = Some(checkpoint.clone());
         }
         progress.completed.push((rung, fence, completed.clone()));
+        let second = self.search.second.map(|second| second.cost(progress.measured(second.measure)));
+        let exceeded = (!self.search.constraints.is_empty()).then(|| progress.exceeded(&self.search.constraints));
         let top = self.search.ladder.top();
         self.suspects.remove(&trial);
         let reached = if completed.stopped_early { top } else { rung };
@@ -559,6 +569,9 @@ impl StudyState {
             let passed = if state.kind == TrialKind::Finalist { f64::NAN } else { completed.value };
             state.values.resize(reached, passed);
             state.values.push(completed.value);
+            let rungs = state.values.len();
+            second.into_iter().for_each(|cost| state.second.resize(rungs, cost));
+            exceeded.into_iter().for_each(|share| state.exceeded.resize(rungs, share));
             state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         });
         Ok(())

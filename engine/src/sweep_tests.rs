@@ -5,12 +5,16 @@ mod enqueued;
 mod faults;
 mod finalists;
 mod folds;
+mod goals;
 mod going_on;
 
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 

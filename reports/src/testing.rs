@@ -54,6 +54,8 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
             assignment: drawn.assignment.clone(),
             inside: true,
             values: trial.values.clone(),
+            exceeded: Vec::new(),
+            second: Vec::new(),
             phase: trial.phase,
             stopped_at: trial.stopped_at,
         });
@@ -113,6 +115,8 @@ pub fn with_finalists(record: &mut StudyRecord, configs: &[(u32, &[Option<f64>])
                 assignment: None,
                 inside: false,
                 values: trained,
+                exceeded: Vec::new(),
+                second: Vec::new(),
                 phase: if value.is_some() { Phase::Complete } else { Phase::Failed { rung: rungs - 1 } },
                 stopped_at: None,
             });

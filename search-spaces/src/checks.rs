@@ -3,6 +3,7 @@
 use crate::{
     data::{Data, Files, TextColumns, TextData},
     domain::Parameter,
+    goals::{Constraint, Measure, Second},
     grid,
     lower::Lowerer,
     places::is_known,
@@ -59,8 +60,15 @@ fn check_columns(lowerer: &mut Lowerer<'_>, data: &TextData, knows: &dyn Fn(&[&s
     if knows(&["data.text", "data.label"]) && texts.contains(&&data.label) {
         at(lowerer, "data.label", format!("the label is the column {:?}, which is also the text", data.label), None);
     }
+    if let Some(group) = data.group.as_ref().filter(|group| texts.contains(group) || **group == data.label)
+        && knows(&["data.text", "data.label", "data.group"])
+    {
+        let what = if *group == data.label { "label" } else { "text" };
+        at(lowerer, "data.group", format!("the group is the column {group:?}, which is also the {what}"), None);
+    }
     if let Some(columns) = data.columns.as_ref().filter(|_| knows(&["data.columns"])) {
         let wanted = texts.iter().map(|text| ("data.text", *text)).chain([("data.label", &data.label)]);
+        let wanted = wanted.chain(data.group.as_ref().map(|group| ("data.group", group)));
         for (path, name) in wanted.filter(|(_, name)| !columns.contains(name)) {
             if knows(&[path]) {
                 let hint = nearest(name, columns.iter().map(String::as_str)).map(|similar| format!("did you mean {similar:?}?"));
@@ -84,6 +92,46 @@ pub(crate) fn check_objective(lowerer: &mut Lowerer<'_>, objective: Objective) -
     };
     at(lowerer, "objective", message.to_string(), hint);
     None
+}
+
+/// What is wanted beside the objective: each thing once, in the direction in which it is better, and groups only where there are some.
+pub(crate) fn check_goals(
+    lowerer: &mut Lowerer<'_>,
+    objective: Option<Objective>,
+    second: Option<Second>,
+    constraints: &[Constraint],
+    data: Option<&Data>,
+) {
+    if let Some(Second { measure, direction }) = second {
+        if let Some(better) = measure.better().filter(|better| *better != direction) {
+            let message = format!("{measure:?} is better when it is {}", if better == Direction::Minimize { "lower" } else { "higher" });
+            at(lowerer, "second", message, format!("write `{better:?}({measure:?})`"));
+        } else if objective.is_some_and(|objective| measure.metric() == Some(objective.metric)) {
+            at(lowerer, "second", "this is the objective already".to_string(), "a second objective is another measure".to_string());
+        }
+    }
+    for (index, constraint) in constraints.iter().enumerate() {
+        if constraints[..index].iter().any(|other| other.measure() == constraint.measure()) {
+            let message = format!("{:?} is constrained twice", constraint.measure());
+            at(lowerer, &format!("constraints[{index}]"), message, "give each limit once".to_string());
+        }
+    }
+    let gap = constraints.iter().position(|constraint| constraint.measure() == Measure::GroupGap);
+    let place = match (gap, second) {
+        (Some(index), _) => format!("constraints[{index}]"),
+        (None, Some(Second { measure: Measure::GroupGap, .. })) => "second".to_string(),
+        _ => return,
+    };
+    let message = || "GroupGap compares groups, and the data have none".to_string();
+    match data.filter(|data| data.group().is_none()) {
+        Some(Data::Images(_)) => {
+            at(lowerer, &place, message(), "images have no groups: only texts can name a column of them".to_string());
+        }
+        Some(Data::Text(_)) if lowerer.knows(&["data.group"]) => {
+            at(lowerer, &place, message(), "name their column in `data`, such as `group: \"source\"`".to_string());
+        }
+        Some(Data::Text(_)) | None => {}
+    }
 }
 
 /// A first rung that no config reaches, as far as the file alone can tell.

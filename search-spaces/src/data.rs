@@ -26,6 +26,9 @@ pub struct TextData {
     pub columns: Option<Vec<String>>,
     pub text: TextColumns,
     pub label: String,
+    /// The column that says which group a row belongs to, such as its source, for comparing groups; nothing is trained on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// For the splits that are not given as files.
     pub split: Split,
     pub missing: Missing,
@@ -115,6 +118,14 @@ impl Data {
         match self {
             Data::Text(data) => &mut data.files,
             Data::Images(data) => &mut data.files,
+        }
+    }
+
+    /// The column of groups.
+    pub fn group(&self) -> Option<&str> {
+        match self {
+            Data::Text(data) => data.group.as_deref(),
+            Data::Images(_) => None,
         }
     }
 

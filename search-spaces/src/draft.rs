@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::{
     data::{Data, Location},
     domain::Parameter,
+    goals::{Constraint, Second},
     ladder::Ladder,
     places::Places,
     problem::{Problem, Problems, ReadError, Source},
@@ -25,6 +26,8 @@ pub struct Draft {
     pub model: Option<Location>,
     pub data: Option<Data>,
     pub objective: Option<Objective>,
+    pub second: Option<Second>,
+    pub constraints: Vec<Constraint>,
     pub settings: Option<Settings>,
     pub parameters: Vec<Parameter>,
     pub(crate) template: Option<Template>,
@@ -55,13 +58,17 @@ impl Draft {
                 model: Some(model),
                 data: Some(data),
                 objective: Some(objective),
+                second,
+                constraints,
                 settings: Some(settings),
                 parameters,
                 template: Some(template),
                 recipes,
                 places,
                 problems,
-            } if problems.is_empty() => Ok(Space { path, model, data, objective, settings, parameters, template, recipes, places }),
+            } if problems.is_empty() => {
+                Ok(Space { path, model, data, objective, second, constraints, settings, parameters, template, recipes, places })
+            }
             draft => Err(Box::new(draft)),
         }
     }

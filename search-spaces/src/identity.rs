@@ -7,6 +7,7 @@ use crate::{
     config::Config,
     data::{Data, Location},
     domain::Parameter,
+    goals::{Constraint, Second},
     settings::{Objective, Resource, SchedulerKind, Settings},
     space::Space,
     template::Template,
@@ -18,6 +19,10 @@ struct Identity<'a> {
     model: &'a Location,
     data: &'a Data,
     objective: Objective,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    second: Option<Second>,
+    #[serde(skip_serializing_if = "<[Constraint]>::is_empty")]
+    constraints: &'a [Constraint],
     settings: Decisive,
     parameters: &'a [Parameter],
     space: &'a Template,
@@ -49,6 +54,8 @@ impl Space {
             model: &self.model,
             data: &self.data,
             objective: self.objective,
+            second: self.second,
+            constraints: &self.constraints,
             settings: Decisive::from(&self.settings),
             parameters: &self.parameters,
             space: &self.template,
@@ -65,6 +72,8 @@ impl Space {
         compare_json("model", &json(&other.model), &json(&self.model), &mut lines);
         compare_json("data", &json(&other.data), &json(&self.data), &mut lines);
         compare_json("objective", &json(&other.objective), &json(&self.objective), &mut lines);
+        compare_json("second", &json(&other.second), &json(&self.second), &mut lines);
+        compare_json("constraints", &json(&other.constraints), &json(&self.constraints), &mut lines);
         let (was, now) = (Decisive::from(&other.settings), Decisive::from(&self.settings));
         compare_json("settings", &json(&was), &json(&now), &mut lines);
         compare("space", (&other.template, &other.parameters), (&self.template, &self.parameters), &mut lines);

@@ -9,6 +9,7 @@ pub mod data;
 pub mod domain;
 pub mod draft;
 pub mod draw;
+pub mod goals;
 pub mod grid;
 mod identity;
 pub mod ladder;

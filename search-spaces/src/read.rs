@@ -10,10 +10,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use crate::{
-    checks::{at, check_data, check_grid, check_ladder, check_objective},
+    checks::{at, check_data, check_goals, check_grid, check_ladder, check_objective},
     data::Data,
     domain::Assignment,
     draft::Draft,
+    goals::{Constraint, Second},
     lower::{At, Lowerer, default},
     places::Places,
     problem::{Problems, ReadError, Source},
@@ -58,6 +59,7 @@ impl Space {
         if section == "objective" {
             let given = usable(&mut lowerer, section, json.map(objective));
             if let Some(objective) = given.and_then(|objective| check_objective(&mut lowerer, objective)) {
+                check_goals(&mut lowerer, Some(objective), self.second, &[], None);
                 self.objective = objective;
             }
         } else if let (Some(json), Ok(mut all)) = (json, serde_json::to_value(&self.settings)) {
@@ -145,6 +147,11 @@ pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
     }
     let objective = section(&mut lowerer, SWEEP.fields, "objective", given("objective")).map(objective);
     let objective = usable(&mut lowerer, "objective", objective).and_then(|objective| check_objective(&mut lowerer, objective));
+    let second = section(&mut lowerer, SWEEP.fields, "second", given("second")).map(second);
+    let second = usable(&mut lowerer, "second", second).flatten();
+    let constraints = section(&mut lowerer, SWEEP.fields, "constraints", given("constraints")).map(typed::<Vec<Constraint>>);
+    let constraints = usable(&mut lowerer, "constraints", constraints).unwrap_or_default();
+    check_goals(&mut lowerer, objective, second, &constraints, data.as_ref());
     let settings = section(&mut lowerer, SWEEP.fields, "settings", given("settings")).map(settings).map(typed);
     let settings = usable(&mut lowerer, "settings", settings);
 
@@ -163,7 +170,8 @@ pub(crate) fn draft(source: &Source, path: &Path) -> Result<Draft, Problems> {
 
     let Lowerer { problems, places, mentions, guessed, .. } = lowerer;
     let places = Places::new(source.clone(), places, mentions, guessed);
-    Ok(Draft { path: path.to_path_buf(), model, data, objective, settings, parameters, template, recipes, places, problems })
+    let path = path.to_path_buf();
+    Ok(Draft { path, model, data, objective, second, constraints, settings, parameters, template, recipes, places, problems })
 }
 
 /// What serde made of a section; what it says against it is a mistake like any other.
@@ -223,6 +231,15 @@ pub(crate) fn objective(json: Json) -> Result<Objective, String> {
     match json.as_object().and_then(|object| object.iter().next()) {
         Some((name, record)) if name == "Exactly" => typed(record.clone()),
         Some((direction, metric)) => Ok(Objective { metric: typed(metric.clone())?, direction: typed(Json::from(direction.as_str()))? }),
+        None => typed(json),
+    }
+}
+
+fn second(json: Json) -> Result<Option<Second>, String> {
+    match json.as_object().and_then(|object| object.iter().next()) {
+        Some((direction, measure)) => {
+            Ok(Some(Second { measure: typed(measure.clone())?, direction: typed(Json::from(direction.as_str()))? }))
+        }
         None => typed(json),
     }
 }

@@ -114,7 +114,14 @@ impl Metric {
 impl Objective {
     /// `value` turned so that lower is better; whatever is not finite is worst. Never a negative zero, so that the two zeros tie.
     pub fn cost(self, value: f64) -> f64 {
-        match (value.is_finite(), self.direction) {
+        self.direction.cost(value)
+    }
+}
+
+impl Direction {
+    /// [`Objective::cost`] of a value that is to go in this direction.
+    pub fn cost(self, value: f64) -> f64 {
+        match (value.is_finite(), self) {
             (false, _) => f64::INFINITY,
             (true, Direction::Maximize) => 0.0 - value,
             (true, Direction::Minimize) => value + 0.0,

@@ -9,6 +9,7 @@ use crate::{
     data::{Data, Location},
     domain::{Assignment, Parameter},
     draw::{self, AssignmentError},
+    goals::{Constraint, Second},
     ladder::Ladder,
     places::Places,
     problem::Problem,
@@ -29,6 +30,11 @@ pub struct Space {
     pub model: Location,
     pub data: Data,
     pub objective: Objective,
+    #[serde(default)]
+    pub second: Option<Second>,
+    /// At most one of a kind.
+    #[serde(default)]
+    pub constraints: Vec<Constraint>,
     pub settings: Settings,
     /// Every free value, parents before their children, in the order of the config's fields (whatever their order in the file) and of
     /// the options of choices.

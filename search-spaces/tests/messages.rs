@@ -2,7 +2,12 @@
 
 use std::path::Path;
 
-use search_spaces::{problem::Problems, space::Space};
+use search_spaces::{
+    goals::{Constraint, Measure, Second},
+    problem::Problems,
+    settings::Direction,
+    space::Space,
+};
 
 fn problems(text: &str) -> Problems {
     Space::parse(Path::new("bbc.ron"), text).expect_err("the file has mistakes")
@@ -389,5 +394,96 @@ fn a_sweep_has_something_to_search_for() {
     2 | space: (epochs: 2))
       |        ^^^^^^^^^^^
       = help: give a field a range, such as `learning_rate: LogUniform(1e-5, 1e-3)`, or list more than one recipe; `thawline train` trains a single config
+    ");
+}
+
+#[test]
+fn goals_beside_the_objective() {
+    let file = |goals: &str, data: &str| {
+        format!("Sweep(model: Asset(\"m\"), data: {data}, space: (),\n    objective: Maximize(MacroF1),\n    {goals})")
+    };
+    let text = "Text(files: One(Asset(\"d\")))";
+    let wrong = [
+        ("second: Maximize(TrainableParameters)", text),
+        ("second: Maximize(MacroF1)", text),
+        ("second: Minimize(GroupGap)", text),
+        ("constraints: [GroupGap(0.05)]", "Images(files: One(Asset(\"d\")))"),
+        ("constraints: [SecondsPerEpoch(3), TrainableParameters(0), SecondsPerEpoch(4), Params(3)]", text),
+        ("constraints: [SecondsPerEpoch(3), SecondsPerEpoch(4)]", text),
+        ("", "Text(files: One(Asset(\"d\")), group: \"text\")"),
+        ("", "Text(files: One(Asset(\"d\")), columns: [\"label\", \"text\", \"source\"], group: \"sources\")"),
+    ];
+    let all: Vec<String> = wrong.iter().map(|(goals, data)| problems(&file(goals, data)).to_string()).collect();
+    insta::assert_snapshot!(all.join("\n\n"), @r#"
+    bbc.ron:3:13: TrainableParameters is better when it is lower
+      |
+    3 |     second: Maximize(TrainableParameters))
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: write `Minimize(TrainableParameters)`
+
+    bbc.ron:3:13: this is the objective already
+      |
+    3 |     second: Maximize(MacroF1))
+      |             ^^^^^^^^^^^^^^^^^
+      = help: a second objective is another measure
+
+    bbc.ron:3:13: GroupGap compares groups, and the data have none
+      |
+    3 |     second: Minimize(GroupGap))
+      |             ^^^^^^^^^^^^^^^^^^
+      = help: name their column in `data`, such as `group: "source"`
+
+    bbc.ron:3:19: GroupGap compares groups, and the data have none
+      |
+    3 |     constraints: [GroupGap(0.05)])
+      |                   ^^^^^^^^^^^^^^
+      = help: images have no groups: only texts can name a column of them
+
+    bbc.ron:3:59: `constraints` must be from 1 to 9223372036854775807, not 0
+      |
+    3 |     constraints: [SecondsPerEpoch(3), TrainableParameters(0), SecondsPerEpoch(4), Params(3)])
+      |                                                           ^
+
+    bbc.ron:3:83: `Params` is not a constraint
+      |
+    3 |     constraints: [SecondsPerEpoch(3), TrainableParameters(0), SecondsPerEpoch(4), Params(3)])
+      |                                                                                   ^^^^^^
+      = help: it may be `TrainableParameters`, `SecondsPerEpoch`, `CheckpointBytes` or `GroupGap`
+
+    bbc.ron:3:39: SecondsPerEpoch is constrained twice
+      |
+    3 |     constraints: [SecondsPerEpoch(3), SecondsPerEpoch(4)])
+      |                                       ^^^^^^^^^^^^^^^^^^
+      = help: give each limit once
+
+    bbc.ron:1:68: the group is the column "text", which is also the text
+      |
+    1 | Sweep(model: Asset("m"), data: Text(files: One(Asset("d")), group: "text"), space: (),
+      |                                                                    ^^^^^^
+
+    bbc.ron:1:106: `columns` has no column "sources"
+      |
+    1 | e(Asset("d")), columns: ["label", "text", "source"], group: "sources"), space: (),
+      |                                                             ^^^^^^^^^
+      = help: did you mean "source"?
+    "#);
+    let data = "Text(files: One(Asset(\"d\")), group: \"source\")";
+    let goals = "second: Minimize(TrainableParameters), constraints: [GroupGap(0.1), CheckpointBytes(1000)]";
+    let mut space = Space::parse(Path::new("bbc.ron"), &file(goals, data)).unwrap();
+    assert_eq!(space.constraints, [Constraint::GroupGap(0.1), Constraint::CheckpointBytes(1000)]);
+    assert_eq!(space.second, Some(Second { measure: Measure::TrainableParameters, direction: Direction::Minimize }));
+    let plain = Space::parse(Path::new("bbc.ron"), &file("", data)).unwrap();
+    assert_ne!(plain.hash(), space.hash());
+    insta::assert_snapshot!(space.difference(&plain).join("\n"), @r#"
+    second: was null, now {"direction":"Minimize","measure":"TrainableParameters"}
+    constraints: was [], now [{"GroupGap":0.1},{"CheckpointBytes":1000}]
+    "#);
+    space.second = Some(Second { measure: Measure::Loss, direction: Direction::Minimize });
+    insta::assert_snapshot!(space.set("objective", "Minimize(Loss)", "--objective").unwrap_err(), @"
+    --objective:1:1: this is the objective already
+      |
+    1 | Minimize(Loss)
+      | ^
+      = help: a second objective is another measure
     ");
 }

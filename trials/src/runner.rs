@@ -105,7 +105,7 @@ impl Runner {
             let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), test.as_ref(), self.task.labels.len())
                 .map_err(|error| TrialError::Other(error.to_string()))?;
             let (labels, metric) = (test.labels(), self.settings.objective.metric);
-            let metrics = self.measures.of(&logits, &labels);
+            let metrics = trainer::measured(&self.measures, &logits, test.as_ref());
             let value = metrics.get(metric.name()).copied().unwrap_or(f64::NAN);
             let interval = self.measures.get(metric).and_then(|measure| metrics::interval(measure, &logits, &labels, seed));
             let (low, high) = interval.unwrap_or((f64::NAN, f64::NAN));

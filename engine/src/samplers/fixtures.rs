@@ -55,6 +55,8 @@ pub(crate) fn start(state: &mut SearchState, kind: TrialKind, assignment: Option
         assignment,
         inside: true,
         values: Vec::new(),
+        exceeded: Vec::new(),
+        second: Vec::new(),
         phase: Phase::Active { rung: 0 },
         stopped_at: None,
     });

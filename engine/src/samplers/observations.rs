@@ -1,6 +1,6 @@
 //! Which trials did well, when some have been trained for longer than others.
 
-use crate::state::{Seen, View};
+use crate::state::{Seen, Standing, View, in_order};
 
 /// The trials that lie in the space, by what is known of them.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Observations<'a> {
     pub rest: Vec<Seen<'a>>,
 }
 
-/// Ranks the trials by their values at all rungs; values of different rungs are never compared with each other.
+/// Ranks the trials by their values at all rungs, those that exceed a constraint last, and with two objectives in fronts ([`in_order`]); values of different rungs are never compared with each other.
 ///
 /// All are ranked by rung 0 first. Those that have reached rung 1 are then ranked anew among the places that they hold, and so on upwards. So
 /// the best trained ones decide among themselves, and yet a recipe that runs its full length whatever it is worth, or a trial that stopped itself
@@ -24,15 +24,13 @@ pub(super) struct Observations<'a> {
 /// | 2 | 0.4 | 0.1 | 2 | 1 |
 /// | 3 | 0.5 | | 3 | 3 |
 pub(super) fn observations(view: View<'_>) -> Observations<'_> {
-    let objective = view.objective();
-    let cost = |trial: &Seen<'_>, rung: usize| objective.cost(trial.values[rung]);
     let known = |trial: &Seen<'_>| !trial.values.is_empty() && trial.values.iter().all(|value| value.is_finite());
     let (mut ranked, rest): (Vec<_>, Vec<_>) = view.trials().partition(known);
     for rung in 0..view.ladder().rungs.len() {
         let places: Vec<usize> = (0..ranked.len()).filter(|place| ranked[*place].values.len() > rung).collect();
-        let mut reached: Vec<(f64, Seen<'_>)> = places.iter().map(|place| (cost(&ranked[*place], rung), ranked[*place])).collect();
-        reached.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.number.cmp(&b.1.number)));
-        for (place, (_, trial)) in places.into_iter().zip(reached) {
+        let standing = |trial: &Seen<'_>| Standing { cost: view.cost(trial, rung), number: trial.number };
+        let reached: Vec<_> = places.iter().map(|place| (standing(&ranked[*place]), ranked[*place])).collect();
+        for (place, trial) in places.into_iter().zip(in_order(view.has_second(), reached)) {
             ranked[place] = trial;
         }
     }

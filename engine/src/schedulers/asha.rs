@@ -41,10 +41,9 @@ pub struct Asha;
 
 impl Scheduler for Asha {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
-        let index = state.index();
         let promotions = (0..state.ladder.top())
             .rev()
-            .flat_map(|rung| index.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
+            .flat_map(|rung| state.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
         asynchronous(state, free, promotions)
     }
 

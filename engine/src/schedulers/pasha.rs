@@ -6,7 +6,7 @@ use crate::{
     schedulers::{
         Action, Scheduler,
         asha::Asha,
-        rungs::{asynchronous, competitors, cost},
+        rungs::{asynchronous, competitors},
     },
     state::{SearchState, TrialState},
 };
@@ -26,9 +26,8 @@ pub struct Pasha;
 impl Scheduler for Pasha {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
         let ceiling = ceiling(state);
-        let index = state.index();
         let promotions =
-            (0..ceiling).rev().flat_map(|rung| index.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
+            (0..ceiling).rev().flat_map(|rung| state.promotable(rung).map(move |trial| Action::Promote { trial, rung: rung + 1 }));
         asynchronous(state, free, promotions)
     }
 
@@ -50,9 +49,9 @@ fn ceiling(state: &SearchState) -> usize {
 
 /// Whether those at `rung` rank there as they did one rung before, softly. Too few to tell agree.
 fn agree(state: &SearchState, rung: usize) -> bool {
-    let costs = |trial: &TrialState| (0..=rung).map(|rung| cost(state, trial, rung)).collect::<Vec<f64>>();
-    let mut there: Vec<Vec<f64>> = competitors(state).filter(|trial| trial.values.len() > rung).map(costs).collect();
-    there.retain(|costs| costs.iter().all(|cost| cost.is_finite()));
+    let costs = |trial: &TrialState| (0..=rung).map(|rung| state.cost(trial, rung).value).collect::<Vec<f64>>();
+    let ranks = |trial: &&TrialState| trial.values.len() > rung && (0..=rung).all(|rung| state.cost(trial, rung).is_feasible());
+    let mut there: Vec<Vec<f64>> = competitors(state).filter(ranks).map(costs).collect();
     // Stable, hence ties by number.
     there.sort_by(|a, b| a[rung].total_cmp(&b[rung]));
     let mut before: Vec<f64> = there.iter().map(|costs| costs[rung - 1]).collect();

@@ -4,7 +4,7 @@ use search_spaces::ladder::Ladder;
 
 use crate::{
     schedulers::Action,
-    state::{Phase, SearchState, TrialKind, TrialState, eta},
+    state::{Phase, SearchState, Standing, TrialKind, TrialState, eta, in_order},
 };
 
 /// Trial 0 when it is a recipe: the default that the report compares the search with.
@@ -30,21 +30,16 @@ pub(super) fn starts(state: &SearchState) -> impl Iterator<Item = Action> {
     (0..planned(state) - state.searched().len()).map(move |more| Action::Start { learn_from: (next + more) as u32 })
 }
 
-/// The trial's value at a rung it has reached, lower is better; infinite when it failed there or its value is not finite.
-pub(super) fn cost(state: &SearchState, trial: &TrialState, rung: usize) -> f64 {
-    state.objective.cost(trial.values[rung])
-}
-
-/// Those of `members` that have reached `rung`, best first, ties by number.
+/// Those of `members` that have reached `rung`, best first ([`in_order`]), ties by number.
 pub(super) fn ranking<'a>(state: &SearchState, members: impl IntoIterator<Item = &'a TrialState>, rung: usize) -> Vec<&'a TrialState> {
-    let mut reached: Vec<_> = members.into_iter().filter(|trial| trial.values.len() > rung).collect();
-    reached.sort_by(|a, b| cost(state, a, rung).total_cmp(&cost(state, b, rung)).then(a.number.cmp(&b.number)));
-    reached
+    let reached = members.into_iter().filter(|trial| trial.values.len() > rung);
+    let standing = |trial: &TrialState| Standing { cost: state.cost(trial, rung), number: trial.number };
+    in_order(state.second.is_some(), reached.map(|trial| (standing(trial), trial)).collect()).collect()
 }
 
 /// Whether the trial waits at `rung` with a value worth going on from.
 pub(super) fn may_go_on(state: &SearchState, trial: &TrialState, rung: usize) -> bool {
-    trial.phase == Phase::Paused { rung } && rung < state.ladder.top() && cost(state, trial, rung).is_finite()
+    trial.phase == Phase::Paused { rung } && rung < state.ladder.top() && state.cost(trial, rung).is_finite()
 }
 
 pub(super) fn promote(trial: &TrialState, rung: usize) -> Action {
@@ -117,7 +112,7 @@ pub(super) fn drain(state: &SearchState) -> Option<Action> {
 
 /// Whether it has not failed, nor got a value that is not finite.
 fn is_alive(state: &SearchState, trial: &TrialState) -> bool {
-    (0..trial.values.len()).all(|rung| cost(state, trial, rung).is_finite())
+    (0..trial.values.len()).all(|rung| state.cost(trial, rung).is_finite())
 }
 
 /// What to do when nothing of `members` runs and nothing goes on by the rule: at every rung, from the highest down, the best that

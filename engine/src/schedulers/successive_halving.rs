@@ -5,7 +5,7 @@ use search_spaces::ladder::Ladder;
 use crate::{
     schedulers::{
         Action, Scheduler,
-        rungs::{any_active, baseline, cost, last_resort, may_go_on, planned, promote, promote_baseline, ranking, survivors},
+        rungs::{any_active, baseline, last_resort, may_go_on, planned, promote, promote_baseline, ranking, survivors},
     },
     state::{SearchState, TrialState, eta},
 };
@@ -91,7 +91,7 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
                 break;
             }
             ranked.truncate((ranked.len() / eta(&state.ladder)).max(1));
-            ranked.retain(|trial| cost(state, trial, rung).is_finite());
+            ranked.retain(|trial| state.cost(trial, rung).is_finite());
             actions.extend(ranked.iter().filter(|trial| may_go_on(state, trial, rung)).map(|trial| promote(trial, rung)));
             entrants = ranked;
         }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 use rand::RngExt;
-use search_spaces::settings::SchedulerKind;
+use search_spaces::{
+    goals::{Constraint, Measure, Second},
+    settings::{Direction, SchedulerKind},
+};
 
 use super::{
     Action, build, next,
@@ -35,11 +38,15 @@ struct World {
     stops: f64,
     /// How many different values there are: few make ties.
     values: u32,
+    /// Whether there are constraints, and a second objective.
+    constrained: bool,
+    two: bool,
 }
 
 fn worlds() -> impl Strategy<Value = World> {
-    (1..40_u32, 2..5_u32, 1..5_usize, any::<bool>(), any::<u64>(), 0.0..0.6, 0.0..0.3, 2..200_u32).prop_map(
-        |(planned, eta, rungs, recipe_first, seed, failures, stops, values)| World {
+    let goals = (any::<bool>(), any::<bool>());
+    (1..40_u32, 2..5_u32, 1..5_usize, any::<bool>(), any::<u64>(), 0.0..0.6, 0.0..0.3, 2..200_u32, goals).prop_map(
+        |(planned, eta, rungs, recipe_first, seed, failures, stops, values, (constrained, two))| World {
             planned,
             eta,
             rungs,
@@ -48,6 +55,8 @@ fn worlds() -> impl Strategy<Value = World> {
             failures,
             stops,
             values,
+            constrained,
+            two,
         },
     )
 }
@@ -85,6 +94,26 @@ impl World {
             Fate::Fails => fail(state, number as usize),
             Fate::Stops(value) => stop_early(state, number as usize, value),
         }
+        let mut rng = stream(self.seed, number, Purpose::DataSplit);
+        let (exceeded, second) = (f64::from(rng.random_range(0..3_u8)), f64::from(rng.random_range(0..self.values)));
+        state.change(number, |trial| {
+            let reached = trial.values.len();
+            // It may change from rung to rung.
+            let exceeded = (exceeded - rung as f64 * 0.5).max(0.0);
+            if self.constrained {
+                trial.exceeded.resize(reached, exceeded);
+            }
+            if self.two {
+                trial.second.resize(reached, second + rung as f64);
+            }
+        });
+    }
+
+    fn study(&self) -> SearchState {
+        let mut state = study(self.planned, self.eta, self.rungs);
+        state.second = self.two.then_some(Second { measure: Measure::Loss, direction: Direction::Minimize });
+        state.constraints = if self.constrained { vec![Constraint::GroupGap(0.1)] } else { Vec::new() };
+        state
     }
 
     fn kind(&self, number: usize) -> TrialKind {
@@ -95,7 +124,7 @@ impl World {
 /// Runs the study to its end on `slots` slots and checks the contract on the way. Gives the end state and what each started trial may have learned from.
 fn simulate(kind: SchedulerKind, world: &World, slots: usize, order: u64) -> (SearchState, Vec<u32>) {
     let scheduler = build(kind);
-    let mut state = study(world.planned, world.eta, world.rungs);
+    let mut state = world.study();
     let mut rng = stream(order, 0, Purpose::DataOrder);
     let mut running: Vec<u32> = Vec::new();
     let mut learned = Vec::new();
@@ -136,16 +165,15 @@ fn simulate(kind: SchedulerKind, world: &World, slots: usize, order: u64) -> (Se
 
 /// What is kept up to date is what the definition gives.
 fn check_index(state: &SearchState) {
-    let index = state.index();
     let phases = |wanted: fn(Phase) -> bool| state.trials().iter().filter(move |t| wanted(t.phase)).map(|t| t.number);
-    assert!(index.active().eq(phases(|phase| matches!(phase, Phase::Active { .. }))));
+    assert!(state.index().active().eq(phases(|phase| matches!(phase, Phase::Active { .. }))));
     let waits = |trial: &TrialState| (0..state.ladder.top()).any(|rung| may_go_on(state, trial, rung));
-    assert!(index.waiting().eq(state.trials().iter().filter(|trial| waits(trial)).map(|trial| trial.number)));
+    assert!(state.index().waiting().eq(state.trials().iter().filter(|trial| waits(trial)).map(|trial| trial.number)));
     for rung in 0..state.ladder.top() {
         let ranked = ranking(state, competitors(state), rung);
         let places = places(ranked.len(), eta(&state.ladder));
         let best = ranked.into_iter().take(places).filter(|trial| may_go_on(state, trial, rung)).map(|trial| trial.number);
-        assert!(index.promotable(rung).eq(best), "rung {rung} of {state:?}");
+        assert!(state.promotable(rung).eq(best), "rung {rung} of {state:?}");
     }
 }
 

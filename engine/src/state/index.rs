@@ -1,7 +1,6 @@
 //! What schedulers and samplers ask of many trials at once, kept up to date with each change of one.
 
 use std::{
-    cmp::Ordering,
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
@@ -9,10 +8,9 @@ use std::{
 use search_spaces::{
     domain::{Assignment, Value},
     ladder::Ladder,
-    settings::Objective,
 };
 
-use crate::state::{Phase, TrialKind, TrialState};
+use crate::state::{Cost, Phase, Standing, TrialKind, TrialState};
 
 /// Follows from the trials alone. It makes a decision cost about the same at the tenth trial and at the hundred thousandth.
 ///
@@ -39,27 +37,6 @@ struct Rung {
     waiting: BTreeSet<Standing>,
 }
 
-/// Lower cost first, ties by number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Standing {
-    cost: f64,
-    number: u32,
-}
-
-impl Eq for Standing {}
-
-impl Ord for Standing {
-    fn cmp(&self, other: &Standing) -> Ordering {
-        self.cost.total_cmp(&other.cost).then(self.number.cmp(&other.number))
-    }
-}
-
-impl PartialOrd for Standing {
-    fn partial_cmp(&self, other: &Standing) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
 impl Index {
     pub(super) fn new(ladder: &Ladder) -> Index {
         Index {
@@ -83,10 +60,15 @@ impl Index {
 
     /// Of the best of the competitors that have reached `rung`, as many as have [`places`] above, those that wait there with a finite
     /// value, best first.
-    pub(crate) fn promotable(&self, rung: usize) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn promotable(&self, rung: usize) -> impl Iterator<Item = u32> + '_ {
         let Rung { best, waiting, .. } = &self.rungs[rung];
         let last = best.last();
         waiting.iter().take_while(move |standing| Some(*standing) <= last).map(|standing| standing.number)
+    }
+
+    /// All competitors that have reached `rung`, in no particular order.
+    pub(super) fn reached(&self, rung: usize) -> impl Iterator<Item = &Standing> + '_ {
+        self.rungs[rung].best.iter().chain(&self.rungs[rung].others)
     }
 
     /// Trials that may lie at this place: whose assignments have the same hash.
@@ -94,8 +76,9 @@ impl Index {
         self.places.get(&place(assignment)).into_iter().flatten().copied()
     }
 
-    pub(super) fn insert(&mut self, objective: Objective, trial: &TrialState) {
-        self.update(objective, trial, true);
+    /// `costs` are those at the rungs it has reached.
+    pub(super) fn insert(&mut self, costs: &[Cost], trial: &TrialState) {
+        self.update(costs, trial, true);
         if let Some(assignment) = trial.assignment.as_ref().filter(|_| trial.inside) {
             let here = self.places.entry(place(assignment)).or_default();
             if !here.contains(&trial.number) {
@@ -105,17 +88,16 @@ impl Index {
     }
 
     /// Its place stays.
-    pub(super) fn remove(&mut self, objective: Objective, trial: &TrialState) {
-        self.update(objective, trial, false);
+    pub(super) fn remove(&mut self, costs: &[Cost], trial: &TrialState) {
+        self.update(costs, trial, false);
     }
 
-    fn update(&mut self, objective: Objective, trial: &TrialState, present: bool) {
+    fn update(&mut self, costs: &[Cost], trial: &TrialState, present: bool) {
         if trial.kind == TrialKind::Finalist {
             return;
         }
-        let cost = |rung: usize| objective.cost(trial.values[rung]);
         let waits_at = match trial.phase {
-            Phase::Paused { rung } => Some(rung).filter(|rung| *rung + 1 < self.rungs.len() && cost(*rung).is_finite()),
+            Phase::Paused { rung } => Some(rung).filter(|rung| *rung + 1 < self.rungs.len() && costs[*rung].is_finite()),
             Phase::Active { .. } | Phase::Complete | Phase::Failed { .. } => None,
         };
         if matches!(trial.phase, Phase::Active { .. }) {
@@ -127,8 +109,8 @@ impl Index {
         if trial.number == 0 && trial.kind == TrialKind::Recipe {
             return;
         }
-        for (rung, index) in self.rungs.iter_mut().enumerate().take(trial.values.len()) {
-            let here = Standing { cost: cost(rung), number: trial.number };
+        for ((rung, index), cost) in self.rungs.iter_mut().enumerate().zip(costs) {
+            let here = Standing { cost: *cost, number: trial.number };
             let among_best = index.best.last().is_some_and(|last| here <= *last);
             put(if among_best { &mut index.best } else { &mut index.others }, here, present);
             index.share(self.eta);

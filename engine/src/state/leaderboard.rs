@@ -1,21 +1,24 @@
 //! Which trials are best, when some have been trained for longer than others.
 
-use crate::state::{Phase, SearchState, TrialState};
+use std::cmp::Reverse;
+
+use crate::state::{Cost, Phase, SearchState, TrialState};
 
 impl SearchState {
     /// All trials of the search, best first: by the highest rung at which they count, then by their value there, then by number. Full-length
     /// trials come first, because only what they promise is what training their config again gives. Trials that failed, or whose value is
-    /// not finite, come last.
+    /// not finite, come last, and before them those that exceed a constraint at the highest rung they were trained to: whatever they promise cannot be
+    /// used. A second objective breaks ties.
     ///
     /// A trial counts at the rungs it was trained to. One that stopped itself early counts as if trained to a higher rung, too, where its
     /// value is no worse than that of some trial trained there: better than a full-length trial it ranks among those; worse than
     /// all that went on it stays below them. Complete trials stand among themselves by value, so none of them overtakes another later.
     pub fn leaderboard(&self) -> Vec<u32> {
-        let worst: Vec<f64> = (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung)).collect();
+        let worst: Vec<Option<Cost>> = (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung)).collect();
         let mut numbers = self.searched.clone();
         numbers.sort_by(|a, b| {
             let (a, b) = (self.rank(*a, &worst), self.rank(*b, &worst));
-            (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
+            a.cmp(&b)
         });
         numbers
     }
@@ -28,36 +31,35 @@ impl SearchState {
         })
     }
 
-    /// The greatest finite cost at `rung` among trials trained to it; minus infinity when there is none.
-    fn worst_trained_to(&self, rung: usize) -> f64 {
-        let trained = self.searched().filter(|trial| trial.trained_values().len() > rung);
-        let costs = trained.map(|trial| self.objective.cost(trial.values[rung])).filter(|cost| cost.is_finite());
-        costs.fold(f64::NEG_INFINITY, f64::max)
+    /// The greatest finite cost at `rung` among trials trained to it; `None` when there is none.
+    fn worst_trained_to(&self, rung: usize) -> Option<Cost> {
+        let trained = self.searched().filter(|trial| trial.trained() > rung);
+        trained.map(|trial| self.cost(trial, rung)).filter(|cost| cost.is_finite()).max()
     }
 
-    fn rank(&self, number: u32, worst: &[f64]) -> (bool, std::cmp::Reverse<usize>, f64, u32) {
+    /// Whether it failed, whether it exceeds a constraint, how far it counts, what it is worth there, and its number.
+    fn rank(&self, number: u32, worst: &[Option<Cost>]) -> (bool, bool, Reverse<usize>, Option<Cost>, u32) {
         let trial = &self.trials[number as usize];
-        let values = trial.trained_values();
-        let cost = values.last().map_or(f64::INFINITY, |value| self.objective.cost(*value));
-        let mut counts = values.len();
+        let mut counts = trial.trained();
+        let cost = counts.checked_sub(1).map(|last| self.cost(trial, last));
         if trial.stopped_at.is_some() {
-            let as_good = (counts..worst.len()).rev().find(|rung| cost <= worst[*rung]);
+            // One without a value counts as worse than any.
+            let as_good = (counts..worst.len()).rev().find(|rung| cost.is_some() && cost <= worst[*rung]);
             counts = as_good.map_or(counts, |rung| rung + 1);
         }
-        let last = matches!(trial.phase, Phase::Failed { .. }) || values.last().is_some_and(|value| !value.is_finite());
-        (last, std::cmp::Reverse(counts), cost, number)
+        let last = matches!(trial.phase, Phase::Failed { .. }) || cost.is_some_and(|cost| !cost.is_finite());
+        (last, cost.is_some_and(|cost| cost.exceeded > 0.0), Reverse(counts), cost, number)
     }
 }
 
 impl TrialState {
-    /// Its values at the rungs it was trained to: without the NaN of the rung it failed before, and without what an early stop carried upwards.
-    fn trained_values(&self) -> &[f64] {
-        let trained = match (self.phase, self.stopped_at) {
+    /// How many rungs it was trained to: without the NaN of the rung it failed before, and without what an early stop carried upwards.
+    fn trained(&self) -> usize {
+        match (self.phase, self.stopped_at) {
             (Phase::Failed { .. }, _) => self.values.len().saturating_sub(1),
             (_, Some(rung)) => self.values.len().min(rung + 1),
             _ => self.values.len(),
-        };
-        &self.values[..trained]
+        }
     }
 }
 

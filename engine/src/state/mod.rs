@@ -1,22 +1,33 @@
 //! What schedulers and samplers see: the study so far, folded from its events.
 
+mod cost;
 mod index;
 mod leaderboard;
 mod view;
 
 use std::sync::Arc;
 
-use search_spaces::{config::Config, domain::Assignment, ladder::Ladder, settings::Objective};
+use search_spaces::{
+    config::Config,
+    domain::Assignment,
+    goals::{Constraint, Second},
+    ladder::Ladder,
+    settings::Objective,
+};
 use serde::{Deserialize, Serialize};
 
+pub use cost::Cost;
+pub(crate) use cost::{Standing, in_order};
 pub(crate) use index::{Index, eta, places};
 pub use view::{Seen, View};
 
 /// The study at one event number. The same events give the same state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SearchState {
-    /// This and the ladder never change.
+    /// This and what follows, down to the ladder, never change.
     pub objective: Objective,
+    pub second: Option<Second>,
+    pub constraints: Vec<Constraint>,
     pub ladder: Ladder,
     /// Trials wanted in all; fewer once the space or the budget has no more.
     pub planned: u32,
@@ -46,6 +57,12 @@ pub struct TrialState {
     /// early has its value at all rungs from there on.
     #[serde(with = "crate::numbers")]
     pub values: Vec<f64>,
+    /// Beside `values`, where there are constraints: by how much all of them together are exceeded, in shares of their limits.
+    #[serde(with = "crate::numbers", default, skip_serializing_if = "Vec::is_empty")]
+    pub exceeded: Vec<f64>,
+    /// Beside `values`, where there is a second objective: its cost, lower is better.
+    #[serde(with = "crate::numbers", default, skip_serializing_if = "Vec::is_empty")]
+    pub second: Vec<f64>,
     pub phase: Phase,
     /// The rung it was on its way to when it stopped itself early.
     pub stopped_at: Option<usize>,
@@ -77,7 +94,19 @@ impl SearchState {
     /// Before the first trial.
     pub fn new(objective: Objective, ladder: Ladder, planned: u32) -> SearchState {
         let index = Index::new(&ladder);
-        SearchState { objective, ladder, planned, finalists: 0, seq: 0, trials: Vec::new(), searched: Vec::new(), index }
+        let (second, constraints) = (None, Vec::new());
+        SearchState {
+            objective,
+            second,
+            constraints,
+            ladder,
+            planned,
+            finalists: 0,
+            seq: 0,
+            trials: Vec::new(),
+            searched: Vec::new(),
+            index,
+        }
     }
 
     /// By number: `trials()[n].number == n`.
@@ -93,7 +122,8 @@ impl SearchState {
     /// Adds the next trial, whose number is that of the trials so far.
     pub fn add(&mut self, trial: TrialState) {
         assert_eq!(trial.number as usize, self.trials.len(), "trials are numbered as they come");
-        self.index.insert(self.objective, &trial);
+        let costs = self.costs(&trial);
+        self.index.insert(&costs, &trial);
         if trial.kind != TrialKind::Finalist {
             self.searched.push(trial.number);
         }
@@ -102,10 +132,31 @@ impl SearchState {
 
     /// Lets `change` alter a trial's values and phase, but neither its number, its kind nor its place.
     pub fn change(&mut self, trial: u32, change: impl FnOnce(&mut TrialState)) {
-        let state = &mut self.trials[trial as usize];
-        self.index.remove(self.objective, state);
-        change(state);
-        self.index.insert(self.objective, state);
+        let state = &self.trials[trial as usize];
+        self.index.remove(&self.costs(state), state);
+        change(&mut self.trials[trial as usize]);
+        let state = &self.trials[trial as usize];
+        let costs = self.costs(state);
+        self.index.insert(&costs, state);
+    }
+
+    fn costs(&self, trial: &TrialState) -> Vec<Cost> {
+        (0..trial.values.len()).map(|rung| self.cost(trial, rung)).collect()
+    }
+
+    /// Of the best of the competitors that have reached `rung`, as many as have places above, those that wait there with a finite value, best first.
+    pub(crate) fn promotable(&self, rung: usize) -> Box<dyn Iterator<Item = u32> + '_> {
+        if self.second.is_none() {
+            return Box::new(self.index.promotable(rung));
+        }
+        // Fronts are no order that can be kept up trial by trial.
+        let reached = self.index.reached(rung).map(|standing| (*standing, standing.number)).collect::<Vec<_>>();
+        let places = places(reached.len(), eta(&self.ladder));
+        let waits = move |number: &u32| {
+            let trial = &self.trials[*number as usize];
+            trial.phase == Phase::Paused { rung } && self.cost(trial, rung).is_finite()
+        };
+        Box::new(in_order(true, reached).take(places).filter(waits))
     }
 
     /// What a sampler may learn from: the values of trials numbered below `learn_from`. Of the others only the places remain.

@@ -2,7 +2,7 @@
 
 use search_spaces::{domain::Assignment, ladder::Ladder, settings::Objective};
 
-use crate::state::{SearchState, TrialKind};
+use crate::state::{Cost, SearchState, TrialKind, TrialState};
 
 /// The study as far as a sampler may learn from it.
 ///
@@ -23,6 +23,7 @@ pub struct Seen<'a> {
     pub is_recipe: bool,
     /// As in [`TrialState::values`](crate::state::TrialState::values).
     pub values: &'a [f64],
+    trial: &'a TrialState,
 }
 
 impl<'a> View<'a> {
@@ -36,6 +37,16 @@ impl<'a> View<'a> {
 
     pub fn ladder(self) -> &'a Ladder {
         &self.state.ladder
+    }
+
+    /// Of a trial at a rung whose value is seen.
+    pub fn cost(self, trial: &Seen<'a>, rung: usize) -> Cost {
+        self.state.cost(trial.trial, rung)
+    }
+
+    /// Whether a second objective is to be searched for, too.
+    pub fn has_second(self) -> bool {
+        self.state.second.is_some()
     }
 
     /// How many trials of the search there are, those without a place too.
@@ -52,7 +63,7 @@ impl<'a> View<'a> {
         self.state.trials().iter().filter_map(move |trial| {
             let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
             let is_recipe = trial.kind == TrialKind::Recipe && trial.number > 0;
-            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, is_recipe, values })
+            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, is_recipe, values, trial })
         })
     }
 

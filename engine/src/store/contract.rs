@@ -74,6 +74,7 @@ fn completed(rung: usize, fence: u64, value: f64) -> Event {
         trainable_parameters: 3,
         checkpoint,
         predictions: Some("artefacts/0".into()),
+        ..Completed::default()
     };
     Event::SegmentCompleted { trial: 0, rung, fence, completed: Box::new(completed) }
 }

@@ -11,6 +11,8 @@ pub(crate) static SWEEP: Struct = Struct {
         required("model", &LOCATION),
         required("data", &DATA),
         field("objective", &OBJECTIVE, "Maximize(Accuracy)"),
+        field("second", &Kind::Option(&SECOND), "None"),
+        field("constraints", &Kind::List(&CONSTRAINT), "[]"),
         field("settings", &SETTINGS, "()"),
         required("space", &CONFIG),
         field("recipes", &Kind::List(&RECIPE), "[]"),
@@ -65,6 +67,7 @@ static TEXT_DATA: Kind = Kind::Struct(&Struct {
         field("columns", &Kind::Option(&Kind::List(&TEXT)), "None"),
         field("text", &TEXT_COLUMNS, "\"text\""),
         field("label", &TEXT, "\"label\""),
+        field("group", &Kind::Option(&TEXT), "None"),
         field("split", &SPLIT, "()"),
         field("missing", &MISSING, "Reject"),
         field("max_tokens", &integer(3, 65_536), "128"),
@@ -132,6 +135,36 @@ static OBJECTIVE: Kind = Kind::Enum(&Enum {
 /// As it is written in config files.
 static OBJECTIVE_RECORD: Kind =
     Kind::Struct(&Struct { name: "Objective", fields: &[required("metric", &METRIC), required("direction", &DIRECTION)] });
+
+static SECOND: Kind =
+    Kind::Enum(&Enum { what: "a second objective", variants: &[newtype("Maximize", &MEASURE), newtype("Minimize", &MEASURE)], bare: None });
+
+static MEASURE: Kind = Kind::Enum(&Enum {
+    what: "a measure",
+    variants: &[
+        unit("Accuracy"),
+        unit("MacroF1"),
+        unit("Matthews"),
+        unit("Loss"),
+        newtype("Custom", &Kind::MetricName),
+        unit("TrainableParameters"),
+        unit("SecondsPerEpoch"),
+        unit("CheckpointBytes"),
+        unit("GroupGap"),
+    ],
+    bare: None,
+});
+
+static CONSTRAINT: Kind = Kind::Enum(&Enum {
+    what: "a constraint",
+    variants: &[
+        newtype("TrainableParameters", &integer(1, i64::MAX)),
+        newtype("SecondsPerEpoch", &POSITIVE),
+        newtype("CheckpointBytes", &integer(1, i64::MAX)),
+        newtype("GroupGap", &SHARE),
+    ],
+    bare: None,
+});
 
 static METRIC: Kind = Kind::Enum(&Enum {
     what: "a metric",

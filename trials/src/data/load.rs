@@ -1,10 +1,12 @@
 //! From rows to a task: tokens, and what was found on the way.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use search_spaces::data::TextData;
 
 use super::{
-    Example, TextTask,
+    Example, Groups, TextTask,
     error::DataError,
     labels::Labels,
     parts::{Part, Parts, Source, classes},
@@ -33,11 +35,24 @@ impl Rows {
         if !test.is_empty() {
             splits.push(of_test);
         }
+        let groups = groups([&self.parts.train, &self.parts.validation, &self.parts.test]);
         let names = labels.names().to_vec();
         let shared = shared(&[train_texts, validation_texts, test_texts]);
         let report = DataReport { kind: Kind::Texts, files: self.files.clone(), labels: names.clone(), splits, shared, decoded: None };
-        Ok((TextTask { train, validation, test, labels: names, padding: tokenizer.padding() }, report))
+        Ok((TextTask { train, validation, test, labels: names, padding: tokenizer.padding(), groups }, report))
     }
+}
+
+/// The groups of each split, beside its examples.
+fn groups([train, validation, test]: [&Part<Text>; 3]) -> Groups {
+    fn of(part: &Part<Text>) -> impl Iterator<Item = &str> {
+        part.source.rows.iter().filter_map(|row| row.content.group.as_deref())
+    }
+    let names: BTreeSet<&str> = of(train).chain(of(validation)).chain(of(test)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let indices = |part| of(part).filter_map(|name| names.binary_search(&name).ok()).map(|index| index as u32).collect();
+    let (train, validation, test) = (indices(train), indices(validation), indices(test));
+    Groups { names: names.into_iter().map(str::to_owned).collect(), train, validation, test }
 }
 
 fn finish<'a>(part: &'a Part<Text>, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, SplitReport, Contents<'a>), DataError> {

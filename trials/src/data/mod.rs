@@ -41,13 +41,26 @@ pub struct TextTask {
     pub labels: Vec<String>,
     /// Id that pads a batch.
     pub padding: u32,
+    pub groups: Groups,
+}
+
+/// Which group each example belongs to; all empty where there are none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// By index, in the order of their bytes.
+    pub names: Vec<String>,
+    pub train: Vec<u32>,
+    pub validation: Vec<u32>,
+    pub test: Vec<u32>,
 }
 
 impl TextTask {
     /// As what a model is trained on.
     pub fn task(self) -> Task {
-        let TextTask { train, validation, test, labels, padding } = self;
-        let texts = |examples| Arc::new(Texts { examples, padding }) as Arc<dyn Examples>;
-        Task { train: texts(train), validation: texts(validation), test: texts(test), labels }
+        let TextTask { train, validation, test, labels, padding, groups } = self;
+        let texts = |examples, groups| Arc::new(Texts { examples, padding, groups }) as Arc<dyn Examples>;
+        let Groups { names, train: of_train, validation: of_validation, test: of_test } = groups;
+        let (train, validation, test) = (texts(train, of_train), texts(validation, of_validation), texts(test, of_test));
+        Task { train, validation, test, labels, groups: names }
     }
 }

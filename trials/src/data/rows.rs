@@ -16,7 +16,12 @@ use super::{
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) pair: Option<String>,
+    /// Where the data have groups.
+    pub(super) group: Option<String>,
 }
+
+/// The group of rows that have no value in the column of groups.
+const NO_GROUP: &str = "(none)";
 
 impl Content for Text {
     const KIND: Kind = Kind::Texts;
@@ -81,6 +86,8 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
         wanted.push(Wanted { column, field: "data.text" });
     }
     wanted.push(Wanted { column: &data.label, field: "data.label" });
+    let columns = wanted.len();
+    wanted.extend(data.group.iter().map(|column| Wanted { column, field: "data.group" }));
     for (position, one) in wanted.iter().enumerate() {
         if wanted[..position].iter().any(|other| other.column == one.column) {
             return Err(DataError::ColumnTwice { column: one.column.to_owned(), field: one.field });
@@ -98,6 +105,8 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
     let mut rejected: Vec<Vec<Place>> = vec![Vec::new(); wanted.len()];
     let mut rows = Vec::with_capacity(table.rows.len());
     for mut row in table.rows {
+        let group =
+            row.values.split_off(columns).pop().map(|group| group.map_or_else(|| NO_GROUP.to_owned(), |name| name.trim().to_owned()));
         if row.values.iter().any(Option::is_none) {
             match &data.missing {
                 Missing::Drop => {
@@ -113,7 +122,7 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
                 Missing::Fill(_) | Missing::Reject => {
                     let fills = matches!(data.missing, Missing::Fill(_));
                     for (column, _) in row.values.iter().enumerate().filter(|(_, value)| value.is_none()) {
-                        if !fills || column + 1 == wanted.len() {
+                        if !fills || column + 1 == columns {
                             rejected[column].push(row.place);
                         }
                     }
@@ -125,7 +134,7 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
         let (Some(text), pair, Some(label)) = (values.next(), if texts.len() == 2 { values.next() } else { None }, values.next()) else {
             continue;
         };
-        rows.push(Row { place: row.place, index: row.index, label: label.trim().to_owned(), content: Text { text, pair } });
+        rows.push(Row { place: row.place, index: row.index, label: label.trim().to_owned(), content: Text { text, pair, group } });
     }
     let missing = rejected.into_iter().enumerate().filter(|(_, places)| !places.is_empty());
     let missing: Vec<DataError> = missing
@@ -134,7 +143,7 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
             column: wanted[column].column.to_owned(),
             first: places.iter().take(NAMED).copied().collect(),
             total: places.len(),
-            label: column + 1 == wanted.len(),
+            label: column + 1 == columns,
         })
         .collect();
     if !missing.is_empty() {

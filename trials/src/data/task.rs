@@ -18,6 +18,8 @@ pub struct Task {
     pub test: Arc<dyn Examples>,
     /// Label names by index: numbers in numeric order, else in the order of their bytes.
     pub labels: Vec<String>,
+    /// Names of the groups by index, in the order of their bytes; empty when the examples have none.
+    pub groups: Vec<String>,
 }
 
 /// The examples of one split.
@@ -29,6 +31,12 @@ pub trait Examples: Debug + Send + Sync {
 
     /// Index into [`Task::labels`].
     fn label(&self, index: usize) -> u32;
+
+    /// Index into [`Task::groups`], where there are groups.
+    fn group(&self, index: usize) -> Option<u32> {
+        let _ = index;
+        None
+    }
 
     /// Row of the file it came from, from 0.
     fn row(&self, index: usize) -> u64;
@@ -61,6 +69,11 @@ pub trait Examples: Debug + Send + Sync {
         (0..self.len()).map(|index| self.label(index)).collect()
     }
 
+    /// Empty when the examples have no groups.
+    fn groups(&self) -> Vec<u32> {
+        (0..self.len()).filter_map(|index| self.group(index)).collect()
+    }
+
     fn lengths(&self) -> Vec<usize> {
         (0..self.len()).map(|index| self.length(index)).collect()
     }
@@ -78,7 +91,8 @@ impl Task {
         let validation = &parts[index as usize];
         let mut train: Vec<usize> = parts.iter().filter(|part| !std::ptr::eq(*part, validation)).flatten().copied().collect();
         train.sort_unstable();
-        Task { train: pool.subset(&train), validation: pool.subset(validation), test: Arc::clone(&self.test), labels: self.labels.clone() }
+        let (labels, groups) = (self.labels.clone(), self.groups.clone());
+        Task { train: pool.subset(&train), validation: pool.subset(validation), test: Arc::clone(&self.test), labels, groups }
     }
 
     /// The blake3, in hex, of everything in the task that a trial's outcome depends on.
@@ -88,12 +102,17 @@ impl Task {
         for label in &self.labels {
             hasher.update(&(label.len() as u64).to_le_bytes()).update(label.as_bytes());
         }
+        // Groups have come later: data without any have the hash they had before.
+        for group in &self.groups {
+            hasher.update(b"group").update(&(group.len() as u64).to_le_bytes()).update(group.as_bytes());
+        }
         for split in [&self.train, &self.validation, &self.test] {
             hasher.update(&(split.len() as u64).to_le_bytes());
             for index in 0..split.len() {
                 hasher.update(&split.row(index).to_le_bytes()).update(&split.label(index).to_le_bytes());
             }
             split.hash(&mut hasher);
+            hasher.update(bytemuck::cast_slice(&split.groups()));
         }
         hasher.finalize().to_hex().to_string()
     }

@@ -42,6 +42,7 @@ fn one(path: &Path) -> TextData {
         columns: None,
         text: TextColumns::One("text".into()),
         label: "label".into(),
+        group: None,
         split: Split { validation: 0.25, test: 0.25, seed: 1 },
         missing: Missing::Reject,
         max_tokens: 32,

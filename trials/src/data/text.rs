@@ -30,6 +30,8 @@ pub struct Texts {
     pub examples: Vec<Example>,
     /// Id that pads a batch to its longest example.
     pub padding: u32,
+    /// Beside `examples`: indices into the task's groups; empty when it has none.
+    pub groups: Vec<u32>,
 }
 
 impl Examples for Texts {
@@ -39,6 +41,10 @@ impl Examples for Texts {
 
     fn label(&self, index: usize) -> u32 {
         self.examples[index].label
+    }
+
+    fn group(&self, index: usize) -> Option<u32> {
+        self.groups.get(index).copied()
     }
 
     fn row(&self, index: usize) -> u64 {
@@ -77,13 +83,16 @@ impl Examples for Texts {
     }
 
     fn subset(&self, indices: &[usize]) -> Arc<dyn Examples> {
-        Arc::new(Texts { examples: indices.iter().map(|&index| self.examples[index].clone()).collect(), padding: self.padding })
+        let examples = indices.iter().map(|&index| self.examples[index].clone()).collect();
+        let groups = indices.iter().filter_map(|&index| self.group(index)).collect();
+        Arc::new(Texts { examples, padding: self.padding, groups })
     }
 
     fn and(&self, other: &dyn Examples) -> Arc<dyn Examples> {
         let other = other.as_any().downcast_ref::<Texts>().expect("splits of a task are of one kind");
         let examples = self.examples.iter().chain(&other.examples).cloned().collect();
-        Arc::new(Texts { examples, padding: self.padding })
+        let groups = self.groups.iter().chain(&other.groups).copied().collect();
+        Arc::new(Texts { examples, padding: self.padding, groups })
     }
 
     fn as_any(&self) -> &dyn Any {

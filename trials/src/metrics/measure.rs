@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use search_spaces::{
+    goals,
     metric_name::{BadName, MetricName},
     settings::Metric,
 };
@@ -51,7 +52,7 @@ impl Measures {
     pub fn with(mut self, measure: impl Measure + 'static) -> Result<Measures, MeasureError> {
         let name = measure.name();
         MetricName::new(name)?;
-        if self.names().any(|taken| taken == name) {
+        if self.names().any(|taken| taken == name) || name == goals::Measure::GroupGap.name() {
             return Err(MeasureError::Taken(name.to_owned()));
         }
         self.0.push(Arc::new(measure));

@@ -2,12 +2,14 @@
 
 mod bootstrap;
 mod confusion;
+mod groups;
 mod measure;
 mod standard;
 
 use self::confusion::Confusion;
 pub use self::{
     bootstrap::interval,
+    groups::{accuracy_by_group, group_gap},
     measure::{Measure, MeasureError, Measures},
     standard::{Accuracy, Loss, MacroF1, Matthews},
 };

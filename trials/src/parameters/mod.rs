@@ -5,6 +5,7 @@ mod low_rank;
 use std::collections::BTreeMap;
 
 use candle_core::{Result, Tensor, Var, bail};
+use engine::runner::Weights;
 
 pub use self::low_rank::LowRank;
 
@@ -167,6 +168,16 @@ impl Parameters {
     /// How many numbers train.
     pub fn trained(&self) -> u64 {
         self.thawed().filter(|(parameter, _)| parameter.role != Role::Buffer).map(|(_, var)| var.elem_count() as u64).sum()
+    }
+
+    /// What trains once every block from `lowest` up is thawed, with what already is; in checkpoints each number has four bytes.
+    pub fn weights_from(&self, lowest: usize) -> Weights {
+        let own = |parameter: &&Parameter| parameter.var().is_some() || (parameter.block >= lowest && !parameter.pinned);
+        self.list.iter().filter(own).fold(Weights::default(), |sum, parameter| {
+            let numbers = parameter.tensor().elem_count() as u64;
+            let trains = if parameter.role == Role::Buffer { 0 } else { numbers };
+            Weights { parameters: sum.parameters + trains, bytes: sum.bytes + size_of::<f32>() as u64 * numbers }
+        })
     }
 
     /// Those that are this trial's own, trainable ones and buffers, in order.

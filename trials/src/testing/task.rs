@@ -4,7 +4,7 @@ use engine::streams::{Purpose, stream};
 use rand::RngExt;
 
 use super::tiny::VOCABULARY;
-use crate::data::{Example, TextTask};
+use crate::data::{Example, Groups, TextTask};
 
 /// Three classes; each has token ids of its own, mixed with ids that say nothing. The same at every call.
 pub fn task(train: usize, validation: usize, test: usize) -> TextTask {
@@ -27,5 +27,6 @@ pub fn task(train: usize, validation: usize, test: usize) -> TextTask {
         test: examples(test),
         labels: ["bad", "fair", "good"].map(str::to_owned).to_vec(),
         padding: 0,
+        groups: Groups::default(),
     }
 }

@@ -56,6 +56,7 @@ pub fn text_data(all: Location) -> TextData {
         columns: None,
         text: TextColumns::One("text".to_owned()),
         label: "label".to_owned(),
+        group: None,
         split: Split { validation: 0.1, test: 0.1, seed: 0 },
         missing: Missing::Reject,
         max_tokens: 16,

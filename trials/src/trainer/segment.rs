@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Sender;
 use engine::{
     clock::Stopwatch,
-    runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent},
+    runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent, Weights},
 };
 
 use super::{Finished, Job, Trainer, fault};
-use crate::{metrics::Logits, predictions};
+use crate::{
+    metrics::Logits,
+    predictions::{self, Names},
+};
 
 /// Where a segment writes.
 #[derive(Debug, Clone, Copy)]
@@ -57,26 +60,32 @@ pub fn run(
         }
     }
     let steps_trained = trainer.step() - first;
+    let passes = trainer.plan().epochs_after(trainer.step()) - trainer.plan().epochs_after(first);
     // Several rungs of a short horizon may share its last step: only the top one ends there, the value at the others is the evaluation.
     let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
-    let (value, step, stopped_early, trainable_parameters, checkpoint, logits) = if ends {
+    let (value, step, stopped_early, trainable_parameters, weights, checkpoint, logits) = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
         let logits =
             super::evaluate(finished.model.as_ref(), job.base, job.task.validation.as_ref(), job.task.labels.len()).map_err(fault)?;
+        let weights =
+            Weights { parameters: finished.trained_parameters, bytes: finished.model.parameters().weights_from(usize::MAX).bytes };
         let Finished { value, step, stopped_early, trained_parameters, checkpoint, .. } = finished;
-        (value, step, stopped_early, trained_parameters, checkpoint, logits)
+        (value, step, stopped_early, trained_parameters, weights, checkpoint, logits)
     } else {
         let last = trainer.last().ok_or_else(|| fault("the rung was reached without an evaluation"))?;
         let checkpoint = if trainer.step() == first { from.cloned() } else { None };
         let checkpoint = checkpoint.map_or_else(|| trainer.save(places.checkpoints), Ok)?;
-        (last.value, last.step, false, trainer.trained_parameters(), checkpoint, trainer.validation_logits()?)
+        let (trained, weights) = (trainer.trained_parameters(), trainer.weights_in_full());
+        (last.value, last.step, false, trained, weights, checkpoint, trainer.validation_logits()?)
     };
     let completed = Completed {
         value,
         step,
         stopped_early,
         steps_trained,
+        passes,
         trainable_parameters,
+        weights,
         predictions: Some(write_predictions(job, &logits, places.artefacts)?),
         seconds: watch.seconds(),
         checkpoint: Some(checkpoint),
@@ -90,7 +99,8 @@ pub fn run(
 
 fn write_predictions(job: Job, logits: &Logits, artefacts: &Path) -> Result<PathBuf, TrialError> {
     let path = artefacts.join(format!("trial-{}-predictions.csv", job.trial));
-    predictions::write(&path, "validation", job.task.validation.as_ref(), &job.task.labels, logits)
+    let names = Names { labels: &job.task.labels, groups: &job.task.groups };
+    predictions::write(&path, "validation", job.task.validation.as_ref(), names, logits)
         .map_err(|error| TrialError::Machine(error.to_string()))?;
     Ok(path)
 }

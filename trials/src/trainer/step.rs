@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Tensor, Var};
 use engine::{
-    runner::{Evaluation, TrialError},
+    runner::{Evaluation, TrialError, Weights},
     streams::{Purpose, stream},
 };
 use rand::{Rng, rngs::ChaCha8Rng};
-use search_spaces::config::{Adapter, ClassWeights, Config, DecayOn, FrozenNorm, Keep};
+use search_spaces::{
+    config::{Adapter, ClassWeights, Config, DecayOn, FrozenNorm, Keep},
+    goals::Measure,
+};
 
 use super::{
     Job, Plan, clip,
@@ -17,9 +20,9 @@ use super::{
     progress::{Identity, Progress, Score},
 };
 use crate::{
-    data::{Task, batch::Batch, order},
+    data::{Examples, Task, batch::Batch, order},
     freezing::{Unfreezing, layer_factor, unfreezing},
-    metrics::Logits,
+    metrics::{Logits, Measures, group_gap},
     models::{BaseModel, Lora, Model, Pass},
     ops,
     optimizers::{Optimizer, Update, learning_rate},
@@ -118,6 +121,12 @@ impl<'a> Trainer<'a> {
     /// Parameters that have trained so far.
     pub fn trained_parameters(&self) -> u64 {
         self.finished.unwrap_or_else(|| self.model.parameters().trained())
+    }
+
+    /// What training in full trains, as far as the schedule of unfreezing can tell by now.
+    pub fn weights_in_full(&self) -> Weights {
+        let lowest = self.unfreezing.lowest(self.plan.total_steps.saturating_sub(1));
+        self.model.parameters().weights_from(lowest)
     }
 
     /// Trains one step.
@@ -257,7 +266,7 @@ impl<'a> Trainer<'a> {
         if let Some(loss) = logits.first_non_finite() {
             return Err(TrialError::NonFiniteLoss { step, loss: loss.to_string() });
         }
-        let metrics = self.job.measures.of(&logits, &self.job.task.validation.labels());
+        let metrics = measured(self.job.measures, &logits, self.job.task.validation.as_ref());
         let value = metrics.get(self.job.objective.metric.name()).copied().unwrap_or(f64::NAN);
         let lowest = self.lowest.unwrap_or(self.model.blocks().len());
         let evaluation = Evaluation {
@@ -317,6 +326,16 @@ impl<'a> Trainer<'a> {
             self.model.parameters().thawed().map(|(parameter, var)| Ok((parameter.name.clone(), var.as_detached_tensor().copy()?)));
         copies.collect()
     }
+}
+
+/// Everything that is measured of the predictions on a split, by name.
+pub(crate) fn measured(measures: &Measures, logits: &Logits, examples: &dyn Examples) -> BTreeMap<String, f64> {
+    let (labels, groups) = (examples.labels(), examples.groups());
+    let mut metrics = measures.of(logits, &labels);
+    if !groups.is_empty() {
+        metrics.insert(Measure::GroupGap.name().to_owned(), group_gap(logits, &labels, &groups));
+    }
+    metrics
 }
 
 /// A model of `config` before its first step.

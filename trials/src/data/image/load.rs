@@ -121,7 +121,7 @@ impl Pictures {
             Arc::new(Images { pixels, labels: split.labels, rows: split.rows, side: wanted.side, format: format.clone() })
                 as Arc<dyn crate::data::Examples>
         });
-        Ok((Task { train, validation, test, labels: names }, report))
+        Ok((Task { train, validation, test, labels: names, groups: Vec::new() }, report))
     }
 }
 

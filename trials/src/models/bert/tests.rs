@@ -44,7 +44,7 @@ fn batch() -> Batch {
 
 fn of(examples: &[Example]) -> Batch {
     let all: Vec<usize> = (0..examples.len()).collect();
-    Texts { examples: examples.to_vec(), padding: 0 }.batch(&all, &Device::Cpu).unwrap()
+    Texts { examples: examples.to_vec(), padding: 0, groups: Vec::new() }.batch(&all, &Device::Cpu).unwrap()
 }
 
 fn training(lowest_thawed: usize) -> Pass {

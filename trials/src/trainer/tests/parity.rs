@@ -44,6 +44,7 @@ fn task(examples: Arc<dyn Examples>, classes: usize) -> Task {
         test: examples.subset(&[]),
         train: examples,
         labels: (0..classes).map(|label| label.to_string()).collect(),
+        groups: Vec::new(),
     }
 }
 
@@ -56,7 +57,7 @@ fn texts(course: &Course) -> Task {
         Example { types: vec![0; ids.len()], ids, label: labels[row], row: row as u64 }
     };
     let examples = course.whole("lengths").into_iter().enumerate().map(|(row, length)| example(row, length)).collect();
-    task(Arc::new(Texts { examples, padding: 0 }), 4)
+    task(Arc::new(Texts { examples, padding: 0, groups: Vec::new() }), 4)
 }
 
 fn images(course: &Course, base: &dyn BaseModel) -> Task {
@@ -225,7 +226,7 @@ fn a_whole_bert_has_the_same_bits_on_any_number_of_threads() {
         label: row % 3,
         row: u64::from(row),
     };
-    let task = task(Arc::new(Texts { examples: (0..48).map(example).collect(), padding: 0 }), 3);
+    let task = task(Arc::new(Texts { examples: (0..48).map(example).collect(), padding: 0, groups: Vec::new() }), 3);
     let rate = || Rate::Constant(0.1);
     let config = Config {
         batch_size: 16,

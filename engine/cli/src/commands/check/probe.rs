@@ -108,7 +108,7 @@ fn longest(prepared: &Prepared, batch_size: usize) -> Prepared {
     };
     let task = &prepared.task;
     let (train, validation) = (longest(task.train.as_ref()), longest(task.validation.as_ref()));
-    let task = data::Task { train, validation, test: task.test.subset(&[]), labels: task.labels.clone() };
+    let task = data::Task { train, validation, test: task.test.subset(&[]), labels: task.labels.clone(), groups: task.groups.clone() };
     Prepared { task: Arc::new(task), ..prepared.clone() }
 }
 
