@@ -9,10 +9,17 @@ use crate::{
 };
 
 /// The metrics that goals ask for, by name: evaluations are remembered for them.
-fn noted(search: &SearchState) -> impl Iterator<Item = Measure> + '_ {
-    let constrained = search.constraints.iter().map(|constraint| constraint.measure());
+fn noted(search: &SearchState) -> impl Iterator<Item = Measure> {
     let of_evaluations = |measure: &Measure| measure.metric().is_some() || *measure == Measure::GroupGap;
-    constrained.chain(search.second.map(|second| second.measure)).filter(of_evaluations)
+    search.measures().into_iter().filter(of_evaluations)
+}
+
+impl SearchState {
+    /// What constraints and the second objective measure: the constraints in their order, the second objective last.
+    pub fn measures(&self) -> Vec<Measure> {
+        let constrained = self.constraints.iter().map(|constraint| constraint.measure());
+        constrained.chain(self.second.map(|second| second.measure)).collect()
+    }
 }
 
 impl TrialProgress {

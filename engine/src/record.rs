@@ -63,6 +63,8 @@ pub struct TrialRecord {
     /// Validation predictions in the study's `artefacts/`.
     pub predictions: Option<PathBuf>,
     pub stopped_early: bool,
+    /// At the last rung it reached, beside [`SearchState::measures`]; empty before the first.
+    pub measured: Vec<f64>,
     /// Threads of the slot that ran its last segment: with another number the last bits may differ. `None` before the first.
     pub threads: Option<usize>,
 }
@@ -145,6 +147,9 @@ impl StudyRecord {
                 best_step: last.map(|c| c.step),
                 predictions: trial.completed.iter().rev().find_map(|(_, _, c)| c.predictions.as_ref()).map(|path| folder.absolute(path)),
                 stopped_early: last.is_some_and(|c| c.stopped_early),
+                measured: last
+                    .map(|_| state.search.measures().into_iter().map(|measure| trial.measured(measure)).collect())
+                    .unwrap_or_default(),
                 threads: threads.get(&number).copied(),
             }
         });

@@ -570,8 +570,12 @@ impl StudyState {
             state.values.resize(reached, passed);
             state.values.push(completed.value);
             let rungs = state.values.len();
-            second.into_iter().for_each(|cost| state.second.resize(rungs, cost));
-            exceeded.into_iter().for_each(|share| state.exceeded.resize(rungs, share));
+            if let Some(cost) = second {
+                state.second.resize(rungs, cost);
+            }
+            if let Some(share) = exceeded {
+                state.exceeded.resize(rungs, share);
+            }
             state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         });
         Ok(())

@@ -1,13 +1,19 @@
-//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED`.
+//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals]`; the last
+//! gives it constraints and a second objective.
 
 use std::{error::Error, path::Path};
+
+use search_spaces::goals::Constraint;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("which folder?")?;
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (trials, rungs, seed) = (number(12)?, number(3)?, number(0)?);
-    let record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
+    let mut record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
+    if arguments.next().is_some() {
+        reports::testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
+    }
     let split = |name: &str, examples: u64| {
         serde_json::json!({
             "name": name, "examples": examples, "left_out": 0, "tokens": {"truncated": examples / 3, "mean": 104.2, "longest": 128},

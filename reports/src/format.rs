@@ -1,6 +1,6 @@
 //! How numbers read: the same in charts, page and terminal.
 
-use search_spaces::settings::Metric;
+use search_spaces::{goals::Measure, settings::Metric};
 
 /// Of the objective's metric: three decimals for scores, four for a loss and for what nobody here knows.
 pub fn metric(metric: Metric, value: f64) -> String {
@@ -8,6 +8,27 @@ pub fn metric(metric: Metric, value: f64) -> String {
         return "not a number".to_owned();
     }
     format!("{value:.*}", decimals(metric))
+}
+
+/// Of anything that goals measure.
+pub fn measure(of: Measure, value: f64) -> String {
+    if !value.is_finite() {
+        return "not known".to_owned();
+    }
+    match of {
+        Measure::TrainableParameters => count(value.round() as u64),
+        Measure::CheckpointBytes => bytes(value),
+        Measure::SecondsPerEpoch => format!("{} s", significant(value, 3)),
+        Measure::GroupGap => format!("{value:.3}"),
+        of => of.metric().map_or_else(|| number(value), |of| metric(of, value)),
+    }
+}
+
+/// `843 bytes`, `1.2 MB`.
+fn bytes(value: f64) -> String {
+    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    let unit = units.into_iter().find(|(size, _)| value >= *size);
+    unit.map_or_else(|| format!("{value:.0} bytes"), |(size, unit)| format!("{:.1} {unit}", value / size))
 }
 
 fn decimals(metric: Metric) -> usize {
@@ -148,6 +169,20 @@ mod tests {
         assert_eq!(difference(Metric::Accuracy, 0.9, 0.900_01), "+0.0 points");
         assert_eq!(difference(Metric::Loss, 0.3, 0.412_36), "-0.1124");
         assert_eq!(difference(Metric::Accuracy, f64::NAN, 0.9), "not a number");
+    }
+
+    #[test]
+    fn measures_have_their_units() {
+        let shown = [
+            measure(Measure::TrainableParameters, 1_234_567.0),
+            measure(Measure::CheckpointBytes, 90_870_000.0),
+            measure(Measure::CheckpointBytes, 512.0),
+            measure(Measure::SecondsPerEpoch, 12.345),
+            measure(Measure::GroupGap, 0.0312),
+            measure(Measure::Loss, 0.25),
+            measure(Measure::GroupGap, f64::NAN),
+        ];
+        insta::assert_snapshot!(shown.join("; "), @"1,234,567; 90.9 MB; 512 bytes; 12.3 s; 0.031; 0.2500; not known");
     }
 
     #[test]

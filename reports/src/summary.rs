@@ -1,9 +1,12 @@
 //! The numbers behind the text: what won, what it gained, what it cost.
 
 use engine::{record::StudyRecord, state::Phase};
-use search_spaces::settings::{Metric, Objective};
+use search_spaces::{
+    goals::{Constraint, Second},
+    settings::{Metric, Objective},
+};
 
-use crate::tables::{Behind, FinalistRow, Tables, TestRow, TrialRow};
+use crate::tables::{Behind, FinalistRow, LeaderboardRow, Tables, TestRow, TrialRow};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
@@ -16,6 +19,10 @@ pub struct Summary {
     pub default: Option<DefaultRecipe>,
     /// The last look at the test split.
     pub test: Option<Test>,
+    /// Where there are constraints.
+    pub constrained: Option<Constrained>,
+    /// Where there is a second objective.
+    pub trade_off: Option<TradeOff>,
     pub finished: bool,
     /// Optimizer steps trained in all.
     pub steps: u64,
@@ -93,6 +100,25 @@ pub struct Test {
     pub reused: bool,
 }
 
+/// What the constraints have done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Constrained {
+    pub constraints: Vec<Constraint>,
+    /// Trials of the search that have a value and keep all constraints at their last rung, and how many have a value.
+    pub kept: usize,
+    pub of: usize,
+    /// The best exceeds one: none keeps them all.
+    pub best_exceeds: bool,
+}
+
+/// What there is to choose from beside the best by the first objective.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TradeOff {
+    pub second: Second,
+    /// From the best by the first objective to the best by the second: trial and both values.
+    pub front: Vec<(u32, f64, f64)>,
+}
+
 /// Trial 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DefaultRecipe {
@@ -133,6 +159,10 @@ impl Summary {
             counts: counts(tables),
             best: best(record, tables),
             test: test(record, tables),
+            constrained: constrained(record, tables),
+            trade_off: tables
+                .second
+                .map(|second| TradeOff { second, front: tables.pareto.iter().map(|row| (row.trial, row.value, row.second)).collect() }),
             default: tables.trials.first().map(|trial| default_recipe(trial, tables)),
             finished: record.finished,
             steps: tables.trials.iter().map(|trial| trial.steps).sum(),
@@ -185,6 +215,21 @@ fn test(record: &StudyRecord, tables: &Tables) -> Option<Test> {
     let outdated = record.best().is_none_or(|best| best.trial != row.trial);
     let reused = tables.test.len() > 1 || record.state.searched().len() > first.searched;
     Some(Test { row, outdated, reused })
+}
+
+fn constrained(record: &StudyRecord, tables: &Tables) -> Option<Constrained> {
+    if tables.constraints.is_empty() {
+        return None;
+    }
+    let valued = tables.leaderboard.iter().filter(|row| row.value.is_some_and(f64::is_finite));
+    let exceeds = |row: &&LeaderboardRow| row.exceeded.is_some_and(|share| share > 0.0);
+    let (exceeding, kept): (Vec<_>, Vec<_>) = valued.partition(exceeds);
+    Some(Constrained {
+        constraints: tables.constraints.clone(),
+        kept: kept.len(),
+        of: kept.len() + exceeding.len(),
+        best_exceeds: record.best().is_some_and(|best| best.rule.feasible == Some(false)),
+    })
 }
 
 fn is_open(record: &StudyRecord, trial: u32) -> bool {

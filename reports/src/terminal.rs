@@ -4,7 +4,7 @@ use engine::{record::StudyRecord, state::Phase};
 use search_spaces::settings::Metric;
 
 use crate::{
-    format, parameters,
+    format, html, parameters,
     summary::{Summary, Test},
     tables::{CrossRow, FinalistRow, LeaderboardRow, Tables},
 };
@@ -52,6 +52,7 @@ pub fn leaderboard_text(record: &StudyRecord, top_n: usize) -> String {
     }
     text.push(String::new());
     text.extend(closing(&summary));
+    text.extend(html::words::goals(&summary));
     text.extend(finalists(&tables, &summary));
     text.extend(summary.test.iter().flat_map(|test| tested(test, metric)));
     text.extend(cross_validation(&tables, metric));
@@ -104,6 +105,7 @@ fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
             row.trainings.iter().map(|(_, value)| if value.is_nan() { "failed".to_owned() } else { show(*value) }).collect();
         let deviation = row.deviation.map_or_else(String::new, |deviation| format!(" +- {}", show(deviation)));
         let note = match row.behind {
+            None if row.exceeds => ": exceeds a constraint",
             Some(behind) if behind.is_open() => ": another seed might as well have put it first",
             Some(_) => ": behind by more than the seed explains",
             None if row.failed > 0 => ": fails with some seeds",

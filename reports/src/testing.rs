@@ -15,7 +15,9 @@ use rand::{RngExt, rngs::ChaCha8Rng};
 use search_spaces::{
     config::{Config, Optimizer, Unfreeze},
     domain::Assignment,
+    goals::{Constraint, Measure, Second},
     ladder::Ladder,
+    settings::Direction,
     space::Space,
 };
 
@@ -93,6 +95,31 @@ pub fn with_folds(record: &mut StudyRecord, trial: u32, values: &[Option<f64>]) 
         fold: Fold { trial, index, of },
         outcome: value.map(|value| Folded { value, steps: 90, seconds: 12.0 }).ok_or_else(|| "the loss became NaN".to_owned()),
     }));
+}
+
+/// Gives the study these constraints and a second objective, fewer trained parameters: a block of about a million for each that is thawed at the end of a trial's
+/// curve.
+pub fn with_goals(record: &mut StudyRecord, constraints: Vec<Constraint>) {
+    let second = Second { measure: Measure::TrainableParameters, direction: Direction::Minimize };
+    (record.state.second, record.state.constraints) = (Some(second), constraints);
+    let measures = record.state.measures();
+    for number in 0..record.state.trials().len() {
+        let last = record.evaluations.iter().rev().find(|evaluation| evaluation.trial as usize == number);
+        let thawed = last.map_or(1, |last| last.evaluation.learning_rates.len());
+        let parameters = 1e6 * thawed as f64;
+        let measured = |measure: &Measure| match measure {
+            Measure::TrainableParameters => parameters,
+            Measure::CheckpointBytes => 4.0 * parameters,
+            Measure::GroupGap => 0.01 * (number % 7) as f64,
+            _ => 3.0,
+        };
+        record.trials[number].measured = measures.iter().map(measured).collect();
+        let exceeded = record.state.constraints.iter().map(|constraint| constraint.excess(measured(&constraint.measure()))).sum();
+        record.state.change(number as u32, |trial| {
+            let rungs = trial.values.len();
+            (trial.second, trial.exceeded) = (vec![parameters; rungs], vec![exceeded; rungs]);
+        });
+    }
 }
 
 /// Makes `configs` the finalists of the study: trials of the search, best first, each with the values of its further trainings; `None`: it failed.

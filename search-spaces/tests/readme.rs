@@ -18,6 +18,10 @@ fn every_example_is_right() {
             "Sweep" => read(example.to_string()),
             "Train" => ConfigFile::parse(path, example).map(drop),
             "data" => read(format!("Sweep({model} {example} space: ())")),
+            "constraints" => {
+                let grouped = "data: Text(files: One(Asset(\"d\")), group: \"genre\"),";
+                read(format!("Sweep({model} {grouped} {example} space: ())"))
+            }
             "objective" | "recipes" => read(format!("Sweep({model} {data} {example} space: ())")),
             _ => read(format!("Sweep({model} {data} space: ({example}))")),
         };

@@ -1,14 +1,20 @@
 //! Data and base model of a study, loaded once a worker, and what only they can tell of a space.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use engine::{devices::Device, runner::TrialError};
+use engine::{
+    devices::Device,
+    runner::TrialError,
+    streams::{Purpose, stream},
+};
 use search_spaces::{
     config::{Adapter, Config},
     data::Data,
+    goals::{Constraint, Measure, Second},
     places::Places,
     problem::Problem,
     settings::Metric,
@@ -171,6 +177,42 @@ pub fn check_space(places: &Places, max_tokens: Option<usize>, base: &dyn BaseMo
         }
     }
     problems
+}
+
+/// Constraints that no config can keep, and groups that cannot be compared.
+pub fn check_goals(
+    places: &Places,
+    constraints: &[Constraint],
+    second: Option<Second>,
+    base: &dyn BaseModel,
+    task: &Task,
+) -> candle_core::Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    // The head trains whatever is frozen, and its size does not depend on what it is drawn from.
+    let model = base.instantiate(task.labels.len(), &mut stream(0, 0, Purpose::HeadWeights))?;
+    let least = model.parameters().weights_from(model.blocks().len().saturating_sub(1));
+    for (index, constraint) in constraints.iter().enumerate() {
+        let least = match constraint.measure() {
+            Measure::TrainableParameters => least.parameters,
+            Measure::CheckpointBytes => least.bytes,
+            _ => continue,
+        };
+        if constraint.limit() < least as f64 {
+            let message = format!("no config keeps {constraint}: the head alone has {least}");
+            problems.push(places.problem_at(&format!("constraints[{index}]"), message, Some(format!("write {least} or more"))));
+        }
+    }
+    let measures = constraints.iter().map(|constraint| constraint.measure()).chain(second.map(|second| second.measure));
+    let groups: BTreeSet<u32> = task.validation.groups().into_iter().collect();
+    if groups.len() < 2 && measures.into_iter().any(|measure| measure == Measure::GroupGap) && !task.groups.is_empty() {
+        let message = "the validation split has rows of one group only, so there is no gap to measure".to_owned();
+        problems.push(places.problem_at(
+            "data.group",
+            message,
+            Some("name another column, or give a validation file with all groups".to_owned()),
+        ));
+    }
+    Ok(problems)
 }
 
 fn check_rank(rank: f64, base: &dyn BaseModel) -> Result<(), (String, String)> {

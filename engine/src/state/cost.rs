@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::state::{SearchState, TrialState};
+use crate::state::{Phase, SearchState, TrialState};
 
 /// How good a trial is at a rung: smaller is better.
 ///
@@ -69,14 +69,26 @@ impl PartialOrd for Standing {
 }
 
 impl SearchState {
-    /// Of `trial` at a rung that it has reached.
+    /// Of `trial` at `rung`; the worst where it has not reached that.
     pub fn cost(&self, trial: &TrialState, rung: usize) -> Cost {
-        let value = self.objective.cost(trial.values[rung]);
+        let value = trial.values.get(rung).map_or(f64::INFINITY, |value| self.objective.cost(*value));
         if !value.is_finite() {
             return Cost::WORST;
         }
         let at = |costs: &[f64]| costs.get(rung).copied().unwrap_or(0.0);
         Cost { exceeded: at(&trial.exceeded), value, second: at(&trial.second) }
+    }
+
+    /// The Pareto front of the search: trials with a final value that keep all constraints and that no other of them beats in both objectives, from the best
+    /// by the first to the best by the second. Empty without a second objective.
+    pub fn front(&self) -> Vec<u32> {
+        let complete = self.searched().filter(|trial| self.second.is_some() && trial.phase == Phase::Complete);
+        let standing =
+            |trial: &TrialState| Some(Standing { cost: self.cost(trial, trial.values.len().checked_sub(1)?), number: trial.number });
+        let mut standings: Vec<Standing> =
+            complete.filter_map(standing).filter(|one| one.cost.is_feasible() && one.cost.second.is_finite()).collect();
+        standings.sort();
+        fronts(&standings).first().map(|front| front.iter().map(|index| standings[*index].number).collect()).unwrap_or_default()
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
             let at = panel.at(time(row.at_seconds), row.value);
             let mark = if panel::beyond(&panel.y, row.value, scene.objective) {
                 Mark::Beyond { up: panel.y.share(row.value) > 0.5 }
+            } else if row.exceeds {
+                Mark::Ring { colour: scene.rung_colour(row.rung) }
             } else {
                 Mark::Dot { colour: scene.rung_colour(row.rung), alpha }
             };
@@ -62,6 +64,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         }
         if default.is_some() {
             entries.push((Mark::Dashes { colour: palette::DEFAULT }, "default recipe".to_owned()));
+        }
+        if valued.iter().any(|row| row.exceeds) {
+            entries.push((Mark::Ring { colour: palette::FADED }, "exceeds a constraint".to_owned()));
         }
         if !failed.is_empty() {
             entries.push((Mark::Cross, "failed".to_owned()));

@@ -9,6 +9,7 @@ mod palette;
 mod panel;
 mod parameters;
 mod timeline;
+mod trade_off;
 
 use plotters::style::RGBColor;
 use search_spaces::settings::Objective;
@@ -44,6 +45,9 @@ pub fn all(tables: &Tables, objective: Objective) -> Result<Vec<Chart>, ReportEr
     let mut charts = vec![best_so_far::chart(&scene)?, learning_curves::chart(&scene)?];
     if !tables.parameters.is_empty() {
         charts.push(parameters::chart(&scene)?);
+    }
+    if let Some(second) = tables.second {
+        charts.extend(trade_off::chart(&scene, second)?);
     }
     charts.push(timeline::chart(&scene)?);
     Ok(charts)
@@ -139,10 +143,13 @@ mod tests {
     use std::{collections::BTreeSet, sync::Arc};
 
     use engine::{record::StudyRecord, state::Phase};
-    use search_spaces::settings::{Direction, Metric};
+    use search_spaces::{
+        goals::Constraint,
+        settings::{Direction, Metric},
+    };
 
     use super::*;
-    use crate::testing::{running_record, sample_record};
+    use crate::testing::{running_record, sample_record, with_goals};
 
     fn charts(record: &StudyRecord) -> Vec<Chart> {
         all(&Tables::new(record), record.state.objective).unwrap()
@@ -175,6 +182,26 @@ mod tests {
         let has_failed = |chart: &Chart| colours(chart).contains(&[palette::FAILED.0, palette::FAILED.1, palette::FAILED.2]);
         assert!(charts(&sample_record(12, 3, 1)).iter().all(has_failed));
         assert!(!charts(&sample_record(1, 3, 1)).iter().any(has_failed));
+    }
+
+    #[test]
+    fn a_second_objective_has_a_chart_of_its_own() {
+        let mut record = sample_record(40, 3, 1);
+        with_goals(&mut record, vec![Constraint::GroupGap(0.045)]);
+        let found = charts(&record);
+        let trade_off = found.iter().find(|chart| chart.name == "trade-off").unwrap();
+        assert!(colours(trade_off).len() > 40);
+        let front: Vec<u32> = record.state.front();
+        assert!(front.iter().all(|trial| trade_off.alt.contains(&format!("trial {trial}: "))), "{}", trade_off.alt);
+        // Nobody keeps it: all are drawn, and there is no front.
+        with_goals(&mut record, vec![Constraint::TrainableParameters(1)]);
+        let alone = charts(&record);
+        assert!(colours(alone.iter().find(|chart| chart.name == "trade-off").unwrap()).len() > 20);
+        // No trial has been trained in full.
+        for trial in 0..record.state.trials().len() {
+            record.state.change(trial as u32, |trial| (trial.values, trial.phase) = (vec![0.5], Phase::Paused { rung: 0 }));
+        }
+        assert!(charts(&record).iter().all(|chart| chart.name != "trade-off"));
     }
 
     #[test]

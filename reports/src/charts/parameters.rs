@@ -8,7 +8,7 @@ use super::{
     canvas::{Canvas, Type},
     crowd, draw, jitter,
     marks::Mark,
-    panel,
+    palette, panel,
     panel::Panel,
 };
 use crate::{
@@ -65,6 +65,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         }
         if scene.best != Some(0) {
             entries.push((Mark::Diamond, "default recipe".to_owned()));
+        }
+        if tables.searched().any(|trial| trial.exceeded.is_some_and(|share| share > 0.0)) {
+            entries.push((Mark::Ring { colour: palette::FADED }, "exceeds a constraint".to_owned()));
         }
         if any_failed {
             entries.push((Mark::Cross, "failed".to_owned()));
@@ -160,6 +163,9 @@ fn dots(canvas: &mut Canvas<'_>, scene: &Scene<'_>, panel: &Panel, parameter: &P
                     () if Some(trial.number) == scene.best => Mark::Star,
                     () if trial.number == 0 => Mark::Diamond,
                     () if panel::beyond(&panel.y, value, scene.objective) => Mark::Beyond { up: panel.y.share(value) > 0.5 },
+                    () if trial.exceeded.is_some_and(|share| share > 0.0) => {
+                        Mark::Ring { colour: scene.rung_colour(trial.rungs_reached.saturating_sub(1)) }
+                    }
                     () => Mark::Dot { colour: scene.rung_colour(trial.rungs_reached.saturating_sub(1)), alpha },
                 };
                 (panel.up(value), mark)

@@ -1,7 +1,8 @@
 //! One page that holds everything and needs nothing: no network, no other file.
 
 mod data;
-mod words;
+mod goals;
+pub(crate) mod words;
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use minijinja::{Environment, value::Serde};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use self::data::DataSection;
+use self::{data::DataSection, goals::Choice};
 use crate::{
     charts::Chart,
     error::ReportError,
@@ -42,6 +43,9 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
         config,
         charts: charts.iter().map(Figure::new).collect(),
         leaderboard: Leaderboard::new(record, tables),
+        constrained: !tables.constraints.is_empty(),
+        second: tables.second.map_or_else(String::new, |second| second.measure.name().replace('_', " ")),
+        choices: goals::choices(tables, record.state.objective.metric, |trial| cells(tables, trial)),
         finalists: tables.finalists.iter().map(|row| Finalist::new(record, row)).collect(),
         failures: failures(tables),
         cross_validation: tables.cross_validation.iter().map(|row| Crossed::new(record, row)).collect(),
@@ -67,6 +71,12 @@ struct Page<'a> {
     config: Option<String>,
     charts: Vec<Figure<'a>>,
     leaderboard: Leaderboard,
+    /// There are constraints.
+    constrained: bool,
+    /// The second objective, if there is one.
+    second: String,
+    /// The Pareto front.
+    choices: Vec<Choice>,
     finalists: Vec<Finalist>,
     failures: Vec<Failure>,
     cross_validation: Vec<Crossed>,
@@ -125,6 +135,8 @@ impl Figure<'_> {
 
 #[derive(Debug, Serialize)]
 struct Leaderboard {
+    /// What goals measure.
+    measures: Vec<String>,
     parameters: Vec<String>,
     rows: Vec<Row>,
 }
@@ -137,6 +149,7 @@ struct Row {
     value: String,
     /// Of a finalist, over its trainings.
     mean: String,
+    measured: Vec<String>,
     outcome: String,
     steps: String,
     time: String,
@@ -169,6 +182,7 @@ impl Finalist {
             let difference = format::difference(metric, behind.difference, 0.0);
             format!("{difference} ({}){open}", format::differences(metric, behind.low, behind.high))
         };
+        let exceeds = || if row.exceeds { "exceeds a constraint".to_owned() } else { String::new() };
         let value = |value: f64| if value.is_nan() { "failed".to_owned() } else { show(value) };
         Finalist {
             rank: row.rank,
@@ -177,7 +191,7 @@ impl Finalist {
             mean: show(row.mean),
             deviation: row.deviation.map(show).unwrap_or_default(),
             trainings: row.trainings.iter().map(|(trial, of)| (value(*of), *trial)).collect(),
-            behind: row.behind.map(behind).unwrap_or_default(),
+            behind: row.behind.map_or_else(exceeds, behind),
             exported: row.exported,
         }
     }
@@ -226,6 +240,7 @@ impl Leaderboard {
                 recipe: row.recipe.clone(),
                 value: row.value.filter(|_| !failed).map_or_else(|| "–".to_owned(), |value| format::metric(metric, value)),
                 mean: row.mean.map(|(mean, _)| format::metric(metric, mean)).unwrap_or_default(),
+                measured: goals::measured(tables, row),
                 outcome: row.outcome.clone(),
                 steps: format::count(row.steps),
                 time: format::duration(row.seconds),
@@ -237,7 +252,11 @@ impl Leaderboard {
                 },
             }
         });
-        Leaderboard { parameters: tables.parameters.iter().map(|parameter| short_path(&parameter.path)).collect(), rows: rows.collect() }
+        Leaderboard {
+            measures: tables.measures.iter().map(|measure| measure.name().replace('_', " ")).collect(),
+            parameters: tables.parameters.iter().map(|parameter| short_path(&parameter.path)).collect(),
+            rows: rows.collect(),
+        }
     }
 }
 

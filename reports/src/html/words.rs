@@ -1,10 +1,13 @@
 //! The summary in words.
 
-use search_spaces::settings::{Direction, Metric};
+use search_spaces::{
+    goals::Constraint,
+    settings::{Direction, Metric},
+};
 
 use crate::{
     format,
-    summary::{Best, Summary, standard_error},
+    summary::{Best, Constrained, Summary, TradeOff, standard_error},
 };
 
 /// A few paragraphs for someone who reads nothing else. `validation` is the number of validation examples, if known.
@@ -15,6 +18,7 @@ pub(super) fn paragraphs(summary: &Summary, validation: Option<u64>) -> Vec<Stri
     }
     paragraphs.extend(summary.best.as_ref().and_then(|best| again(summary, best)));
     paragraphs.extend(test(summary));
+    paragraphs.extend(goals(summary));
     paragraphs.extend(uncertainty(summary, validation));
     paragraphs.push(trials(summary));
     paragraphs.push(cost(summary));
@@ -128,6 +132,53 @@ fn test(summary: &Summary) -> Option<String> {
     Some(parts.join(" "))
 }
 
+/// What constraints and a second objective have to do with it: also for the terminal.
+pub(crate) fn goals(summary: &Summary) -> Vec<String> {
+    let mut paragraphs = Vec::new();
+    if let Some(Constrained { constraints, kept, of, best_exceeds }) = &summary.constrained {
+        let limit = |one: &Constraint| format!("{} <= {}", one.measure().name(), format::measure(one.measure(), one.limit()));
+        let limits = constraints.iter().map(limit).collect::<Vec<String>>().join(", ");
+        let kept = match (kept, of) {
+            (0, of) => format!("None of the {} with a value keeps {limits}", format::counted(*of as u64, "trial")),
+            (kept, of) if kept == of => format!("Every trial with a value keeps {limits}"),
+            (kept, of) => format!(
+                "Of {} with a value {} {limits}",
+                format::counted(*of as u64, "trial"),
+                if *kept == 1 { "1 keeps".to_owned() } else { format!("{kept} keep") }
+            ),
+        };
+        paragraphs.push(match (best_exceeds, summary.best.is_some()) {
+            (true, _) => format!("{kept}. What won exceeds the limits least, and must not be used where they are binding."),
+            (false, true) => format!("{kept}; what won does. Whatever exceeds a limit ranks below all that keeps to it."),
+            (false, false) => format!("{kept}."),
+        });
+    }
+    if let Some(TradeOff { second, front }) = &summary.trade_off {
+        let (first, name) = (summary.objective.metric.name(), second.measure.name());
+        let show = |(trial, value, other): &(u32, f64, f64)| {
+            format!(
+                "trial {trial} with {} and {}",
+                format::metric(summary.objective.metric, *value),
+                format::measure(second.measure, *other)
+            )
+        };
+        paragraphs.push(match &front[..] {
+            [] if summary.constrained.is_some() => {
+                format!("There is no Pareto front of {first} and {name}: no full-length trial keeps the constraints.")
+            }
+            [] => format!("There is no Pareto front of {first} and {name} yet: no trial has been trained in full."),
+            [one] => format!("One trial is better than all others of full length in both {first} and {name}: {}.", show(one)),
+            [best, .., last] => format!(
+                "{} of full length are beaten by no other in both {first} and {name}, from {} to {}. What won is the best by {first} alone.",
+                format::counted(front.len() as u64, "trial"),
+                show(best),
+                show(last)
+            ),
+        });
+    }
+    paragraphs
+}
+
 fn a(metric: Metric) -> String {
     match metric {
         Metric::Accuracy => "an accuracy of".to_owned(),
@@ -208,7 +259,7 @@ mod tests {
     use super::*;
     use crate::{
         tables::Tables,
-        testing::{running_record, sample_record, with_finalists, with_test},
+        testing::{running_record, sample_record, with_finalists, with_goals, with_test},
     };
 
     fn words(record: &StudyRecord, validation: Option<u64>) -> String {
@@ -269,6 +320,28 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         insta::assert_snapshot!(words(&record, None).lines().take(2).collect::<Vec<_>>().join("\n"), @"
         Trial 28 won with an accuracy of 0.953 on the validation split in the mean of 2 trainings, against 0.924 of the default recipe: +2.9 points.
         The best config of the search was trained with 1 other seed. In the search trial 28 had 0.962, which is part of its mean; its trainings differ by the seed alone, with a standard deviation of 0.013. What leaves the study is the training in the middle, trial 40.
+        ");
+    }
+
+    #[test]
+    fn constraints_and_a_second_objective() {
+        let goals_of = |constraints| {
+            let mut record = sample_record(40, 3, 1);
+            with_goals(&mut record, constraints);
+            goals(&Summary::new(&record, &Tables::new(&record))).join("\n")
+        };
+        insta::assert_snapshot!(goals_of(Vec::new()), @"6 trials of full length are beaten by no other in both accuracy and trainable_parameters, from trial 28 with 0.962 and 8,000,000 to trial 2 with 0.658 and 1,000,000. What won is the best by accuracy alone.");
+        insta::assert_snapshot!(goals_of(vec![Constraint::TrainableParameters(3_500_000), Constraint::GroupGap(0.035)]), @"
+        Of 39 trials with a value 6 keep trainable_parameters <= 3,500,000, group_gap <= 0.035; what won does. Whatever exceeds a limit ranks below all that keeps to it.
+        One trial is better than all others of full length in both accuracy and trainable_parameters: trial 2 with 0.658 and 1,000,000.
+        ");
+        insta::assert_snapshot!(goals_of(vec![Constraint::TrainableParameters(1)]), @"
+        None of the 39 trials with a value keeps trainable_parameters <= 1. What won exceeds the limits least, and must not be used where they are binding.
+        There is no Pareto front of accuracy and trainable_parameters: no full-length trial keeps the constraints.
+        ");
+        insta::assert_snapshot!(goals_of(vec![Constraint::SecondsPerEpoch(3.5)]), @"
+        Every trial with a value keeps seconds_per_epoch <= 3.5 s; what won does. Whatever exceeds a limit ranks below all that keeps to it.
+        6 trials of full length are beaten by no other in both accuracy and trainable_parameters, from trial 28 with 0.962 and 8,000,000 to trial 2 with 0.658 and 1,000,000. What won is the best by accuracy alone.
         ");
     }
 

@@ -24,6 +24,8 @@ pub struct FinalistRow {
     pub failed: usize,
     /// Of those with a value.
     pub mean: f64,
+    /// Its trainings exceed a constraint in the mean.
+    pub exceeds: bool,
     /// Of one training's value, around the mean (`n - 1`); `None` with fewer than two.
     pub deviation: Option<f64>,
     /// How much worse its mean is than the winner's, and the ends of the 95 % interval of that; `None` for the winner, and where too little is known.
@@ -77,8 +79,9 @@ pub(super) fn rows(record: &StudyRecord) -> Vec<FinalistRow> {
         trainings: standing.trainings.iter().map(|training| (training.trial, training.value)).collect(),
         failed: standing.failed,
         mean: standing.mean,
+        exceeds: standing.exceeded > 0.0,
         deviation: deviation(values),
-        behind: if place == 0 || standing.failed > 0 { None } else { behind(values) },
+        behind: if place == 0 || standing.failed > 0 || standing.exceeded > standings[0].exceeded { None } else { behind(values) },
         exported: best.filter(|best| best.of == standing.trial).map(|best| best.trial),
     };
     standings.iter().zip(&all).enumerate().map(row).collect()
@@ -108,6 +111,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("seeds", rows, |row| row.trainings.len() as u32),
         column("failed", rows, |row| row.failed as u32),
         column("mean", rows, |row| row.mean),
+        column("exceeds", rows, |row| row.exceeds),
         column("deviation", rows, |row| row.deviation),
         column("behind", rows, |row| row.behind.map(|behind| behind.difference)),
         column("behind_low", rows, |row| row.behind.map(|behind| behind.low)),

@@ -2,6 +2,7 @@
 
 use engine::{record::StudyRecord, state::Phase};
 use polars::prelude::{DataFrame, PolarsResult};
+use search_spaces::goals::Measure;
 
 use super::{FinalistRow, Tables, TrialRow, column, parameter_columns};
 
@@ -15,6 +16,12 @@ pub struct LeaderboardRow {
     pub value: Option<f64>,
     /// Over the trainings of a finalist, and how many they are.
     pub mean: Option<(f64, usize)>,
+    /// Beside [`Tables::measures`]; `None` where it has none yet.
+    pub measured: Vec<Option<f64>>,
+    /// By how much it exceeds the constraints there, in shares of their limits, 0 when it keeps all; `None` where there are none or it has no value yet.
+    pub exceeded: Option<f64>,
+    /// On the Pareto front of two objectives.
+    pub on_front: bool,
     /// The highest rung it has a value at.
     pub rung: Option<usize>,
     /// Whether `value` is final and may be compared with other final ones.
@@ -25,18 +32,27 @@ pub struct LeaderboardRow {
     pub seconds: f64,
 }
 
-/// Finalists come first, by their means; then all others as the search ranks them.
+/// Finalists come first, by their means, those that exceed a constraint last; then all others as the search ranks them.
 pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow], finalists: &[FinalistRow]) -> Vec<LeaderboardRow> {
     let top = record.state.ladder.top();
     let finalist = |number: u32| finalists.iter().find(|row| row.trial == number);
     let others = record.state.leaderboard().into_iter().filter(|number| finalist(*number).is_none());
     let order = finalists.iter().map(|row| row.trial).chain(others).filter_map(|number| trials.get(number as usize));
+    let front = record.state.front();
+    let measures = record.state.measures().len();
+    let measured = |trial: u32| {
+        let known = record.trials.get(trial as usize).map_or(&[][..], |trial| &trial.measured);
+        (0..measures).map(|index| known.get(index).copied()).collect()
+    };
     let rows = order.enumerate().map(|(place, row)| LeaderboardRow {
         rank: place + 1,
         trial: row.number,
         recipe: row.recipe.clone(),
         value: row.last_value(),
         mean: finalist(row.number).map(|row| (row.mean, row.trainings.len())),
+        measured: measured(row.number),
+        exceeded: row.exceeded,
+        on_front: front.contains(&row.number),
         rung: row.rungs_reached.checked_sub(1),
         complete: row.phase == Phase::Complete,
         outcome: outcome(row, top, record.finished),
@@ -72,6 +88,20 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("steps", rows, |row| row.steps),
         column("seconds", rows, |row| row.seconds),
     ];
+    if !tables.constraints.is_empty() {
+        columns.push(column("exceeded", rows, |row| row.exceeded));
+    }
+    let mut named: Vec<Measure> = Vec::new();
+    for (index, measure) in tables.measures.iter().enumerate() {
+        // A measure may be constrained and the second objective, too.
+        if !named.contains(measure) {
+            columns.push(column(measure.name().to_owned(), rows, |row| row.measured[index]));
+            named.push(*measure);
+        }
+    }
+    if tables.second.is_some() {
+        columns.push(column("on_front", rows, |row| row.on_front));
+    }
     let numbers: Vec<u32> = rows.iter().map(|row| row.trial).collect();
     columns.extend(parameter_columns(&tables.parameters, &numbers));
     DataFrame::new(rows.len(), columns)

@@ -8,6 +8,7 @@ mod finalists;
 mod folds;
 mod leaderboard;
 mod mean_of;
+mod pareto;
 mod rungs;
 mod segments;
 mod test;
@@ -15,6 +16,7 @@ mod trials;
 
 use engine::{record::StudyRecord, state::TrialKind};
 use polars::prelude::{Column, DataFrame, NamedFrom, PlSmallStr, PolarsResult, Series};
+use search_spaces::goals::{Constraint, Measure, Second};
 
 use crate::{
     active::ActiveTime,
@@ -26,6 +28,7 @@ pub use files::write_tables;
 pub use finalists::{Behind, FinalistRow};
 pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
+pub use pareto::ParetoRow;
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
 pub use test::TestRow;
@@ -35,7 +38,7 @@ pub use trials::TrialRow;
 pub const README: &str = include_str!("README.md");
 
 /// Tables that not every study has.
-const OPTIONAL: [&str; 4] = ["finalists", "test", "folds", "cross_validation"];
+const OPTIONAL: [&str; 5] = ["pareto", "finalists", "test", "folds", "cross_validation"];
 
 /// All tables of a study.
 #[derive(Debug, Clone)]
@@ -50,6 +53,12 @@ pub struct Tables {
     pub rungs: Vec<RungRow>,
     /// Best first.
     pub leaderboard: Vec<LeaderboardRow>,
+    /// From the best by the first objective to the best by the second; empty without a second.
+    pub pareto: Vec<ParetoRow>,
+    pub constraints: Vec<Constraint>,
+    pub second: Option<Second>,
+    /// What they measure: the constraints in their order, the second objective last.
+    pub measures: Vec<Measure>,
     /// In the order they were started.
     pub segments: Vec<SegmentRow>,
     /// Best first; empty unless configs were trained again.
@@ -79,10 +88,15 @@ impl Tables {
         let rungs = rungs::rows(record, &time);
         let folds = folds::folds(record);
         let finalists = finalists::rows(record);
+        let leaderboard = leaderboard::rows(record, &trials, &finalists);
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
-            leaderboard: leaderboard::rows(record, &trials, &finalists),
+            pareto: pareto::rows(record, &leaderboard),
+            leaderboard,
+            constraints: record.state.constraints.clone(),
+            second: record.state.second,
+            measures: record.state.measures(),
             segments: segments::rows(record, &time),
             cross_validation: folds::crosses(record, &folds),
             folds,
@@ -112,6 +126,9 @@ impl Tables {
             ("leaderboard", leaderboard::frame(self)?),
             ("segments", segments::frame(self)?),
         ];
+        if !self.pareto.is_empty() {
+            frames.push(("pareto", pareto::frame(self)?));
+        }
         if !self.finalists.is_empty() {
             frames.push(("finalists", finalists::frame(self)?));
         }

@@ -19,15 +19,17 @@ pub struct RungRow {
     pub value: f64,
     /// The value of a trial that had stopped itself earlier: no training took place between.
     pub carried: bool,
-    /// From 1, the best; failed trials last.
+    /// From 1, the best; what exceeds a constraint after all others, failed trials last.
     pub rank: usize,
     /// Trials with a value here.
     pub of: usize,
+    /// It exceeds a constraint.
+    pub exceeds: bool,
     /// Went on to the next rung.
     pub promoted: bool,
     /// Active seconds until the value was known.
     pub at_seconds: f64,
-    /// The best full-length value of the study by then, this one included.
+    /// The best full-length value of the study by then, this one included, of trials that keep the constraints.
     pub best_so_far: Option<f64>,
 }
 
@@ -57,6 +59,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
                 carried: stopped && trained_to.is_some_and(|to| rung >= to),
                 rank: 0,
                 of: 0,
+                exceeds: trial.exceeded.get(rung).is_some_and(|share| *share > 0.0),
                 promoted: went_beyond(rung, trial.phase, trial.values.len()),
                 at_seconds: time.seconds(at.unwrap_or(time.now())),
                 best_so_far: None,
@@ -82,10 +85,10 @@ fn went_beyond(rung: usize, phase: Phase, reached: usize) -> bool {
 }
 
 fn rank(record: &StudyRecord, rows: &mut [RungRow]) {
-    let cost = |value: f64| record.state.objective.cost(value);
+    let cost = |row: &RungRow| record.state.cost(&record.state.trials()[row.trial as usize], row.rung);
     for rung in 0..record.state.ladder.rungs.len() {
         let mut here: Vec<&mut RungRow> = rows.iter_mut().filter(|row| row.rung == rung).collect();
-        here.sort_by(|a, b| cost(a.value).total_cmp(&cost(b.value)).then(a.trial.cmp(&b.trial)));
+        here.sort_by(|a, b| cost(a).cmp(&cost(b)).then(a.trial.cmp(&b.trial)));
         let of = here.len();
         for (place, row) in here.into_iter().enumerate() {
             (row.rank, row.of) = (place + 1, of);
@@ -100,7 +103,11 @@ fn fill_best_so_far(record: &StudyRecord, rows: &mut [RungRow]) {
     in_time.sort_by(|a, b| a.at_seconds.total_cmp(&b.at_seconds).then(a.rung.cmp(&b.rung)).then(a.trial.cmp(&b.trial)));
     let mut best: Option<f64> = None;
     for row in in_time {
-        if row.rung == top && row.value.is_finite() && best.is_none_or(|best| objective.cost(row.value) < objective.cost(best)) {
+        if row.rung == top
+            && row.value.is_finite()
+            && !row.exceeds
+            && best.is_none_or(|best| objective.cost(row.value) < objective.cost(best))
+        {
             best = Some(row.value);
         }
         row.best_so_far = best;
@@ -117,6 +124,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("carried", rows, |row| row.carried),
         column("rank", rows, |row| row.rank as u32),
         column("of", rows, |row| row.of as u32),
+        column("exceeds", rows, |row| row.exceeds),
         column("promoted", rows, |row| row.promoted),
         column("at_seconds", rows, |row| row.at_seconds),
         column("best_so_far", rows, |row| row.best_so_far),

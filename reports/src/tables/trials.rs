@@ -33,6 +33,8 @@ pub struct TrialRow {
     /// Wall seconds of all its segments.
     pub seconds: f64,
     pub trainable_parameters: Option<u64>,
+    /// By how much it exceeds the constraints at its last rung, in shares of their limits; `None` where there are none or it has no value yet.
+    pub exceeded: Option<f64>,
     pub best_step: Option<u64>,
     pub cause: Option<String>,
 }
@@ -89,6 +91,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<TrialRow> {
                 steps_full: trial.config.total_steps(record.examples_per_epoch),
                 seconds: 0.0,
                 trainable_parameters: None,
+                exceeded: trial.exceeded.last().copied(),
                 best_step: details.best_step,
                 cause: details.cause,
             }

@@ -36,9 +36,13 @@ impl Rows {
             splits.push(of_test);
         }
         let groups = groups([&self.parts.train, &self.parts.validation, &self.parts.test]);
+        let mut files = self.files.clone();
+        if let Some(file) = files.first_mut().filter(|_| !groups.names.is_empty()) {
+            file.notes.push(told(&groups));
+        }
         let names = labels.names().to_vec();
         let shared = shared(&[train_texts, validation_texts, test_texts]);
-        let report = DataReport { kind: Kind::Texts, files: self.files.clone(), labels: names.clone(), splits, shared, decoded: None };
+        let report = DataReport { kind: Kind::Texts, files, labels: names.clone(), splits, shared, decoded: None };
         Ok((TextTask { train, validation, test, labels: names, padding: tokenizer.padding(), groups }, report))
     }
 }
@@ -55,10 +59,22 @@ fn groups([train, validation, test]: [&Part<Text>; 3]) -> Groups {
     Groups { names: names.into_iter().map(str::to_owned).collect(), train, validation, test }
 }
 
+/// How many validation examples each group has, for the report.
+fn told(groups: &Groups) -> String {
+    const NAMED: usize = 8;
+    let count = |group: usize| groups.validation.iter().filter(|index| **index as usize == group).count();
+    let mut parts: Vec<String> =
+        groups.names.iter().enumerate().take(NAMED).map(|(group, name)| format!("{name} {}", count(group))).collect();
+    if groups.names.len() > NAMED {
+        parts.push(format!("and {} more", groups.names.len() - NAMED));
+    }
+    format!("groups in the validation split: {}", parts.join(", "))
+}
+
 fn finish<'a>(part: &'a Part<Text>, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, SplitReport, Contents<'a>), DataError> {
     let Part { name, source, before } = part;
     let (examples, truncated) = tokenise(source, labels, encoder)?;
-    let rows = source.rows.iter().map(|row| (normalised(&row.content.text, row.content.pair.as_deref()), row.label.as_str())).collect();
+    let rows = source.rows.iter().map(|row| (normalised(&row.content.first, row.content.pair.as_deref()), row.label.as_str())).collect();
     let texts = Contents { name, rows };
     let mut by_label = vec![0; labels.names().len()];
     for example in &examples {
@@ -82,7 +98,7 @@ fn finish<'a>(part: &'a Part<Text>, labels: &Labels, encoder: &Encoder) -> Resul
 
 /// The examples in the order of the rows, and how many were truncated.
 fn tokenise(source: &Source<Text>, labels: &Labels, encoder: &Encoder) -> Result<(Vec<Example>, u64), DataError> {
-    let encoded: Vec<_> = source.rows.par_iter().map(|row| encoder.encode(&row.content.text, row.content.pair.as_deref())).collect();
+    let encoded: Vec<_> = source.rows.par_iter().map(|row| encoder.encode(&row.content.first, row.content.pair.as_deref())).collect();
     let mut examples = Vec::with_capacity(encoded.len());
     let mut truncated = 0;
     for ((row, label), encoded) in source.rows.iter().zip(classes(&source.rows, labels)).zip(encoded) {

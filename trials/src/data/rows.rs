@@ -14,7 +14,7 @@ use super::{
 /// One text, or both of a pair.
 #[derive(Debug, Clone)]
 pub(super) struct Text {
-    pub(super) text: String,
+    pub(super) first: String,
     pub(super) pair: Option<String>,
     /// Where the data have groups.
     pub(super) group: Option<String>,
@@ -134,7 +134,7 @@ fn read(location: &Location, data: &TextData) -> Result<(Source<Text>, FileRepor
         let (Some(text), pair, Some(label)) = (values.next(), if texts.len() == 2 { values.next() } else { None }, values.next()) else {
             continue;
         };
-        rows.push(Row { place: row.place, index: row.index, label: label.trim().to_owned(), content: Text { text, pair, group } });
+        rows.push(Row { place: row.place, index: row.index, label: label.trim().to_owned(), content: Text { first: text, pair, group } });
     }
     let missing = rejected.into_iter().enumerate().filter(|(_, places)| !places.is_empty());
     let missing: Vec<DataError> = missing

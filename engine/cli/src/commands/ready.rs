@@ -16,6 +16,7 @@ use search_spaces::{
     data::{Data, Files, ImageData, Location, TextData},
     domain::Parameter,
     draft::Draft,
+    goals::Second,
     problem::Problem,
     settings::Objective,
     space::Space,
@@ -27,7 +28,9 @@ use trials::{
     hub::HubError,
     metrics::Measures,
     models::{BaseModel, Takes},
-    prepare::{PrepareError, Prepared, check_metric, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit},
+    prepare::{
+        PrepareError, Prepared, check_goals, check_metric, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit,
+    },
     runner::RunnerSettings,
     trainer::final_model,
 };
@@ -56,7 +59,7 @@ pub(super) fn check(
     let mut failures = Failures::of(&space.places, Vec::new());
     let ladder = |examples| space.ladder(examples).err().map(|problem| *problem);
     unknown_assets(Some(&space.model), Some(&space.data), &mut failures);
-    unknown_metric(Some(space.objective), &context.measures, &mut failures);
+    unknown_metrics(Some(space.objective), space.second, &context.measures, &mut failures);
     let devices = match devices {
         Ok(devices) if failures.is_empty() => devices,
         devices => {
@@ -84,6 +87,10 @@ pub(super) fn check(
             failures.problem("settings.folds", message, Some("5 or 10 is usual".to_owned()));
         }
     }
+    if let (Some(base), Some((task, _))) = (&base, &task) {
+        let unmet = check_goals(failures.places, &space.constraints, space.second, base.as_ref(), task).map_err(Error::failed)?;
+        failures.problems.extend(unmet);
+    }
     match (base, task) {
         (Some(base), Some((task, report))) if failures.is_empty() => {
             let mut stream = stream(space.settings.seed, 0, Purpose::Sampler);
@@ -109,7 +116,7 @@ pub(super) fn check(
 pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     let mut failures = Failures::of(&draft.places, draft.problems.clone());
     unknown_assets(draft.model.as_ref(), draft.data.as_ref(), &mut failures);
-    unknown_metric(draft.objective, &context.measures, &mut failures);
+    unknown_metrics(draft.objective, draft.second, &context.measures, &mut failures);
     let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
     let ladder = |examples| draft.check_ladder(examples);
     look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &mut failures);
@@ -265,10 +272,13 @@ fn unknown_assets(model: Option<&Location>, data: Option<&Data>, failures: &mut 
     }
 }
 
-/// Notes a metric that this program does not measure.
-fn unknown_metric(objective: Option<Objective>, measures: &Measures, failures: &mut Failures<'_>) {
-    if let Some(Err((message, hint))) = objective.map(|objective| check_metric(objective.metric, measures)) {
-        failures.problem("objective", message, Some(hint));
+/// Notes metrics that this program does not measure.
+fn unknown_metrics(objective: Option<Objective>, second: Option<Second>, measures: &Measures, failures: &mut Failures<'_>) {
+    let second = second.and_then(|second| second.measure.metric());
+    for (path, metric) in [("objective", objective.map(|objective| objective.metric)), ("second", second)] {
+        if let Some(Err((message, hint))) = metric.map(|metric| check_metric(metric, measures)) {
+            failures.problem(path, message, Some(hint));
+        }
     }
 }
 

@@ -88,8 +88,13 @@ fn search(space: &Space) -> String {
     let drawn = (settings.trials as usize).saturating_sub(space.recipes.len()) as u64;
     let few = grid::size(&space.parameters).filter(|points| *points < drawn);
     let few = few.map_or_else(String::new, |points| format!("\n  the space has {points} points, so there will be fewer trials"));
+    let second = space.second.map_or_else(String::new, |second| {
+        let direction = if second.direction == Direction::Maximize { "maximize" } else { "minimize" };
+        format!(", then {direction} {} (Pareto front)", second.measure.name())
+    });
+    let constraints = space.constraints.iter().map(|constraint| format!("\n  only with {constraint}")).collect::<Vec<_>>().concat();
     format!(
-        "{direction} {}; {} trials{budget}; sampler {:?}; {scheduler}; seed {}{few}",
+        "{direction} {}{second}; {} trials{budget}; sampler {:?}; {scheduler}; seed {}{few}{constraints}",
         space.objective.metric.name(),
         settings.trials,
         settings.sampler,

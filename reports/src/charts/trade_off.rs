@@ -1,0 +1,134 @@
+//! Both objectives of the trials that were trained in full, and the Pareto front among them.
+
+use search_spaces::goals::{Measure, Second};
+
+use super::{Chart, LEGEND, Scene, axis::Axis, crowd, draw, marks::Mark, palette, panel, panel::Panel};
+use crate::{ReportError, format, tables::LeaderboardRow};
+
+const HEIGHT: u32 = 520;
+/// An axis is logarithmic where its values differ by more than this factor.
+const WIDE: f64 = 20.0;
+
+/// `None` when no full-length trial has both values.
+pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Result<Option<Chart>, ReportError> {
+    let tables = scene.tables;
+    let both = |row: &LeaderboardRow| {
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+        Some((row.trial, finite(row.measured.last().copied().flatten())?, finite(row.value)?))
+    };
+    let complete = || tables.leaderboard.iter().filter(|row| row.complete);
+    let (exceeding, kept): (Vec<&LeaderboardRow>, Vec<&LeaderboardRow>) =
+        complete().partition(|row| row.exceeded.is_some_and(|share| share > 0.0));
+    let points = |rows: &[&LeaderboardRow]| -> Vec<(u32, f64, f64)> { rows.iter().copied().filter_map(both).collect() };
+    let (exceeding, kept) = (points(&exceeding), points(&kept));
+    let all = || exceeding.iter().chain(&kept);
+    if all().next().is_none() {
+        return Ok(None);
+    }
+    let name = second.measure.name();
+    let panel = Panel {
+        left: 84.0,
+        top: 110.0,
+        right: LEGEND - 40.0,
+        bottom: f64::from(HEIGHT) - 62.0,
+        x: axis(all().map(|(_, x, _)| *x)),
+        y: with_front(panel::value_axis(all().map(|(_, _, y)| *y), scene.objective), tables.pareto.iter().map(|row| row.value)),
+        failed_lane: false,
+        inactive_lane: false,
+        text: 13.0,
+    };
+    let subtitle = format!("{} on the Pareto front", format::counted(tables.pareto.len() as u64, "trial"));
+    let png = draw("trade-off", HEIGHT, "Trade-off", &subtitle, |canvas| {
+        panel.draw(canvas, &axis_label(second), &scene.value_label());
+        let line = front_line(tables.pareto.iter().map(|row| panel.at(row.second, row.value)));
+        canvas.line(&line, palette::BEST, 1.0, 2.4);
+        let (size, alpha) = crowd(kept.len() + exceeding.len());
+        let on_front = |trial: u32| tables.pareto.iter().any(|row| row.trial == trial);
+        let top = scene.rung_colour(scene.rungs.saturating_sub(1));
+        for (_, x, y) in &exceeding {
+            canvas.mark(panel.at(*x, *y), Mark::Ring { colour: palette::FADED }, size);
+        }
+        for (trial, x, y) in &kept {
+            let colour = if on_front(*trial) { top } else { palette::LOST };
+            canvas.mark(panel.at(*x, *y), Mark::Dot { colour, alpha: if on_front(*trial) { 1.0 } else { alpha } }, size * 1.15);
+        }
+        let marked = |trial: Option<u32>| all().find(|point| Some(point.0) == trial).map(|(_, x, y)| panel.at(*x, *y));
+        if let Some(at) = marked(Some(0)).filter(|_| scene.best != Some(0)) {
+            canvas.mark(at, Mark::Diamond, 4.4);
+        }
+        if let Some(at) = marked(scene.best) {
+            canvas.mark(at, Mark::Star, 4.4);
+        }
+        let mut entries = vec![
+            (Mark::Dot { colour: top, alpha: 1.0 }, "on the front".to_owned()),
+            (Mark::Dot { colour: palette::LOST, alpha: 1.0 }, "beaten in both".to_owned()),
+        ];
+        if !exceeding.is_empty() {
+            entries.push((Mark::Ring { colour: palette::FADED }, "exceeds a constraint".to_owned()));
+        }
+        if marked(scene.best).is_some() {
+            entries.push((Mark::Star, "best trial".to_owned()));
+        }
+        if scene.best != Some(0) && marked(Some(0)).is_some() {
+            entries.push((Mark::Diamond, "default recipe".to_owned()));
+        }
+        canvas.legend((LEGEND, 116.0), "Full length", &entries);
+    })?;
+    let shown: Vec<String> = tables
+        .pareto
+        .iter()
+        .map(|row| format!("trial {}: {} and {}", row.trial, scene.show(row.value), format::measure(second.measure, row.second)))
+        .collect();
+    Ok(Some(Chart {
+        name: "trade-off",
+        title: "Trade-off",
+        alt: format!("{} against {name}; on the front are {}.", scene.objective.metric.name(), shown.join(", ")),
+        caption: format!(
+            "Each dot is a trial that was trained in full. Of those on the orange line none is beaten in both {} and {name}: which of them is worth its price is for you to say. The others are beaten in both by some trial on the line.",
+            scene.objective.metric.name()
+        ),
+        png,
+    }))
+}
+
+/// The same axis, widened to the values of the front, however far from the rest they are.
+fn with_front(axis: Axis, values: impl Iterator<Item = f64>) -> Axis {
+    let Axis::Linear { low, high } = axis else { return axis };
+    let air = (high - low) * 0.04;
+    values.fold(Axis::Linear { low, high }, |axis, value| match axis {
+        Axis::Linear { low, high } => Axis::Linear { low: low.min(value - air), high: high.max(value + air) },
+        axis => axis,
+    })
+}
+
+/// Some air at both ends; logarithmic where a linear one would press most values into a corner.
+fn axis(values: impl Iterator<Item = f64> + Clone) -> Axis {
+    let (low, high) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max));
+    if low > 0.0 && high > WIDE * low {
+        let air = (high / low).powf(0.05);
+        return Axis::log(low / air, high * air);
+    }
+    let air = (high - low) * 0.05;
+    Axis::linear(low - air, high + air)
+}
+
+fn axis_label(second: Second) -> String {
+    let better = if second.direction == search_spaces::settings::Direction::Minimize { "lower" } else { "higher" };
+    match second.measure {
+        Measure::CheckpointBytes => format!("checkpoint, bytes ({better} is better)"),
+        measure => format!("{} ({better} is better)", measure.name().replace('_', " ")),
+    }
+}
+
+/// Corners of the steps between the points of the front: between two nothing is known to be better than the one with less of both.
+fn front_line(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let mut corners: Vec<(f64, f64)> = Vec::new();
+    for (x, y) in points {
+        // From the best by the first objective on: the next is worse by it, and better by the second.
+        if let Some((before, _)) = corners.last().copied() {
+            corners.push((before, y));
+        }
+        corners.push((x, y));
+    }
+    corners
+}
