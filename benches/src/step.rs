@@ -62,7 +62,13 @@ impl Work {
             groups: Vec::new(),
         };
         let config = config(batch, optimizer, base.as_ref(), lowest);
-        Ok(Work { task, base, config, measures: Measures::default(), ladder: Ladder { eta: 3, rungs: vec![1_000_000] } })
+        Ok(Work {
+            task,
+            base,
+            config,
+            measures: Measures::default(),
+            ladder: Ladder { eta: 3, rungs: vec![1_000_000], ..Ladder::default() },
+        })
     }
 
     /// With one of the networks of [`networks`].

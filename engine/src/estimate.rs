@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn schedulers_ask_for_so_many_trials_at_each_rung() {
-        let ladder = Ladder { eta: 3, rungs: vec![100, 300, 900] };
+        let ladder = Ladder { eta: 3, rungs: vec![100, 300, 900], ..Ladder::default() };
         let expected = |scheduler, trials| schedulers::build(scheduler).expected(&ladder, trials);
         assert_eq!(expected(SchedulerKind::Asha, 20), [20, 5, 1]);
         assert_eq!(expected(SchedulerKind::SuccessiveHalving, 20), [20, 7, 3], "cohorts of 9, 9 and 2");

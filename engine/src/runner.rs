@@ -140,6 +140,10 @@ pub struct Completed {
     pub step: u64,
     /// Early stopping ended the trial: it is complete, and `value` stands for the higher rungs too.
     pub stopped_early: bool,
+    /// All its steps are trained, though `rung` may not be the last, as where rungs are of equal cost: it is complete, and `value` stands for the higher
+    /// rungs too.
+    #[serde(default)]
+    pub full_length: bool,
     /// Steps trained in this segment, and only in it.
     pub steps_trained: u64,
     /// Wall seconds of this segment.

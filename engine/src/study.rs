@@ -562,7 +562,7 @@ impl StudyState {
         let exceeded = (!self.search.constraints.is_empty()).then(|| progress.exceeded(&self.search.constraints));
         let top = self.search.ladder.top();
         self.suspects.remove(&trial);
-        let reached = if completed.stopped_early { top } else { rung };
+        let reached = if completed.stopped_early || completed.full_length { top } else { rung };
         self.search_mut().change(trial, |state| {
             state.stopped_at = completed.stopped_early.then_some(rung);
             // A finalist passes by the lower rungs, and one that stopped itself has its value at those it passed over.

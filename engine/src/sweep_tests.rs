@@ -234,6 +234,23 @@ fn a_trial_that_goes_wrong_ends_alone() {
 }
 
 #[test]
+fn a_trial_that_is_over_before_the_last_rung_counts_as_trained_in_full() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::IsCheap)]), SchedulerKind::Asha, 1);
+    let mut store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec(9)), Ended::Finished);
+    let state = state(&store);
+    let cheap = &state.search.trials()[2];
+    assert_eq!((cheap.phase, cheap.stopped_at, cheap.values.len()), (Phase::Complete, None, 3));
+    assert!(cheap.values.iter().all(|value| *value == cheap.values[0]));
+    assert_eq!(state.trials[2].completed.len(), 1);
+    // Its value is final: however small it is, it stands before all that wait.
+    let place = |trial: u32| state.search.leaderboard().iter().position(|other| *other == trial).unwrap();
+    assert!(state.search.searched().filter(|trial| trial.phase != Phase::Complete).all(|trial| place(trial.number) > place(2)));
+    let record = StudyRecord::read(&mut store, &StudyFolder::new(sweep.dir.path())).unwrap();
+    assert!(!record.trials[2].stopped_early);
+}
+
+#[test]
 fn only_checkpoints_that_may_be_needed_stay() {
     let runner = CurveRunner { checkpoint_every: 3, ..CurveRunner::default() };
     let sweep = Sweep::new(runner, SchedulerKind::SuccessiveHalving, 2);

@@ -73,6 +73,8 @@ pub(crate) enum Fault {
     Fails,
     NotANumber,
     StopsEarly,
+    /// Has trained all its steps there, as cheap configs may where rungs are of equal cost.
+    IsCheap,
     /// Says it was cancelled when it was not.
     GivesUp,
     /// The machine's fault.
@@ -149,7 +151,7 @@ impl CurveRunner {
                     Some(Fault::Fails) => return Err(TrialError::NonFiniteLoss { step, loss: "NaN".to_owned() }),
                     Some(Fault::DiskFull) => return Err(TrialError::Machine("the disk is full".to_owned())),
                     Some(Fault::GivesUp) => return Ok(Outcome::Cancelled),
-                    Some(Fault::NotANumber | Fault::StopsEarly) | None => {}
+                    Some(Fault::NotANumber | Fault::StopsEarly | Fault::IsCheap) | None => {}
                 }
             }
             let sent = events.send(TrialEvent::Step { step, total_steps: total });
@@ -164,6 +166,10 @@ impl CurveRunner {
             }
             if fault == Some(&Fault::StopsEarly) && step == FAULT_AT {
                 return Ok(completed(segment, start, step, true, self.clock.is_some()));
+            }
+            if let (Some(Fault::IsCheap), FAULT_AT) = (fault, step) {
+                let Outcome::Completed(done) = completed(segment, start, step, false, self.clock.is_some()) else { unreachable!() };
+                return Ok(Outcome::Completed(Completed { full_length: true, ..done }));
             }
         }
         let mut outcome = completed(segment, start, step, false, self.clock.is_some());
@@ -200,6 +206,7 @@ fn completed(segment: &Segment, start: u64, step: u64, stopped_early: bool, time
         value: value(segment, step),
         step,
         stopped_early,
+        full_length: false,
         steps_trained: step - start,
         seconds: if timed { (step - start) as f64 } else { 0.0 },
         passes: (step - start) as f64 / 36.0,

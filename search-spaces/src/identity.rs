@@ -8,7 +8,7 @@ use crate::{
     data::{Data, Location},
     domain::Parameter,
     goals::{Constraint, Second},
-    settings::{Objective, Resource, SchedulerKind, Settings},
+    settings::{Objective, Resource, Rungs, SchedulerKind, Settings},
     space::Space,
     template::Template,
 };
@@ -34,6 +34,8 @@ struct Identity<'a> {
 struct Decisive {
     eta: u32,
     r_min: Resource,
+    #[serde(skip_serializing_if = "Rungs::is_usual")]
+    rungs: Rungs,
     seed: u64,
     scheduler: SchedulerKind,
     eval_every: f64,
@@ -41,8 +43,8 @@ struct Decisive {
 
 impl From<&Settings> for Decisive {
     fn from(settings: &Settings) -> Decisive {
-        let Settings { eta, r_min, seed, scheduler, eval_every, .. } = *settings;
-        Decisive { eta, r_min, seed, scheduler, eval_every }
+        let Settings { eta, r_min, rungs, seed, scheduler, eval_every, .. } = *settings;
+        Decisive { eta, r_min, rungs, seed, scheduler, eval_every }
     }
 }
 

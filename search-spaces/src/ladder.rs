@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Resource, SchedulerKind, Settings};
+use crate::settings::{Resource, Rungs, SchedulerKind, Settings};
 
 /// The share of the horizon at which `Auto` judges trials first, if it can.
 const EARLIEST: f64 = 0.02;
@@ -15,6 +15,16 @@ pub struct Ladder {
     pub eta: u32,
     /// Training examples at each rung, strictly growing; the last is the horizon. Never empty.
     pub rungs: Vec<u64>,
+    /// With `EqualCost` a rung's examples are those of a trial that trains every block from the start; others have seen more of them there.
+    #[serde(default, skip_serializing_if = "Rungs::is_usual")]
+    pub kind: Rungs,
+}
+
+/// One rung, of one example.
+impl Default for Ladder {
+    fn default() -> Ladder {
+        Ladder::new(1, 3, 1)
+    }
 }
 
 impl Ladder {
@@ -28,7 +38,7 @@ impl Ladder {
             rung = rung.saturating_mul(u64::from(eta.max(2)));
         }
         rungs.push(horizon.max(1));
-        Ladder { eta, rungs }
+        Ladder { eta, rungs, kind: Rungs::EqualData }
     }
 
     /// The rungs that `settings` ask for when a config trains for `epochs` passes of `examples_per_epoch` examples, over the first share `rise` of
@@ -58,7 +68,7 @@ impl Ladder {
             );
             return Err((message, "give a smaller r_min, such as Share(0.12), or more epochs".to_string()));
         }
-        Ok(Ladder::new(r_min, settings.eta, horizon))
+        Ok(Ladder { kind: settings.rungs, ..Ladder::new(r_min, settings.eta, horizon) })
     }
 
     pub fn horizon(&self) -> u64 {

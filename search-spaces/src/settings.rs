@@ -15,6 +15,8 @@ pub struct Settings {
     pub eta: u32,
     /// The first rung.
     pub r_min: Resource,
+    #[serde(default)]
+    pub rungs: Rungs,
     pub seed: u64,
     pub sampler: SamplerKind,
     pub scheduler: SchedulerKind,
@@ -30,6 +32,22 @@ pub struct Settings {
     pub eval_every: f64,
     /// A checkpoint at least this often within a segment.
     pub checkpoint_every_seconds: u64,
+}
+
+/// What trials have in common at a rung.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rungs {
+    /// The training examples they have seen.
+    #[default]
+    EqualData,
+    /// What their training has cost by a model of the network: those that freeze much have seen more examples.
+    EqualCost,
+}
+
+impl Rungs {
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Rungs::EqualData
+    }
 }
 
 /// An amount of training.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{Config, Schedule},
+    config::{Adapter, Config, Schedule, Unfreeze},
     data::{Data, Location},
     domain::{Assignment, Parameter},
     draw::{self, AssignmentError},
@@ -14,7 +14,7 @@ use crate::{
     places::Places,
     problem::Problem,
     recipes::project,
-    settings::{Objective, Settings},
+    settings::{Objective, Rungs, Settings},
     template::Template,
 };
 
@@ -109,8 +109,11 @@ impl Space {
     }
 
     /// The rungs of `ladder` that lie before the learning rate of `config` has first reached its full height: a trial is judged there by
-    /// its start.
+    /// its start. With rungs of equal cost only what trains every block is looked at: others come to them later.
     pub fn cut_in_warmup(config: &Config, ladder: &Ladder) -> Vec<usize> {
+        if ladder.kind == Rungs::EqualCost && (config.unfreeze != Unfreeze::Everything || config.adapter != Adapter::Off) {
+            return Vec::new();
+        }
         let rise = rise(config);
         let horizon = ladder.horizon() as f64;
         (0..ladder.top()).filter(|rung| (ladder.rungs[*rung] as f64) < rise * horizon).collect()

@@ -70,7 +70,7 @@ fn settings() -> RunnerSettings {
 }
 
 fn ladder() -> Ladder {
-    Ladder { eta: 3, rungs: vec![18, 54, 162] }
+    Ladder { eta: 3, rungs: vec![18, 54, 162], ..Ladder::default() }
 }
 
 fn run(runner: &Runner, config: &Config, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {

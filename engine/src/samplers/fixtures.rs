@@ -41,7 +41,7 @@ pub(crate) fn study(planned: u32, eta: u32, rungs: usize) -> SearchState {
 
 pub(crate) fn directed(objective: Objective, planned: u32, eta: u32, rungs: usize) -> SearchState {
     let rungs = (0..rungs as u32).map(|rung| u64::from(eta).pow(rung)).collect();
-    SearchState::new(objective, Ladder { eta, rungs }, planned)
+    SearchState::new(objective, Ladder { eta, rungs, ..Ladder::default() }, planned)
 }
 
 /// Adds a trial on its way to rung 0.

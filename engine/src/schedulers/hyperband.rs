@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn a_round_has_brackets_of_about_equal_cost() {
-        let ladder = Ladder { eta: 3, rungs: vec![1, 3, 9] };
+        let ladder = Ladder { eta: 3, rungs: vec![1, 3, 9], ..Ladder::default() };
         assert_eq!(sizes(&ladder), [9, 5, 3]);
         let brackets: Vec<usize> = (0..20).map(|index| bracket(&[9, 5, 3], index)).collect();
         assert_eq!(brackets, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 0, 0, 0]);
         // 9 and 5 and 3; 3 of the first bracket, all of the others; 1 of each halved one, and the 3.
         assert_eq!(Hyperband.expected(&ladder, 17), [17, 3 + 5 + 3, 1 + 1 + 3]);
         assert_eq!(Hyperband.expected(&ladder, 0), [0, 0, 0]);
-        assert_eq!(sizes(&Ladder { eta: 3, rungs: vec![5] }), [1]);
+        assert_eq!(sizes(&Ladder { eta: 3, rungs: vec![5], ..Ladder::default() }), [1]);
     }
 }

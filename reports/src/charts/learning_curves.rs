@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine::state::Phase;
+use search_spaces::settings::Rungs;
 
 use super::{
     Chart, LEGEND, Scene,
@@ -83,13 +84,19 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
         let entries: Vec<(Mark, String)> = shown.map(|(_, mark, words)| (mark, words.to_owned())).collect();
         canvas.legend((LEGEND, 130.0), "A curve ends", &entries);
     })?;
+    let equal_cost = match tables.rungs_of {
+        Rungs::EqualData => "",
+        Rungs::EqualCost => {
+            " The rungs are of equal cost: they are drawn where a trial that trains every block reaches them, and others come to them later."
+        }
+    };
     let caption = "Dashed verticals are the rungs, where trials wait and only the best of them go on. A curve that ends in a ring came to that one; the darker its \
          blue, the further. The best trial and the default recipe have their marks where they have the value they are ranked by. Failed trials have a cross in the lane below, at the last evaluation they reached.";
     Ok(Chart {
         name: "learning-curves",
         title: "Learning curves",
         alt: format!("Learning curves of {subtitle}."),
-        caption: caption.to_owned(),
+        caption: format!("{caption}{equal_cost}"),
         png,
     })
 }

@@ -16,7 +16,10 @@ mod trials;
 
 use engine::{record::StudyRecord, state::TrialKind};
 use polars::prelude::{Column, DataFrame, NamedFrom, PlSmallStr, PolarsResult, Series};
-use search_spaces::goals::{Constraint, Measure, Second};
+use search_spaces::{
+    goals::{Constraint, Measure, Second},
+    settings::Rungs,
+};
 
 use crate::{
     active::ActiveTime,
@@ -73,6 +76,8 @@ pub struct Tables {
     pub parameters: Vec<ParameterColumn>,
     /// The search has nothing left to do: trials that wait at a rung have been ended there.
     pub finished: bool,
+    /// What trials have in common at a rung.
+    pub rungs_of: Rungs,
     /// Training examples at each rung, the last the horizon.
     pub ladder: Vec<u64>,
     /// Seconds of activity at which the study was continued after a break.
@@ -104,6 +109,7 @@ impl Tables {
             test: test::rows(record),
             parameters: parameters::columns(&record.space, record.state.trials()),
             finished: record.finished,
+            rungs_of: record.state.ladder.kind,
             ladder: record.state.ladder.rungs.clone(),
             breaks: time.breaks(),
             active_seconds: time.total(),

@@ -17,7 +17,7 @@ pub struct RungRow {
     pub examples: u64,
     /// Of the objective's metric; NaN for a trial that failed on the way here.
     pub value: f64,
-    /// The value of a trial that had stopped itself earlier: no training took place between.
+    /// The value of a trial that was over earlier: no training took place between.
     pub carried: bool,
     /// From 1, the best; what exceeds a constraint after all others, failed trials last.
     pub rank: usize,
@@ -40,6 +40,8 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
     // Further trainings of finalists pass by the rungs, and are compared with nobody there.
     for trial in state.searched() {
         let stopped = record.trials.get(trial.number as usize).is_some_and(|details| details.stopped_early);
+        // One that is over has its value at all rungs, whether it was trained to them or not.
+        let over = trial.phase == Phase::Complete;
         let trained_to = ends.range((trial.number, 0)..=(trial.number, usize::MAX)).next_back().map(|((_, rung), _)| *rung);
         let values = trial.values.iter().copied().enumerate();
         let failed = match trial.phase {
@@ -49,14 +51,14 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
         };
         for (rung, value) in values.chain(failed) {
             let Some(&examples) = state.ladder.rungs.get(rung) else { continue };
-            let came_from = trained_to.filter(|to| stopped && rung > *to).unwrap_or(rung);
+            let came_from = trained_to.filter(|to| over && rung > *to).unwrap_or(rung);
             let at = ends.get(&(trial.number, came_from)).copied();
             rows.push(RungRow {
                 trial: trial.number,
                 rung,
                 examples,
                 value,
-                carried: stopped && trained_to.is_some_and(|to| rung >= to),
+                carried: over && trained_to.is_some_and(|to| rung > to || (stopped && rung == to)),
                 rank: 0,
                 of: 0,
                 exceeds: trial.exceeded.get(rung).is_some_and(|share| *share > 0.0),

@@ -38,7 +38,11 @@ pub(crate) static CONFIG_FILE: Struct = Struct {
 
 static LADDER: Kind = Kind::Struct(&Struct {
     name: "Ladder",
-    fields: &[required("eta", &integer(2, 1000)), required("rungs", &Kind::List(&integer(1, i64::MAX)))],
+    fields: &[
+        required("eta", &integer(2, 1000)),
+        required("rungs", &Kind::List(&integer(1, i64::MAX))),
+        field("kind", &RUNGS, "EqualData"),
+    ],
 });
 
 static CLAIM: Kind = Kind::Struct(&Struct {
@@ -181,6 +185,7 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("budget", &Kind::Option(&Kind::Duration), "None"),
         field("eta", &integer(2, 1000), "3"),
         field("r_min", &RESOURCE, "Auto"),
+        field("rungs", &RUNGS, "EqualData"),
         field("seed", &SEED, "0"),
         field("sampler", &SAMPLER, "Forest"),
         field("scheduler", &SCHEDULER, "Asha"),
@@ -200,6 +205,8 @@ static RESOURCE: Kind = Kind::Enum(&Enum {
     variants: &[newtype("Epochs", &POSITIVE), newtype("Examples", &integer(1, i64::MAX)), newtype("Share", &SHARE), unit("Auto")],
     bare: None,
 });
+
+static RUNGS: Kind = Kind::Enum(&Enum { what: "a kind of rungs", variants: &[unit("EqualData"), unit("EqualCost")], bare: None });
 
 static SAMPLER: Kind = Kind::Enum(&Enum {
     what: "a sampler",

@@ -44,6 +44,9 @@ pub trait Examples: Debug + Send + Sync {
     /// What an example costs, for batches of like ones: its tokens, or 1 where all are alike.
     fn length(&self, index: usize) -> usize;
 
+    /// What the cost of a forward pass depends on: the mean number of tokens, or the side of the images; at least 1.
+    fn size(&self) -> usize;
+
     /// The examples `indices`, of which there is at least one, as they are.
     fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch>;
 

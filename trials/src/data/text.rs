@@ -55,6 +55,11 @@ impl Examples for Texts {
         self.examples[index].ids.len()
     }
 
+    fn size(&self) -> usize {
+        let tokens: usize = self.examples.iter().map(|example| example.ids.len()).sum();
+        ((tokens as f64 / self.examples.len().max(1) as f64).round() as usize).max(1)
+    }
+
     fn batch(&self, indices: &[usize], device: &Device) -> Result<Batch> {
         let examples: Vec<&Example> = indices.iter().map(|&index| &self.examples[index]).collect();
         let rows = examples.len();

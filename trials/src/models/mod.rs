@@ -82,6 +82,9 @@ pub trait BaseModel: Send + Sync {
         None
     }
 
+    /// Multiply-adds of one example's forward pass in each block, the head for so many `classes`. `size` is its tokens, or the side of the image.
+    fn multiply_adds(&self, size: usize, classes: usize) -> Vec<u64>;
+
     /// A model whose blocks are frozen and share these weights, with a new head drawn from `head`.
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>>;
 

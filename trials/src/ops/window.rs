@@ -13,6 +13,13 @@ pub struct Stride {
     pub padding: usize,
 }
 
+impl Stride {
+    /// How many windows of side `kernel` lie along a side of so many pixels.
+    pub(crate) fn windows(self, side: usize, kernel: usize) -> usize {
+        (side + 2 * self.padding).saturating_sub(kernel) / self.step + 1
+    }
+}
+
 /// Windows over images of one size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Windows {

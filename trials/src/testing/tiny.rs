@@ -58,6 +58,13 @@ impl BaseModel for Tiny {
         &Device::Cpu
     }
 
+    /// A thousand times as many as there are, so that their differences are not rounded away.
+    fn multiply_adds(&self, size: usize, classes: usize) -> Vec<u64> {
+        let layers = std::iter::repeat_n(HIDDEN * HIDDEN, LAYERS);
+        let blocks = std::iter::once(size * HIDDEN).chain(layers).chain([HIDDEN * classes]);
+        blocks.map(|count| 1000 * count as u64).collect()
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         let mut parameters = Parameters::default();
         let mut ids = Vec::new();

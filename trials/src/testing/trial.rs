@@ -40,7 +40,7 @@ pub fn trial_config_file() -> ConfigFile {
         data: Data::Text(text_data(nowhere)),
         objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
         config: trial_config(),
-        ladder: Ladder { eta: 3, rungs: vec![1] },
+        ladder: Ladder { eta: 3, rungs: vec![1], ..Ladder::default() },
         eval_every: 0.25,
         seed: 0,
         trial: 0,

@@ -1,6 +1,7 @@
 //! Training one trial.
 
 mod clip;
+mod cost;
 mod course;
 mod evaluate;
 mod finish;

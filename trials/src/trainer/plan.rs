@@ -1,8 +1,8 @@
 //! When a trial evaluates, pauses and ends.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use search_spaces::{config::Config, ladder::Ladder};
+use search_spaces::{config::Config, ladder::Ladder, settings::Rungs};
 
 /// The steps of a config's full horizon. The same whether the trial pauses or not.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,10 +11,10 @@ pub struct Plan {
     batch_size: u64,
     pub steps_per_epoch: u64,
     pub total_steps: u64,
-    /// The step of each rung.
+    /// The step of each rung; where rungs are of equal cost only that of the last is to be gone by.
     rungs: Vec<u64>,
-    /// Steps after which to evaluate, and the lowest rung that stands there.
-    evaluations: BTreeMap<u64, Option<usize>>,
+    /// Steps after which to evaluate.
+    evaluations: BTreeSet<u64>,
 }
 
 impl Plan {
@@ -27,30 +27,25 @@ impl Plan {
         let rungs: Vec<u64> = (0..ladder.rungs.len()).map(|rung| ladder.step(rung, total_steps)).collect();
 
         let every = (eval_every * steps_per_epoch as f64).max(1.0);
-        let mut evaluations = BTreeMap::new();
+        let mut evaluations = BTreeSet::new();
         let mut at = every;
         while (at.round() as u64) < total_steps {
-            evaluations.insert(at.round() as u64, None);
+            evaluations.insert(at.round() as u64);
             at = every * (evaluations.len() + 1) as f64;
         }
-        for (rung, &step) in rungs.iter().enumerate().rev() {
-            evaluations.insert(step, Some(rung));
-        }
+        // Where the others stand is known when they are reached.
+        let known = if ladder.kind == Rungs::EqualCost { ladder.top() } else { 0 };
+        evaluations.extend(&rungs[known..]);
         Plan { examples, batch_size, steps_per_epoch, total_steps, rungs, evaluations }
     }
 
-    /// The step at which a trial stops for `rung`.
-    pub fn rung(&self, rung: usize) -> u64 {
-        self.rungs[rung]
+    /// How many rungs stand at `step` or before.
+    pub fn rungs_reached(&self, step: u64) -> usize {
+        self.rungs.partition_point(|rung| *rung <= step)
     }
 
     pub fn is_evaluation(&self, step: u64) -> bool {
-        self.evaluations.contains_key(&step)
-    }
-
-    /// The lowest rung that stands at `step`.
-    pub fn rung_at(&self, step: u64) -> Option<usize> {
-        self.evaluations.get(&step).copied().flatten()
+        self.evaluations.contains(&step)
     }
 
     /// Training examples seen after `step` steps: the last batch of a pass may be smaller.
@@ -72,16 +67,15 @@ mod tests {
 
     fn plan(examples: usize, rungs: &[u64], eval_every: f64) -> Plan {
         let config = Config { epochs: 2, batch_size: 4, ..testing::trial_config() };
-        Plan::new(examples, &config, &Ladder { eta: 3, rungs: rungs.to_vec() }, eval_every)
+        Plan::new(examples, &config, &Ladder { eta: 3, rungs: rungs.to_vec(), ..Ladder::default() }, eval_every)
     }
 
     #[test]
     fn evaluations_are_shares_of_a_pass_rungs_and_the_end() {
         let plan = plan(30, &[7, 20, 60], 0.5);
         assert_eq!((plan.steps_per_epoch, plan.total_steps), (8, 16));
-        let expected = [(2, Some(0)), (4, None), (5, Some(1)), (8, None), (12, None), (16, Some(2))];
-        assert_eq!(plan.evaluations.clone().into_iter().collect::<Vec<_>>(), expected);
-        assert_eq!([0, 1, 2].map(|rung| plan.rung(rung)), [2, 5, 16]);
+        assert_eq!(plan.evaluations.clone().into_iter().collect::<Vec<_>>(), [2, 4, 5, 8, 12, 16]);
+        assert_eq!([1, 2, 4, 5, 15, 16].map(|step| plan.rungs_reached(step)), [0, 1, 1, 2, 2, 3]);
     }
 
     #[test]
@@ -94,8 +88,6 @@ mod tests {
     #[test]
     fn rungs_closer_than_a_step_share_one() {
         let plan = plan(4, &[1, 3, 9], 0.01);
-        assert_eq!([0, 1, 2].map(|rung| plan.rung(rung)), [1, 1, 2]);
-        assert_eq!(plan.rung_at(1), Some(0));
-        assert_eq!(plan.rung_at(2), Some(2));
+        assert_eq!([0, 1, 2].map(|step| plan.rungs_reached(step)), [0, 2, 3]);
     }
 }

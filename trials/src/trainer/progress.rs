@@ -10,6 +10,9 @@ use crate::{freezing::UnfreezingState, monitor::Monitor, schedules::ScheduleStat
 pub(crate) struct Progress {
     /// Optimizer steps done. The epoch, the place in it and the dropout masks follow from it.
     pub(crate) step: u64,
+    /// What they have cost, where rungs are of equal cost.
+    #[serde(default)]
+    pub(crate) cost: u64,
     /// Training loss since the last evaluation, each step weighted by its examples.
     pub(crate) loss_sum: f64,
     pub(crate) loss_examples: u64,

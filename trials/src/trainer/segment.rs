@@ -8,6 +8,8 @@ use engine::{
     runner::{Cancel, Checkpoint, Completed, Outcome, TrialError, TrialEvent, Weights},
 };
 
+use search_spaces::settings::Rungs;
+
 use super::{Finished, Job, Trainer, fault};
 use crate::{
     metrics::Logits,
@@ -38,9 +40,9 @@ pub fn run(
         Some(checkpoint) => Trainer::resume(job, checkpoint)?,
         None => Trainer::new(job)?,
     };
-    let (first, target) = (trainer.step(), trainer.plan().rung(rung));
+    let first = trainer.step();
     let (mut saved_at, mut since) = (first, Stopwatch::start());
-    while !trainer.is_over() && trainer.step() < target {
+    while !trainer.is_over() && trainer.rungs_reached() <= rung {
         let cancelled = cancel.is_set();
         if (cancelled || since.seconds() >= places.checkpoint_every_seconds) && trainer.step() > saved_at {
             let checkpoint = trainer.save(places.checkpoints)?;
@@ -62,7 +64,10 @@ pub fn run(
     let steps_trained = trainer.step() - first;
     let passes = trainer.plan().epochs_after(trainer.step()) - trainer.plan().epochs_after(first);
     // Several rungs of a short horizon may share its last step: only the top one ends there, the value at the others is the evaluation.
-    let ends = trainer.stopped_early() || (trainer.is_over() && rung == job.ladder.top());
+    // Where rungs are of equal cost, cheap trials are over before.
+    let last = rung == job.ladder.top() || job.ladder.kind == Rungs::EqualCost;
+    let ends = trainer.stopped_early() || (trainer.is_over() && last);
+    let full_length = ends && !trainer.stopped_early();
     let (value, step, stopped_early, trainable_parameters, weights, checkpoint, logits) = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
         let logits =
@@ -82,6 +87,7 @@ pub fn run(
         value,
         step,
         stopped_early,
+        full_length,
         steps_trained,
         passes,
         trainable_parameters,

@@ -15,6 +15,7 @@ use search_spaces::{
 
 use super::{
     Job, Plan, clip,
+    cost::EqualCost,
     course::dropout,
     evaluate, fault,
     progress::{Identity, Progress, Score},
@@ -39,6 +40,10 @@ pub struct Trainer<'a> {
     pub(super) schedule: Box<dyn Schedule>,
     pub(super) unfreezing: Box<dyn Unfreezing>,
     pub(super) progress: Progress,
+    /// Where rungs are of equal cost.
+    equal_cost: Option<EqualCost>,
+    /// The lowest of the rungs that the last step has come to.
+    crossed: Option<usize>,
     /// The lowest block that has trained; `None` before the first step.
     pub(super) lowest: Option<usize>,
     /// Thawed weights at the best evaluation, by name, when those are to be kept.
@@ -72,6 +77,8 @@ impl<'a> Trainer<'a> {
             unfreezing: unfreezing(&config.unfreeze, blocks, plan.steps_per_epoch),
             optimizer: Optimizer::new(&config.optimizer),
             progress: Progress::default(),
+            equal_cost: EqualCost::new(job.ladder, job.base, job.task, job.config),
+            crossed: None,
             lowest: None,
             best: BTreeMap::new(),
             logits: None,
@@ -118,6 +125,15 @@ impl<'a> Trainer<'a> {
         self.progress.stopped_early || self.progress.step >= self.plan.total_steps
     }
 
+    /// How many rungs it has come to. One that is over has come to all, though it may have cost less.
+    pub fn rungs_reached(&self) -> usize {
+        let Progress { step, cost, .. } = self.progress;
+        match &self.equal_cost {
+            Some(costs) if step < self.plan.total_steps => costs.reached(cost),
+            _ => self.plan.rungs_reached(step),
+        }
+    }
+
     /// Parameters that have trained so far.
     pub fn trained_parameters(&self) -> u64 {
         self.finished.unwrap_or_else(|| self.model.parameters().trained())
@@ -150,7 +166,12 @@ impl<'a> Trainer<'a> {
         }
         self.update(&gradients, step).map_err(fault)?;
 
+        let before = self.rungs_reached();
         self.progress.step += 1;
+        if let Some(costs) = &self.equal_cost {
+            self.progress.cost = self.progress.cost.saturating_add(costs.step(indices.len() as u64, lowest));
+        }
+        self.crossed = (self.rungs_reached() > before).then_some(before);
         self.progress.loss_sum += value * indices.len() as f64;
         self.progress.loss_examples += indices.len() as u64;
         Ok(())
@@ -259,7 +280,7 @@ impl<'a> Trainer<'a> {
     /// Evaluates if the plan asks for it after the step just done, and tells everything that watches the metric.
     pub fn evaluate_if_due(&mut self) -> Result<Option<Evaluation>, TrialError> {
         let step = self.progress.step;
-        if !self.plan.is_evaluation(step) {
+        if !self.plan.is_evaluation(step) && self.crossed.is_none() {
             return Ok(None);
         }
         let logits = self.evaluate_validation()?;
@@ -278,7 +299,7 @@ impl<'a> Trainer<'a> {
             learning_rates: (lowest..self.model.blocks().len())
                 .map(|block| (self.model.blocks()[block].clone(), self.learning_rate(block, step - 1)))
                 .collect(),
-            rung: self.plan.rung_at(step),
+            rung: self.crossed,
         };
         self.progress.loss_sum = 0.0;
         self.progress.loss_examples = 0;

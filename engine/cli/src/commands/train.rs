@@ -90,7 +90,7 @@ fn fixed(space: &Space) -> Result<ConfigFile, Error> {
         data: space.data.clone(),
         objective: space.objective,
         config,
-        ladder: Ladder { eta: space.settings.eta, rungs: vec![1] },
+        ladder: Ladder { eta: space.settings.eta, rungs: vec![1], ..Ladder::default() },
         eval_every: space.settings.eval_every,
         seed: space.settings.seed,
         trial: 0,

@@ -168,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_line_says_it_all() {
-        let words = Words { ladder: Ladder { eta: 3, rungs: vec![100, 300, 900] }, metric: Metric::Accuracy };
+        let words = Words { ladder: Ladder { eta: 3, rungs: vec![100, 300, 900], ..Ladder::default() }, metric: Metric::Accuracy };
         let segment = SlotSegment { trial: 6, rung: 1, parent: None, fold: None, step: 20, total_steps: 90 };
         let progress = Progress {
             planned: 16,

@@ -69,6 +69,10 @@ impl Examples for Images {
         self.labels[index]
     }
 
+    fn size(&self) -> usize {
+        self.side
+    }
+
     fn row(&self, index: usize) -> u64 {
         self.rows[index]
     }

@@ -94,6 +94,15 @@ impl BaseModel for BertBase {
         Some(self.config.hidden)
     }
 
+    /// Products alone. The head's are for one token, which the pooler and the classifier read.
+    fn multiply_adds(&self, size: usize, classes: usize) -> Vec<u64> {
+        let (tokens, hidden, intermediate) = (size as u64, self.config.hidden as u64, self.config.intermediate as u64);
+        // Query, key, value and output; scores and the values they weigh; up and down again.
+        let layer = tokens * (4 * hidden * hidden + 2 * tokens * hidden + 2 * hidden * intermediate);
+        let layers = std::iter::repeat_n(layer, self.config.layers);
+        std::iter::once(tokens * hidden).chain(layers).chain(std::iter::once(hidden * (hidden + classes as u64))).collect()
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(Bert::new(self, classes, head)?))
     }

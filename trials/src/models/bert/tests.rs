@@ -232,6 +232,15 @@ fn blocks_below_the_lowest_thawed_have_no_graph() {
     }
 }
 
+/// `../multiply_adds.py` counted the products; adding up embeddings is counted here, too.
+#[test]
+fn multiply_adds_are_those_of_pytorch() {
+    let base = load(&TinyBert::default());
+    let blocks = base.multiply_adds(20, 3);
+    assert_eq!(blocks.iter().sum::<u64>() - blocks[0], 107_824);
+    assert_eq!((blocks.len(), blocks[0], blocks[1]), (4, 320, blocks[2]));
+}
+
 #[test]
 fn forward_can_start_at_any_block() {
     let model = model(&load(&TinyBert::default()));

@@ -94,6 +94,13 @@ impl Unit {
         if self.depthwise { Layout::DepthwiseKernel } else { Layout::Kernel }
     }
 
+    /// Of an image of this side; gives that of its own image, too.
+    fn multiply_adds(&self, side: usize) -> (u64, usize) {
+        let out = self.stride.windows(side, self.kernel);
+        let [channels, features, height, width] = self.shape();
+        ((out * out * channels * features * height * width) as u64, out)
+    }
+
     /// Shape of the kernel in the file.
     pub(super) fn shape(&self) -> [usize; 4] {
         [self.out, if self.depthwise { 1 } else { self.features }, self.kernel, self.kernel]
@@ -105,6 +112,22 @@ impl Block {
     pub(super) fn all_units(&self) -> impl Iterator<Item = &Unit> {
         let projection = if let Shortcut::Projection(unit) = &self.shortcut { Some(unit) } else { None };
         self.units.iter().chain(projection)
+    }
+}
+
+impl Block {
+    /// Of an image of this side, which becomes that of the block's own image.
+    pub(super) fn multiply_adds(&self, side: &mut usize) -> u64 {
+        let shortcut = if let Shortcut::Projection(unit) = &self.shortcut { unit.multiply_adds(*side).0 } else { 0 };
+        let units = self.units.iter().fold(shortcut, |sum, unit| {
+            let (cost, out) = unit.multiply_adds(*side);
+            *side = out;
+            sum + cost
+        });
+        if self.pooled {
+            *side = Stride { step: 2, padding: 1 }.windows(*side, 3);
+        }
+        units
     }
 }
 

@@ -142,6 +142,14 @@ impl BaseModel for ConvNetBase {
         &self.device
     }
 
+    /// Convolutions and the head's product.
+    fn multiply_adds(&self, size: usize, classes: usize) -> Vec<u64> {
+        let mut side = size;
+        let mut costs: Vec<u64> = self.architecture.blocks.iter().map(|block| block.multiply_adds(&mut side)).collect();
+        costs.push((self.architecture.features * classes) as u64);
+        costs
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(ConvNet::new(self, classes, head)?))
     }

@@ -83,6 +83,17 @@ fn difference_to(found: &Tensor, expected: &Tensor, least: f32) -> f64 {
     f64::from(off / largest)
 }
 
+/// `../multiply_adds.py` counted them.
+#[test]
+fn multiply_adds_are_those_of_pytorch() {
+    let counted = [("cifar", 17, 418_612), ("basic", 45, 516_012), ("bottleneck", 33, 271_344), ("transformers", 39, 435_792)];
+    for (network, side, expected) in counted.into_iter().chain([("mobilenet", 80, 632_504)]) {
+        let base = base(network);
+        let blocks = base.multiply_adds(side, 5);
+        assert_eq!((blocks.len(), blocks.iter().sum::<u64>()), (base.blocks().len(), expected), "{network}");
+    }
+}
+
 #[test]
 fn logits_loss_gradients_and_running_statistics_are_those_of_pytorch() {
     for network in NETWORKS {

@@ -1,5 +1,6 @@
 //! Trials of the tiny test model, whole and cut to pieces.
 
+mod equal_cost;
 mod identity;
 mod learning;
 mod parity;
@@ -82,7 +83,7 @@ impl Fixture {
         Fixture {
             task: testing::task(30, 20, 10).task(),
             base: Tiny::new(),
-            ladder: Ladder { eta: 3, rungs: rungs.to_vec() },
+            ladder: Ladder { eta: 3, rungs: rungs.to_vec(), ..Ladder::default() },
             eval_every: 0.25,
             measures: Measures::default(),
         }

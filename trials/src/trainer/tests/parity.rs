@@ -105,7 +105,7 @@ fn cifar_config() -> Config {
 /// Trains as the fixture says, from `head`'s weights, and compares every step's loss and all that it leaves.
 fn compare(name: &str, base: &dyn BaseModel, head: &BTreeMap<String, Tensor>, task: &Task, config: &Config) {
     let course = Course::of(name);
-    let ladder = Ladder { eta: 3, rungs: vec![u64::from(config.epochs) * task.train.len() as u64] };
+    let ladder = Ladder { eta: 3, rungs: vec![u64::from(config.epochs) * task.train.len() as u64], ..Ladder::default() };
     let measures = Measures::default();
     let job = Job { task, base, measures: &measures, objective: OBJECTIVE, config, ladder: &ladder, eval_every: 1e-9, seed: 5, trial: 3 };
     let batches: Vec<Vec<usize>> =
@@ -182,7 +182,7 @@ fn frozen_batch_norm_is_pytorchs_in_both_modes() {
 fn bits(base: &dyn BaseModel, task: &Task, config: &Config, threads: usize) -> Vec<u32> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(16 << 20).build().unwrap();
     pool.install(|| {
-        let ladder = Ladder { eta: 3, rungs: vec![1000] };
+        let ladder = Ladder { eta: 3, rungs: vec![1000], ..Ladder::default() };
         let measures = Measures::default();
         let job =
             Job { task, base, measures: &measures, objective: OBJECTIVE, config, ladder: &ladder, eval_every: 1.0, seed: 5, trial: 3 };

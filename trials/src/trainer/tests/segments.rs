@@ -41,7 +41,7 @@ impl Study {
 
     fn segment(&self, rung: usize) -> Segment {
         let folder = self.folder.path().to_owned();
-        let ladder = Ladder { eta: 3, rungs: vec![10, 30, 90] };
+        let ladder = Ladder { eta: 3, rungs: vec![10, 30, 90], ..Ladder::default() };
         Segment {
             trial: 3,
             rung,
@@ -188,7 +188,7 @@ fn a_rung_that_has_been_reached_gives_its_value_again() {
 fn a_lower_rung_at_the_last_step_has_the_value_of_that_step() {
     let optimizer = Optimizer::Sgd { learning_rate: 8.0, momentum: 0.9, nesterov: false, l2: 0.0 };
     let study = Study::new(Config { optimizer, ..config() }, u64::MAX);
-    let segment = |rung| Segment { ladder: Ladder { eta: 3, rungs: vec![30, 89, 90] }, ..study.segment(rung) };
+    let segment = |rung| Segment { ladder: Ladder { eta: 3, rungs: vec![30, 89, 90], ..Ladder::default() }, ..study.segment(rung) };
     let (straight, events) = study.run_segment(&segment(2), 1, None);
     assert!(straight.step < 24, "the best is not the last");
     let (lower, _) = study.run_segment(&segment(1), 1, None);

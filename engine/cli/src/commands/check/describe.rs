@@ -4,7 +4,7 @@ use engine::{estimate, folds};
 use search_spaces::{
     domain::{Assignment, Domain, Parameter, Value},
     ladder::Ladder,
-    settings::{SchedulerKind, Settings},
+    settings::{Rungs, SchedulerKind, Settings},
 };
 
 use crate::progress::text;
@@ -68,7 +68,13 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     } else {
         String::new()
     };
-    text::table(&rows) + default + &late + &finalists + &folds
+    let cost = match ladder.kind {
+        Rungs::EqualData => "",
+        Rungs::EqualCost => {
+            "\n  of equal cost: these examples are those of a trial that trains every block, others see more of them up to a rung"
+        }
+    };
+    text::table(&rows) + cost + default + &late + &finalists + &folds
 }
 
 /// One drawn point on a line: the last part of each path, and the value.

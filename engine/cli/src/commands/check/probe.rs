@@ -120,7 +120,11 @@ fn probe(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
     let horizon = task.spec.ladder.horizon();
     // A rung after exactly that many steps.
     let rung = (u128::from(steps) * u128::from(horizon) / u128::from(total.max(1))) as u64;
-    let ladder = Ladder { eta: task.spec.ladder.eta, rungs: if rung < horizon { vec![rung.max(1), horizon] } else { vec![horizon] } };
+    let ladder = Ladder {
+        eta: task.spec.ladder.eta,
+        rungs: if rung < horizon { vec![rung.max(1), horizon] } else { vec![horizon] },
+        ..Ladder::default()
+    };
     let segment = Segment {
         trial: 0,
         fold: None,
