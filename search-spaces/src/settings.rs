@@ -45,6 +45,7 @@ pub enum Rungs {
 }
 
 impl Rungs {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
     pub(crate) fn is_usual(&self) -> bool {
         *self == Rungs::EqualData
     }

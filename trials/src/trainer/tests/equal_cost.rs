@@ -70,7 +70,7 @@ fn a_rung_is_reached_when_the_trial_has_cost_what_its_examples_cost_a_thawed_one
     let fixture = Fixture::new(&[90]);
     let folder = tempfile::tempdir().unwrap();
     let ladder = ladder(&[4, 10, 90]);
-    let examples = |step: u64| if step % 8 == 0 { 30 * step / 8 } else { 30 * (step / 8) + 4 * (step % 8) };
+    let examples = |step: u64| if step.is_multiple_of(8) { 30 * step / 8 } else { 30 * (step / 8) + 4 * (step % 8) };
     for (unfreeze, thawed) in [(Unfreeze::Everything, 5), (Unfreeze::LastBlocks { k: 2 }, 3), (Unfreeze::HeadOnly, 1)] {
         let (done, evaluations) = segments(&config(unfreeze.clone()), &ladder, folder.path());
         let expected = |rung: usize| (1..=24).find(|step| cost(&fixture, examples(*step), thawed) >= cost(&fixture, ladder.rungs[rung], 5));
