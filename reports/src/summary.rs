@@ -127,6 +127,8 @@ pub struct DefaultRecipe {
     pub final_value: Option<f64>,
     /// The highest rung it has a value at, and that value.
     pub last: Option<(usize, f64)>,
+    /// It exceeds a constraint.
+    pub exceeds: bool,
     pub failed: bool,
 }
 
@@ -276,6 +278,7 @@ fn default_recipe(trial: &TrialRow, tables: &Tables) -> DefaultRecipe {
         name: trial.recipe.clone(),
         final_value: again.or(trial.final_value),
         last,
+        exceeds: trial.exceeded.is_some_and(|share| share > 0.0),
         failed: matches!(trial.phase, Phase::Failed { .. }),
     }
 }

@@ -67,9 +67,10 @@ fn closing(summary: &Summary) -> Vec<String> {
         (Some(best), Some((value, default, rung))) => {
             let at = rung.map_or_else(String::new, |rung| format!(" at rung {rung}, the last both reached"));
             let gain = format::difference(metric, value, default);
+            let exceeds = if summary.default.as_ref().is_some_and(|default| default.exceeds) { ", which exceeds a limit," } else { "" };
             let mean = if best.again.is_some() && rung.is_none() { "mean " } else { "" };
             format!(
-                "Trial {}: {mean}{} {} against {} of the default recipe{at} ({gain}).",
+                "Trial {}: {mean}{} {} against {} of the default recipe{exceeds}{at} ({gain}).",
                 best.trial,
                 metric.name(),
                 show(value),

@@ -51,7 +51,8 @@ fn outcome(summary: &Summary) -> String {
     };
     match (summary.against_default(), &summary.default) {
         (Some((value, default, None)), _) => {
-            format!("{won}, against {} of the default recipe: {}.", show(default), format::difference(metric, value, default))
+            let exceeds = if summary.default.as_ref().is_some_and(|default| default.exceeds) { ", which exceeds a limit" } else { "" };
+            format!("{won}, against {} of the default recipe{exceeds}: {}.", show(default), format::difference(metric, value, default))
         }
         (Some((value, default, Some(rung))), _) => format!(
             "{won}. The default recipe has come to rung {rung} only, with {} against {} of trial {} there: {}.",

@@ -63,14 +63,16 @@ pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow], finalists: &[Final
 }
 
 fn outcome(row: &TrialRow, top: usize, finished: bool) -> String {
-    match row.phase {
+    let exceeds = if row.exceeded.is_some_and(|share| share > 0.0) { ", exceeds a limit" } else { "" };
+    let outcome = match row.phase {
         Phase::Complete if row.stopped_early => "stopped itself".to_owned(),
         Phase::Complete => "full length".to_owned(),
         Phase::Paused { rung } if !finished => format!("waits at rung {rung} of {top}"),
         Phase::Paused { rung } => format!("ended at rung {rung} of {top}"),
         Phase::Active { rung } => format!("on the way to rung {rung} of {top}"),
-        Phase::Failed { rung } => format!("failed before rung {rung} of {top}"),
-    }
+        Phase::Failed { rung } => return format!("failed before rung {rung} of {top}"),
+    };
+    outcome + exceeds
 }
 
 pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
