@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use super::{
+    check,
     interrupt::{self, Interrupts},
     outcome,
     ready::{self, slots},
@@ -28,15 +29,19 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     let mut space = setup::read_space(&arguments.space, overrides, context)?;
     let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
-    if let Some(before) = study::settings_if_there(&folder)? {
+    let before = study::settings_if_there(&folder)?;
+    if let Some(before) = &before {
         let asked = space.settings.devices.is_some();
-        overrides.go_on(&mut space.settings, &before);
+        overrides.go_on(&mut space.settings, before);
         if let (false, Some(devices)) = (asked, &space.settings.devices) {
             context.note(format!("on the devices that this study last had, {devices}; --devices names others"));
         }
     }
     let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
+    if before.is_none() {
+        check::budget(&ready, &spec, &devices)?;
+    }
     context.note(ready.prepared.report.to_string().trim_end());
 
     let mut session = Session::open(folder, &spec, clock::now_millis()).map_err(study::store_error)?;

@@ -351,3 +351,15 @@ fn low_rank_additions_need_a_rank_that_fits() {
        = help: add `rank: ...`, a whole number
     ");
 }
+
+#[test]
+fn a_budget_smaller_than_one_rung_is_refused_before_the_first_trial() {
+    let place = Workplace::new();
+    place.write(
+        "space.ron",
+        &SPACE.replace("epochs: 2", "epochs: 100000").replace("r_min: Share(0.25)", "budget: \"1s\", r_min: Share(0.9)"),
+    );
+    let told = refused(&place, 3);
+    assert!(told.contains("the budget of 1 s is smaller than one rung: the default recipe needs about"), "{told}");
+    assert!(told.contains("budget: \"1s\"") && told.contains("= help: give more, or an earlier first rung"), "{told}");
+}

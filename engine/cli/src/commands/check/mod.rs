@@ -4,6 +4,7 @@ mod describe;
 mod probe;
 
 use engine::{
+    devices::DeviceSlots,
     spec::StudySpec,
     streams::{Purpose, stream},
 };
@@ -30,6 +31,24 @@ const DRAWS: u32 = 1000;
 struct Task<'a> {
     ready: &'a Ready,
     spec: &'a StudySpec,
+}
+
+/// Refuses a budget in which the default recipe, which comes first, would not reach the first rung: nothing would be known at its end. A few steps are
+/// trained to find out; where those fail the sweep will say so.
+pub(super) fn budget(ready: &Ready, spec: &StudySpec, devices: &[DeviceSlots]) -> Result<(), Error> {
+    let Some(budget) = spec.space.settings.budget_seconds else { return Ok(()) };
+    let Some(seconds) = probe::first_rung_seconds(Task { ready, spec }, &devices[0]) else { return Ok(()) };
+    if seconds <= budget as f64 {
+        return Ok(());
+    }
+    let message = format!(
+        "the budget of {} is smaller than one rung: the default recipe needs about {} to the first, {} examples",
+        text::seconds(budget as f64),
+        text::seconds(seconds),
+        spec.ladder.rungs[0]
+    );
+    let hint = "give more, or an earlier first rung with r_min, such as Share(0.02)".to_owned();
+    Err(Error::space(spec.space.places.problem_at("settings.budget", message, Some(hint))))
 }
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {

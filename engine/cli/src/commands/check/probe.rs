@@ -71,6 +71,15 @@ pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context
     context.say(format!("\nTo expect\n{}", expectation(task, &cheap, &dear, shared, slots)))
 }
 
+/// Seconds that the default recipe takes to the first rung, by a few of its steps; `None` where those fail.
+pub(super) fn first_rung_seconds(task: Task<'_>, device: &DeviceSlots) -> Option<f64> {
+    let default = task.spec.space.recipes.first()?;
+    let probe = probe("default", &default.config, &task.ready.prepared, task, device).ok()?;
+    let examples = task.spec.ladder.rungs[0] as f64;
+    let evaluations = (examples / (task.spec.examples_per_epoch as f64 * task.spec.space.settings.eval_every)).floor().max(1.0);
+    Some(examples * probe.seconds_per_example + evaluations * probe.evaluation_seconds)
+}
+
 /// How much a training example costs relative to a forward pass, and how many there are: an order, not seconds.
 fn work(config: &Config, blocks: usize) -> f64 {
     let below = blocks.saturating_sub(1).max(1) as f64;
