@@ -80,6 +80,8 @@ pub enum SamplerKind {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SchedulerKind {
+    /// Whoever is most likely to beat the best for what it costs goes on (after Swersky et al. 2014).
+    FreezeThaw,
     /// Asynchronous successive halving that promotes paused trials (Li et al. 2020).
     Asha,
     /// Synchronous successive halving (Jamieson & Talwalkar 2016).

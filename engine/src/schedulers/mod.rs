@@ -1,6 +1,7 @@
 //! Schedulers decide which trial trains next, and how far.
 
 pub mod asha;
+pub mod freeze_thaw;
 pub mod hyperband;
 pub mod median;
 pub mod none;
@@ -51,6 +52,7 @@ pub(crate) fn next(scheduler: &dyn Scheduler, state: &SearchState) -> Option<Act
 /// The scheduler that a space's settings name.
 pub fn build(kind: SchedulerKind) -> Box<dyn Scheduler> {
     match kind {
+        SchedulerKind::FreezeThaw => Box::new(freeze_thaw::FreezeThaw),
         SchedulerKind::Asha => Box::new(asha::Asha),
         SchedulerKind::SuccessiveHalving => Box::new(successive_halving::SuccessiveHalving),
         SchedulerKind::Hyperband => Box::new(hyperband::Hyperband),

@@ -43,7 +43,11 @@ pub(super) fn may_go_on(state: &SearchState, trial: &TrialState, rung: usize) ->
 }
 
 pub(super) fn promote(trial: &TrialState, rung: usize) -> Action {
-    Action::Promote { trial: trial.number, rung: rung + 1 }
+    promote_to(trial.number, rung + 1)
+}
+
+pub(super) fn promote_to(trial: u32, rung: usize) -> Action {
+    Action::Promote { trial, rung }
 }
 
 /// The baseline's next step, when it waits.

@@ -17,7 +17,8 @@ use crate::{
     streams::{Purpose, stream},
 };
 
-const KINDS: [SchedulerKind; 6] = [
+const KINDS: [SchedulerKind; 7] = [
+    SchedulerKind::FreezeThaw,
     SchedulerKind::Asha,
     SchedulerKind::SuccessiveHalving,
     SchedulerKind::Hyperband,

@@ -35,6 +35,8 @@ struct Rung {
     others: BTreeSet<Standing>,
     /// Those of both that wait here with a finite value.
     waiting: BTreeSet<Standing>,
+    /// The numbers of both.
+    numbers: BTreeSet<u32>,
 }
 
 impl Index {
@@ -64,6 +66,21 @@ impl Index {
         let Rung { best, waiting, .. } = &self.rungs[rung];
         let last = best.last();
         waiting.iter().take_while(move |standing| Some(*standing) <= last).map(|standing| standing.number)
+    }
+
+    /// All that wait at `rung`, below the top, with a finite value, best first.
+    pub(crate) fn waiting_at(&self, rung: usize) -> impl Iterator<Item = &Standing> + '_ {
+        self.rungs[rung].waiting.iter()
+    }
+
+    /// All competitors that have reached `rung`, those that started last first.
+    pub(crate) fn latest(&self, rung: usize) -> impl Iterator<Item = u32> + '_ {
+        self.rungs[rung].numbers.iter().rev().copied()
+    }
+
+    /// Whether the trial is a competitor that has reached the first rung.
+    pub(crate) fn is_ranked(&self, trial: u32) -> bool {
+        self.rungs[0].numbers.contains(&trial)
     }
 
     /// All competitors that have reached `rung`, in no particular order.
@@ -114,6 +131,7 @@ impl Index {
             let among_best = index.best.last().is_some_and(|last| here <= *last);
             put(if among_best { &mut index.best } else { &mut index.others }, here, present);
             index.share(self.eta);
+            put(&mut index.numbers, trial.number, present);
             if waits_at == Some(rung) {
                 put(&mut index.waiting, here, present);
             }

@@ -91,6 +91,7 @@ fn search(space: &Space) -> String {
     };
     let budget = settings.budget_seconds.map_or_else(String::new, |budget| format!(", at most {}", text::seconds(budget as f64)));
     let scheduler = match settings.scheduler {
+        SchedulerKind::FreezeThaw => "who is most likely to beat the best, for what it costs, goes on from a rung (freeze-thaw)".to_owned(),
         SchedulerKind::Asha => format!("one in {} goes on at each rung, as soon as it is known (ASHA)", settings.eta + 1),
         SchedulerKind::SuccessiveHalving => {
             format!("one in {} goes on at each rung, once all are there (successive halving)", settings.eta)

@@ -1,0 +1,91 @@
+//! Freeze-thaw: which paused trial is worth going on with, or whether a new one is worth more.
+
+mod scores;
+mod worth;
+
+use search_spaces::ladder::Ladder;
+
+use self::{
+    scores::{Scores, quantile},
+    worth::Worth,
+};
+use crate::{
+    schedulers::{
+        Action, Scheduler,
+        asha::Asha,
+        rungs::{asynchronous, promote_to},
+    },
+    state::{Phase, SearchState, eta},
+};
+
+/// Promotion by what a trial's further course is worth. Freezing all trials and thawing the most promising one is the idea of Swersky, Snoek & Adams 2014,
+/// "Freeze-Thaw Bayesian Optimization"; what is compared are indices as of Gittins 1979 and Weitzman 1979, "Optimal Search for the Best Alternative".
+///
+/// How good a trial is at a rung is a normal score: 0 is the middle of the latest trials there, 1 a standard deviation better. From rung to rung scores
+/// change, by a correlation that is learned from the trials that have gone on ([`Scores`]). So it is known by how much a trial that waits can be expected
+/// to beat the best so far at the top, going on from rung to rung as long as that is worth its cost, and the same of a new trial ([`Worth`]). Who waits
+/// goes on if that gains more for its cost than starting another. Where early values say little, many go on from there; where they say much, few do.
+///
+/// To beat the best so far is to beat what the best of as many trials as there are is expected to come to, and somewhat more: with less,
+/// the first trials would go to the top because nothing better was known.
+///
+/// A free slot is served as under [`Asha`], with these promotions, the most worthwhile first. While fewer than `eta` trials have reached the first rung
+/// there are none.
+///
+/// # Example
+/// Of 40 trials at the first of the rungs 1, 3, 9, where no correlation is known (0.8 is assumed), those among the best five or so go on; once it is known
+/// to be 0.3 from there to the next, the best half does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FreezeThaw;
+
+/// How much better than the best so far one has to be, in standard deviations.
+const MARGIN: f64 = 0.5;
+/// What a trial is expected to have lost for each rung it lacks, when the best so far is asked for.
+const SHORT_OF_TOP: f64 = 0.3;
+
+impl Scheduler for FreezeThaw {
+    fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
+        asynchronous(state, free, promotions(state, free).into_iter())
+    }
+
+    /// As under `Asha`; how many exactly depends on what early values say.
+    fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize> {
+        Asha.expected(ladder, trials)
+    }
+}
+
+/// Those that go on, the most worthwhile first, at most `free`.
+fn promotions(state: &SearchState, free: usize) -> Vec<Action> {
+    let top = state.ladder.top();
+    let index = state.index();
+    let there = index.latest(0).take(scores::LATEST).count();
+    if free == 0 || there < eta(&state.ladder) || (0..top).all(|rung| index.waiting_at(rung).next().is_none()) {
+        return Vec::new();
+    }
+    let scores = Scores::of(state);
+    let from = |rung: usize| if rung == 0 { 0 } else { state.ladder.rungs[rung - 1] };
+    let costs: Vec<f64> = (0..=top).map(|rung| (state.ladder.rungs[rung] - from(rung)) as f64).collect();
+    let worth = Worth::of(&costs, &scores.correlations, best(state, &scores, there) + MARGIN);
+    let mut found: Vec<(f64, u32, usize)> = Vec::new();
+    for rung in 0..top {
+        let waiting = scores.best_first(rung).map(|trial| (worth.of_going_on(rung, scores.at(trial, rung)), trial, rung));
+        found.extend(waiting.take_while(|(worth, ..)| *worth > 0.0).take(free));
+    }
+    // Stable: of equals the one at the higher rung, then the better one there.
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.2.cmp(&a.2)));
+    found.into_iter().take(free).map(|(_, trial, rung)| promote_to(trial, rung + 1)).collect()
+}
+
+/// The score at the top of the best so far, or what it is expected to be with so many trials.
+fn best(state: &SearchState, scores: &Scores<'_>, there: usize) -> f64 {
+    let top = state.ladder.top();
+    let expected = quantile(1.0 - 0.5 / there as f64);
+    let at = |trial: u32, rung: usize| scores.at(trial, rung) - SHORT_OF_TOP * (top - rung) as f64;
+    let waiting = (0..top).filter_map(|rung| Some(at(scores.best_first(rung).next()?, rung)));
+    let active = state.index().active().filter_map(|trial| match state.trials()[trial as usize].phase {
+        Phase::Active { rung } if rung > 0 && state.index().is_ranked(trial) => Some(at(trial, rung - 1)),
+        _ => None,
+    });
+    let complete = scores.best_at_top().map(|trial| at(trial, top));
+    waiting.chain(active).chain(complete).fold(expected, f64::max)
+}
