@@ -451,3 +451,15 @@ fn the_median_rule_holds_back_who_is_worse_than_the_mean_courses_of_the_others()
     let state = waiting(6, 3, &[&[0.9; 3], &[0.5, 0.1, 0.1], &[0.5, 0.1, 0.1], &[0.5, 0.2, 0.1], &[0.5, 0.3, 0.1], &[0.9, 0.9]]);
     assert_eq!(median.decide(&state, 1), [promote(5, 2)]);
 }
+
+#[test]
+fn the_median_rule_does_not_look_at_a_second_objective() {
+    let median = build(SchedulerKind::MedianRule);
+    let mut state = waiting(7, 2, &[&[0.9; 2], &[0.1, 0.1], &[0.1, 0.1], &[0.3, 0.1], &[0.5, 0.1], &[0.5, 0.1], &[0.3]]);
+    assert_eq!(median.decide(&state, 1), [promote(6, 1)], "as good as the median");
+    state.second = Some(Second { measure: Measure::Loss, direction: Direction::Minimize });
+    for trial in 1..7 {
+        state.change(trial, |trial| trial.second.resize(trial.values.len(), f64::from(trial.number)));
+    }
+    assert_eq!(median.decide(&state, 1), [promote(6, 1)]);
+}
