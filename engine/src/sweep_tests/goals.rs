@@ -49,7 +49,8 @@ fn what_exceeds_a_constraint_is_not_best_and_hardly_taken_further() {
         assert!(leaderboard.is_sorted_by_key(|trial| !kept(&state.search.trials()[*trial as usize])));
         let best = state.best().unwrap();
         assert!(kept(&state.search.trials()[best.trial as usize]));
-        assert_eq!(best.rule, Rule { by: By::Mean { finalists: 2, seeds: 2 }, feasible: Some(true), second: false });
+        let by = By::Mean { finalists: 2, seeds: 2 };
+        assert_eq!(best.rule, Rule { by, feasible: Some(true), exceeding: 0, others_keep: true, second: false });
         let unconstrained = state.search.searched().map(|trial| trial.values[0]).fold(0.0, f64::max);
         assert!(state.search.trials()[leaderboard[0] as usize].values[0] < unconstrained, "the constraint costs something");
         assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
