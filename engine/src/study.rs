@@ -232,13 +232,15 @@ impl StudyState {
         claims.filter(move |(_, claim)| claim.worker == worker)
     }
 
-    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists.
+    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists, and of the Pareto
+    /// front, from which the user may take any. What is no longer part of the front never is again.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
         let mut best: Vec<u32> = self.best_complete().take(folds::best(self.settings()) as usize).collect();
         best.extend(best.clone().into_iter().flat_map(|trial| self.finalists.all_repeats(trial)));
         let kept = self.search.trials().iter().filter(|trial| match trial.phase {
             Phase::Active { .. } | Phase::Paused { .. } => true,
-            Phase::Complete => best.contains(&trial.number),
+            Phase::Complete => best.contains(&trial.number) || front.contains(&trial.number),
+        let front = self.search.front();
             Phase::Failed { .. } => false,
         });
         kept.filter_map(|trial| self.trials[trial.number as usize].checkpoint.as_ref()).map(|c| c.path.clone()).collect()

@@ -102,3 +102,19 @@ fn a_second_objective_takes_both_ends_of_the_front_to_the_top() {
     assert!(full.iter().skip(1).any(|trial| parameters(trial) < 0.1 * parameters(best)), "{full:?}");
     assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
 }
+
+#[test]
+fn the_weights_of_the_whole_front_are_kept() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::None, 2);
+    let store = MemoryStore::default();
+    let mut spec = spec(20);
+    spec.space.second = Some(Second { measure: Measure::TrainableParameters, direction: Direction::Minimize });
+    sweep.run(&store, &spec);
+    let state = state(&store);
+    let (front, best) = (state.search.front(), state.best_trials());
+    assert!(front.iter().any(|trial| !best.contains(trial)), "{front:?} are more than {best:?}");
+    for trial in front.iter().chain(&best) {
+        assert!(sweep.checkpoints_on_disk().contains(&format!("trial-{trial}-step-36.ckpt")), "of {trial}");
+    }
+    assert!(sweep.checkpoints_on_disk().len() < 20, "those of the others are not");
+}
