@@ -144,8 +144,11 @@ pub fn examples(at_rungs: &[usize], ladder: &Ladder) -> u64 {
 /// For a trial that waits at `rung`, at the pace it has had so far.
 fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
     let ladder = &state.search.ladder;
-    let seconds: f64 = state.trials[trial as usize].completed.iter().map(|(_, _, completed)| completed.seconds).sum();
-    seconds * (ladder.horizon() - ladder.rungs[rung]) as f64 / ladder.rungs[rung] as f64
+    let epochs = f64::from(state.search.trials()[trial as usize].config.epochs.max(1));
+    let (seconds, passes) = state.trials[trial as usize].spent();
+    // Studies of before passes were counted have rungs of equal data.
+    let behind = if passes > 0.0 { passes / epochs } else { ladder.rungs[rung] as f64 / ladder.horizon() as f64 };
+    seconds * (1.0 - behind).max(0.0) / behind
 }
 
 #[cfg(test)]
@@ -237,6 +240,17 @@ mod tests {
 
     #[test]
     fn starts_close_in_time_for_the_best_at_its_own_pace() {
+    #[test]
+    fn the_way_to_the_top_is_what_is_left_of_its_passes() {
+        let mut state = study(&mut two_wait(1000, [0.3, 0.9])).unwrap().clone();
+        assert_eq!(seconds_to_top(&state, 0, 0), 4.0 * 8.0, "what older studies say nothing of is taken for its examples");
+        // Where rungs are of equal cost one that freezes much has seen half of its only pass at the first.
+        state.trials[0].completed[0].2.passes = 0.5;
+        assert_eq!(seconds_to_top(&state, 0, 0), 4.0);
+        state.trials[0].completed[0].2.passes = 1.0;
+        assert_eq!(seconds_to_top(&state, 0, 0), 0.0);
+    }
+
         let closes = |budget, values| closing(study(&mut two_wait(budget, values)).unwrap(), 44_000);
         // A newcomer all the way: 198 s, and a quarter more.
         assert!(closes(44 + 248, [0.9, 0.3]).is_none());
