@@ -6,7 +6,7 @@ use crate::{
     events::Event,
     schedulers::{
         self, Action,
-        rungs::{baseline, competitors, for_the_top, last_resort},
+        rungs::{baseline, competitors, for_the_top, keeping_resort, last_resort},
     },
     state::{Phase, TrialState},
     study::{StudyState, TrialProgress},
@@ -97,7 +97,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
     let pace = pace(state)?;
     // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
     let newcomer: f64 = pace.iter().sum();
-    let waiting = match last_resort(search, &competitors(search)) {
+    let waiting = match last_resort(search, &competitors(search)).or_else(|| keeping_resort(search)) {
         Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
         _ => 0.0,
     };
@@ -142,6 +142,8 @@ pub fn examples(at_rungs: &[usize], ladder: &Ladder) -> u64 {
 }
 
 /// For a trial that waits at `rung`, at the pace it has had so far.
+///
+/// By the passes it has behind it: where rungs are of equal cost their examples are those of a trial that trains every block, and one that freezes much has seen more.
 fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
     let ladder = &state.search.ladder;
     let epochs = f64::from(state.search.trials()[trial as usize].config.epochs.max(1));
@@ -239,8 +241,6 @@ mod tests {
     }
 
     #[test]
-    fn starts_close_in_time_for_the_best_at_its_own_pace() {
-    #[test]
     fn the_way_to_the_top_is_what_is_left_of_its_passes() {
         let mut state = study(&mut two_wait(1000, [0.3, 0.9])).unwrap().clone();
         assert_eq!(seconds_to_top(&state, 0, 0), 4.0 * 8.0, "what older studies say nothing of is taken for its examples");
@@ -251,6 +251,8 @@ mod tests {
         assert_eq!(seconds_to_top(&state, 0, 0), 0.0);
     }
 
+    #[test]
+    fn starts_close_in_time_for_the_best_at_its_own_pace() {
         let closes = |budget, values| closing(study(&mut two_wait(budget, values)).unwrap(), 44_000);
         // A newcomer all the way: 198 s, and a quarter more.
         assert!(closes(44 + 248, [0.9, 0.3]).is_none());

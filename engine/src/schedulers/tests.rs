@@ -98,8 +98,9 @@ impl World {
         let (exceeded, second) = (f64::from(rng.random_range(0..3_u8)), f64::from(rng.random_range(0..self.values)));
         state.change(number, |trial| {
             let reached = trial.values.len();
-            // It may change from rung to rung.
-            let exceeded = (exceeded - rung as f64 * 0.5).max(0.0);
+            // It may change from rung to rung, for better or worse.
+            let drift = if number.is_multiple_of(2) { -0.5 } else { 0.5 };
+            let exceeded = (exceeded + rung as f64 * drift).max(0.0);
             if self.constrained {
                 trial.exceeded.resize(reached, exceeded);
             }
@@ -250,6 +251,10 @@ proptest! {
                 let ranked = ranking(&state, competitors(), rung);
                 prop_assert!(ranked.iter().take(most).all(|trial| trial.phase == Phase::Complete || trial.values.len() > rung + 1));
             }
+            // Nobody who keeps the constraints waits while all that are complete exceed them.
+            let keeps = |trial: &TrialState| state.cost(trial, trial.values.len() - 1).is_feasible();
+            let (complete, waiting): (Vec<_>, Vec<_>) = competitors().filter(|trial| keeps(trial)).partition(|trial| trial.phase == Phase::Complete);
+            prop_assert!(!world.constrained || !complete.is_empty() || waiting.is_empty(), "{:?}: {:?}", kind, state);
         }
     }
 
@@ -363,6 +368,31 @@ fn asha_ends_with_a_searched_config_trained_in_full() {
     activate(&mut state, 1, 2);
     reach(&mut state, 1, 0.7);
     assert_eq!(asha.decide(&state, 2), []);
+}
+
+#[test]
+fn a_search_does_not_end_with_what_exceeds_a_constraint_while_others_that_keep_it_wait() {
+    for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::Pasha] {
+        let scheduler = build(kind);
+        // At rung 0 only trial 2 exceeds it. The best has gone on, and exceeds it at the top.
+        let mut state = waiting(5, 2, &[&[0.9, 0.9], &[0.1, 0.1], &[0.2], &[0.4], &[0.3]]);
+        for (trial, exceeded) in [(0, vec![0.0; 2]), (1, vec![0.0, 0.5]), (2, vec![0.5]), (3, vec![0.0]), (4, vec![0.0])] {
+            state.change(trial, |trial| trial.exceeded = exceeded);
+        }
+        assert_eq!(next(&*scheduler, &state), None, "{kind:?}: there is no constraint");
+        state.constraints = vec![Constraint::GroupGap(0.1)];
+        assert_eq!(next(&*scheduler, &state), Some(promote(4, 1)), "{kind:?}: the best of those that keep it");
+        let goes_on = |state: &mut SearchState, trial: u32, exceeded| {
+            activate(state, trial as usize, 1);
+            assert_eq!(next(&*scheduler, state), None, "{kind:?}: one at a time");
+            reach(state, trial as usize, 0.2);
+            state.change(trial, |trial| trial.exceeded.push(exceeded));
+        };
+        goes_on(&mut state, 4, 0.1);
+        assert_eq!(next(&*scheduler, &state), Some(promote(3, 1)), "{kind:?}: that one exceeds it at the top, too");
+        goes_on(&mut state, 3, 0.0);
+        assert_eq!(next(&*scheduler, &state), None, "{kind:?}");
+    }
 }
 
 #[test]
