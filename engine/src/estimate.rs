@@ -6,7 +6,7 @@ use crate::{
     events::Event,
     schedulers::{
         self, Action,
-        rungs::{baseline, competitors, for_the_top, last_resort},
+        rungs::{baseline, competitors, for_the_top, keeping_resort, last_resort},
     },
     state::{Phase, TrialState},
     study::{StudyState, TrialProgress},
@@ -97,7 +97,7 @@ pub(crate) fn closing(state: &StudyState, now: i64) -> Option<Event> {
     let pace = pace(state)?;
     // The new one may turn out best. Else the best of those that wait goes on, at its own pace: it may be slower than the others.
     let newcomer: f64 = pace.iter().sum();
-    let waiting = match last_resort(search, &competitors(search)) {
+    let waiting = match last_resort(search, &competitors(search)).or_else(|| keeping_resort(search)) {
         Some(Action::Promote { trial, rung }) => pace[0] + seconds_to_top(state, trial, rung - 1),
         _ => 0.0,
     };
@@ -142,10 +142,15 @@ pub fn examples(at_rungs: &[usize], ladder: &Ladder) -> u64 {
 }
 
 /// For a trial that waits at `rung`, at the pace it has had so far.
+///
+/// By the passes it has behind it: where rungs are of equal cost their examples are those of a trial that trains every block, and one that freezes much has seen more.
 fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
     let ladder = &state.search.ladder;
-    let seconds: f64 = state.trials[trial as usize].completed.iter().map(|(_, _, completed)| completed.seconds).sum();
-    seconds * (ladder.horizon() - ladder.rungs[rung]) as f64 / ladder.rungs[rung] as f64
+    let epochs = f64::from(state.search.trials()[trial as usize].config.epochs.max(1));
+    let (seconds, passes) = state.trials[trial as usize].spent();
+    // Studies of before passes were counted have rungs of equal data.
+    let behind = if passes > 0.0 { passes / epochs } else { ladder.rungs[rung] as f64 / ladder.horizon() as f64 };
+    seconds * (1.0 - behind).max(0.0) / behind
 }
 
 #[cfg(test)]
@@ -233,6 +238,17 @@ mod tests {
         assert_eq!(left(&mut store, 1, 99_000), Some(176.0));
         assert_eq!(left(&mut store, 2, 55_000), Some(187.0), "one after the other");
         assert_eq!(search_seconds(study(&mut store).unwrap(), 6, 2, 55_000), Some(3.5 * 22.0 / 2.0 + 2.0 * 44.0 / 2.0 + 132.0));
+    }
+
+    #[test]
+    fn the_way_to_the_top_is_what_is_left_of_its_passes() {
+        let mut state = study(&mut two_wait(1000, [0.3, 0.9])).unwrap().clone();
+        assert_eq!(seconds_to_top(&state, 0, 0), 4.0 * 8.0, "what older studies say nothing of is taken for its examples");
+        // Where rungs are of equal cost one that freezes much has seen half of its only pass at the first.
+        state.trials[0].completed[0].2.passes = 0.5;
+        assert_eq!(seconds_to_top(&state, 0, 0), 4.0);
+        state.trials[0].completed[0].2.passes = 1.0;
+        assert_eq!(seconds_to_top(&state, 0, 0), 0.0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     estimate,
     events::Event,
-    state::{Phase, SearchState},
+    state::{Phase, SearchState, TrialState},
     study::StudyState,
 };
 
@@ -84,8 +84,12 @@ pub struct Best {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     pub by: By,
-    /// Whether it keeps all constraints, of those chosen from; `None`: there are none. If it does not, none of them does.
+    /// Whether the training that leaves keeps all constraints; `None`: there are none.
     pub feasible: Option<bool>,
+    /// Of the trainings of its config that count, so many exceed a constraint.
+    pub exceeding: usize,
+    /// Another training in the study, of whatever config and however far, keeps all constraints.
+    pub others_keep: bool,
     /// There is a second objective.
     pub second: bool,
 }
@@ -105,10 +109,14 @@ impl fmt::Display for Rule {
             By::Mean { finalists: 1, seeds } => write!(f, "the median of {seeds} trainings of the only finalist")?,
             By::Mean { finalists, seeds } => write!(f, "the best mean of {finalists} finalists, its median training of {seeds}")?,
         }
-        match self.feasible {
-            None => {}
-            Some(true) => write!(f, ", among those that keep every constraint")?,
-            Some(false) => write!(f, ", of what exceeds the constraints least: none keeps them all")?,
+        match (self.feasible, self.exceeding) {
+            (None, _) => {}
+            (Some(true), 0) => write!(f, ", among those that keep every constraint")?,
+            (Some(true), exceeding) => write!(f, ", which keeps every constraint, unlike {exceeding} of these trainings")?,
+            (Some(false), _) if self.others_keep => {
+                write!(f, ", of what exceeds the constraints least: no finalist keeps them all with every seed")?;
+            }
+            (Some(false), _) => write!(f, ", of what exceeds the constraints least: none keeps them all")?,
         }
         if self.second { write!(f, "; the second objective only breaks ties") } else { Ok(()) }
     }
@@ -154,7 +162,8 @@ impl Finalists {
         self.trials().iter().flat_map(|trial| self.trainings(*trial).skip(1))
     }
 
-    /// Best first: by failures, then by how much constraints are exceeded, then by the mean, then as in the search.
+    /// Best first: what has no value at all is last and before it what exceeds the constraints; then by failures, by how much they are exceeded, by the mean, and as
+    /// in the search. A limit comes before a failure, because what exceeds it cannot be used, however reliably it trains.
     pub fn standings(&self, search: &SearchState) -> Vec<Standing> {
         let ended = |trial: &u32| matches!(search.trials()[*trial as usize].phase, Phase::Complete | Phase::Failed { .. });
         let counts = self.trials().iter().map(|trial| self.trainings(*trial).take_while(ended).count()).min().unwrap_or(0);
@@ -172,26 +181,31 @@ impl Finalists {
         };
         let mut standings: Vec<Standing> = self.trials().iter().copied().map(standing).collect();
         let cost = |standing: &Standing| search.objective.cost(standing.mean);
-        let exceeded = |standing: &Standing| standing.exceeded;
-        standings.sort_by(|a, b| a.failed.cmp(&b.failed).then(exceeded(a).total_cmp(&exceeded(b))).then(cost(a).total_cmp(&cost(b))));
+        let place = |standing: &Standing| (standing.mean.is_nan(), standing.exceeded > 0.0, standing.failed);
+        let finer = |a: &Standing, b: &Standing| a.exceeded.total_cmp(&b.exceeded).then(cost(a).total_cmp(&cost(b)));
+        standings.sort_by(|a, b| place(a).cmp(&place(b)).then(finer(a, b)));
         standings
     }
 
     /// The finalists' best by their mean, if any was trained again; else the search's. `None` before any trial has a value.
     pub fn best(&self, search: &SearchState) -> Option<Best> {
         let standings = self.standings(search);
-        let rule = |by, kept| {
+        let keeps = |trial: &TrialState| trial.values.len().checked_sub(1).is_some_and(|rung| search.cost(trial, rung).is_feasible());
+        let rule = |by, trial: u32, exceeding| {
+            let kept = keeps(&search.trials()[trial as usize]);
             let feasible = (!search.constraints.is_empty()).then_some(kept);
-            Rule { by, feasible, second: search.second.is_some() }
+            let others_keep = feasible.is_some() && search.trials().iter().any(|other| other.number != trial && keeps(other));
+            Rule { by, feasible, exceeding, others_keep, second: search.second.is_some() }
         };
         match standings.first().filter(|first| first.trainings.len() > 1) {
             None => search.incumbent().map(|trial| {
-                let kept = search.trials()[trial as usize].exceeded.last().is_none_or(|share| *share == 0.0);
-                Best { trial, of: trial, rule: rule(By::Search, kept) }
+                let exceeds = search.trials()[trial as usize].exceeded.last().is_some_and(|share| *share > 0.0);
+                Best { trial, of: trial, rule: rule(By::Search, trial, usize::from(exceeds)) }
             }),
             Some(first) => {
                 let by = By::Mean { finalists: standings.len(), seeds: first.trainings.len() };
-                let best = |trial| Best { trial, of: first.trial, rule: rule(by, first.exceeded == 0.0) };
+                let exceeding = first.valued().filter(|training| training.exceeded > 0.0).count();
+                let best = |trial| Best { trial, of: first.trial, rule: rule(by, trial, exceeding) };
                 first.median(search).map(best)
             }
         }
@@ -212,11 +226,17 @@ impl Finalists {
 }
 
 impl Standing {
-    /// The training in the middle of those with a value that exceed constraints least; of two the worse, so that no more is claimed than what is typical.
+    fn valued(&self) -> impl Iterator<Item = &Training> {
+        self.trainings.iter().filter(|training| !training.value.is_nan())
+    }
+
+    /// The training in the middle of those with a value that keep the constraints, or of all where none does; of two the worse, so that no more is claimed than
+    /// what is typical.
     fn median(&self, search: &SearchState) -> Option<u32> {
-        let valued = || self.trainings.iter().filter(|training| !training.value.is_nan());
-        let least = valued().map(|training| training.exceeded).min_by(f64::total_cmp)?;
-        let mut valued: Vec<&Training> = valued().filter(|training| training.exceeded == least).collect();
+        let mut valued: Vec<&Training> = self.valued().collect();
+        if valued.iter().any(|training| training.exceeded == 0.0) {
+            valued.retain(|training| training.exceeded == 0.0);
+        }
         let cost = |training: &Training| search.objective.cost(training.value);
         valued.sort_by(|a, b| cost(a).total_cmp(&cost(b)).then(a.trial.cmp(&b.trial)));
         valued.get(valued.len() / 2).map(|training| training.trial)
@@ -289,4 +309,72 @@ pub(crate) fn choosing(state: &StudyState, now: i64) -> Option<Event> {
 fn missing<'a>(finalists: &'a Finalists, trials: &'a [u32], seeds: u32) -> impl Iterator<Item = u32> + Clone + 'a {
     let there = |trial: &u32| finalists.repeats.get(trial).map_or(0, Vec::len);
     (1..seeds as usize).flat_map(move |seed| trials.iter().copied().filter(move |trial| there(trial) < seed))
+}
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::goals::Constraint;
+
+    use super::*;
+    use crate::{
+        samplers::fixtures::{start, study},
+        state::TrialKind,
+    };
+
+    /// Lower is better. Of each config its trainings: value and excess, the search's own first; NaN is a failure.
+    fn trained(configs: &[&[(f64, f64)]]) -> (Finalists, SearchState) {
+        let mut state = study(9, 3, 1);
+        state.constraints = vec![Constraint::GroupGap(0.1)];
+        let mut added = Vec::new();
+        for seed in 0..configs[0].len() {
+            for (parent, trainings) in (0..).zip(configs) {
+                let (number, (value, exceeded)) = (state.trials().len() as u32, trainings[seed]);
+                start(&mut state, if seed == 0 { TrialKind::Search } else { TrialKind::Finalist }, None);
+                state.change(number, |trial| {
+                    (trial.values, trial.exceeded) = (vec![value], if value.is_nan() { Vec::new() } else { vec![exceeded] });
+                    trial.phase = if value.is_nan() { Phase::Failed { rung: 0 } } else { Phase::Complete };
+                });
+                if seed > 0 {
+                    added.push(Repeat { number, parent });
+                }
+            }
+        }
+        let (trials, seeds) = ((0..configs.len() as u32).collect(), configs[0].len() as u32);
+        let chosen = FinalistsChosen { trials, seeds, wanted: (configs.len(), seeds), seconds_left: None, added };
+        (Finalists::of(&chosen), state)
+    }
+
+    #[test]
+    fn what_keeps_the_constraints_wins_though_a_seed_of_it_fails() {
+        let (finalists, search) =
+            trained(&[&[(0.1, 0.5); 3], &[(0.3, 0.0), (0.4, 0.0), (f64::NAN, 0.0)], &[(0.1, 0.2), (f64::NAN, 0.0), (0.1, 0.2)]]);
+        let order: Vec<u32> = finalists.standings(&search).iter().map(|standing| standing.trial).collect();
+        assert_eq!(order, [1, 0, 2], "of those that exceed it by failures");
+        let best = finalists.best(&search).unwrap();
+        assert_eq!((best.of, best.rule.feasible), (1, Some(true)));
+        assert_eq!(best.rule.to_string(), "the best mean of 3 finalists, its median training of 3, among those that keep every constraint");
+    }
+
+    #[test]
+    fn the_training_that_leaves_keeps_the_constraints_if_one_of_the_winner_does() {
+        let (finalists, search) = trained(&[&[(0.1, 0.0), (0.3, 0.0), (0.2, 0.1)]]);
+        let best = finalists.best(&search).unwrap();
+        assert_eq!((best.trial, best.rule.feasible), (1, Some(true)), "the worse of the two that do");
+        let rule = "the median of 3 trainings of the only finalist, which keeps every constraint, unlike 1 of these trainings";
+        assert_eq!(best.rule.to_string(), rule);
+        // None does: the one in the middle of all.
+        let (finalists, search) = trained(&[&[(0.1, 0.1), (0.2, 0.3), (0.3, 0.2)]]);
+        let best = finalists.best(&search).unwrap();
+        assert_eq!((best.trial, best.rule.feasible), (1, Some(false)));
+        assert!(best.rule.to_string().ends_with(": none keeps them all"), "{}", best.rule);
+    }
+
+    #[test]
+    fn that_none_keeps_the_constraints_is_said_of_the_whole_search() {
+        let (finalists, mut search) = trained(&[&[(0.1, 0.1), (0.2, 0.3)]]);
+        start(&mut search, TrialKind::Search, None);
+        search.change(2, |trial| (trial.values, trial.exceeded, trial.phase) = (vec![0.3], vec![0.0], Phase::Complete));
+        let best = finalists.best(&search).unwrap();
+        assert!(best.rule.to_string().ends_with(": no finalist keeps them all with every seed"), "{}", best.rule);
+    }
 }

@@ -71,6 +71,8 @@ pub struct TrialProgress {
     pub completed: Vec<(usize, u64, Completed)>,
     /// Of its evaluations, by step: the metrics that constraints and the second objective ask for.
     pub(crate) noted: BTreeMap<u64, Vec<(String, f64)>>,
+    /// Of segments that were lost: the seconds until their last checkpoints, and the passes up to those. The segment that goes on from one tells of neither.
+    pub(crate) salvaged: (f64, f64),
     /// Steps trained in all segments together, as far as events tell; more than the trial's length when some were trained twice.
     pub steps_trained: u64,
     /// The step it has come to.
@@ -90,6 +92,8 @@ pub struct Claim {
     pub from_step: u64,
     /// The newest step known of.
     pub last_step: u64,
+    /// The step of its newest checkpoint, and when that was there.
+    pub saved: Option<(u64, i64)>,
 }
 
 /// Decided and not added: its config is drawn from the values at `upto_seq`, whoever draws it.
@@ -232,13 +236,15 @@ impl StudyState {
         claims.filter(move |(_, claim)| claim.worker == worker)
     }
 
-    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists.
+    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists, and of the Pareto
+    /// front, from which the user may take any. What is no longer part of the front never is again.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
         let mut best: Vec<u32> = self.best_complete().take(folds::best(self.settings()) as usize).collect();
+        let front = self.search.front();
         best.extend(best.clone().into_iter().flat_map(|trial| self.finalists.all_repeats(trial)));
         let kept = self.search.trials().iter().filter(|trial| match trial.phase {
             Phase::Active { .. } | Phase::Paused { .. } => true,
-            Phase::Complete => best.contains(&trial.number),
+            Phase::Complete => best.contains(&trial.number) || front.contains(&trial.number),
             Phase::Failed { .. } => false,
         });
         kept.filter_map(|trial| self.trials[trial.number as usize].checkpoint.as_ref()).map(|c| c.path.clone()).collect()
@@ -357,10 +363,11 @@ impl StudyState {
             Event::Checkpointed { trial, fence, checkpoint } => {
                 let claim = self.held(*trial, *fence)?;
                 claim.last_step = claim.last_step.max(checkpoint.step);
+                claim.saved = Some((checkpoint.step, at));
                 self.trials[*trial as usize].checkpoint = Some(checkpoint.clone());
             }
             Event::CheckpointLost { trial, fence, .. } => {
-                self.held(*trial, *fence)?;
+                self.held(*trial, *fence)?.saved = None;
                 self.trials[*trial as usize].checkpoint = None;
             }
             Event::SegmentCompleted { trial, rung, fence, completed } => self.complete(*trial, *rung, *fence, completed)?,
@@ -374,6 +381,7 @@ impl StudyState {
                 });
             }
             Event::SegmentLost { trial, rung, fence, crashed, .. } => {
+                self.salvage(*trial, *fence)?;
                 self.end_claim(*trial, *rung, *fence, None)?;
                 self.trials[*trial as usize].crashes += u32::from(*crashed);
                 self.suspects.remove(trial);
@@ -525,7 +533,8 @@ impl StudyState {
         let from_step = progress.checkpoint.as_ref().map_or(0, |c| c.step);
         self.queue.remove(&trial);
         progress.fence = fence;
-        progress.claim = Some(Claim { worker: worker.to_owned(), slot: slot.to_owned(), rung, at, from_step, last_step: from_step });
+        progress.claim =
+            Some(Claim { worker: worker.to_owned(), slot: slot.to_owned(), rung, at, from_step, last_step: from_step, saved: None });
         Ok(())
     }
 
@@ -534,6 +543,18 @@ impl StudyState {
         let Some(progress) = self.trials.get_mut(trial as usize) else { return out_of_order(format!("there is no trial {trial}")) };
         let newest = progress.fence;
         progress.claim.as_mut().filter(|_| newest == fence).ok_or(Refused::Stale { trial, fence, newest })
+    }
+
+    /// Counts what a claim that is lost has left a checkpoint of.
+    fn salvage(&mut self, trial: u32, fence: u64) -> Result<(), Refused> {
+        let Claim { at, from_step, saved, .. } = self.held(trial, fence)?.clone();
+        let Some((step, saved_at)) = saved else { return Ok(()) };
+        let config = &self.search.trials()[trial as usize].config;
+        let steps_per_pass = config.total_steps(self.spec.examples_per_epoch) as f64 / f64::from(config.epochs.max(1));
+        let (seconds, passes) = &mut self.trials[trial as usize].salvaged;
+        *seconds += (saved_at - at).max(0) as f64 / 1000.0;
+        *passes += step.saturating_sub(from_step) as f64 / steps_per_pass;
+        Ok(())
     }
 
     fn end_claim(&mut self, trial: u32, rung: usize, fence: u64, steps_trained: Option<u64>) -> Result<(), Refused> {

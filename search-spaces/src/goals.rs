@@ -111,7 +111,16 @@ impl Constraint {
 
     /// By what share of the limit `value` exceeds it; 0 when it does not, infinite for what is not finite.
     pub fn excess(self, value: f64) -> f64 {
-        if value.is_finite() { (value / self.limit() - 1.0).max(0.0) } else { f64::INFINITY }
+        if !value.is_finite() {
+            return f64::INFINITY;
+        }
+        // The difference of two accuracies, like the sum of seconds, may lie above what it is by a rounding: 0.9 - 0.85 above 0.05.
+        let rounding = match self {
+            Constraint::TrainableParameters(_) | Constraint::CheckpointBytes(_) => 0.0,
+            Constraint::SecondsPerEpoch(_) | Constraint::GroupGap(_) => 1e-9,
+        };
+        let over = value / self.limit() - 1.0;
+        if over > rounding { over } else { 0.0 }
     }
 }
 
@@ -125,6 +134,17 @@ impl fmt::Display for Constraint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_is_included_however_its_measure_was_rounded() {
+        let gap = 0.9 - 0.85;
+        assert!(gap > 0.05, "by rounding");
+        assert_eq!(Constraint::GroupGap(0.05).excess(gap), 0.0);
+        assert!(Constraint::GroupGap(0.05).excess(0.0501) > 0.0);
+        assert_eq!(Constraint::SecondsPerEpoch(0.3).excess(0.1 + 0.2), 0.0);
+        // What is counted is not rounded.
+        assert!(Constraint::CheckpointBytes(2_000_000_000).excess(2_000_000_001.0) > 0.0);
+    }
 
     #[test]
     fn an_excess_is_a_share_of_the_limit() {

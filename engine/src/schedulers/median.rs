@@ -36,7 +36,7 @@ impl Scheduler for MedianRule {
             let waiting = competitors(state).filter(move |trial| may_go_on(state, trial, rung));
             let passes = move |trial: &&TrialState| {
                 let best = (0..=rung).map(|rung| state.cost(trial, rung).value).fold(f64::INFINITY, f64::min);
-                let best = Cost { value: best, ..state.cost(trial, rung) };
+                let best = Cost { value: best, second: 0.0, ..state.cost(trial, rung) };
                 median(means.iter().filter(|(number, _)| *number != trial.number).map(|(_, mean)| *mean))
                     .is_none_or(|median| best <= median)
             };
@@ -51,10 +51,10 @@ impl Scheduler for MedianRule {
     }
 }
 
-/// Of the trial's values up to `rung`; infinite when one is.
+/// Of the trial's values up to `rung`, without the second objective, which would break ties; infinite when one is.
 fn mean(state: &SearchState, trial: &TrialState, rung: usize) -> Cost {
     let value = (0..=rung).map(|rung| state.cost(trial, rung).value).sum::<f64>() / (rung + 1) as f64;
-    Cost { value, ..state.cost(trial, rung) }
+    Cost { value, second: 0.0, ..state.cost(trial, rung) }
 }
 
 /// The lower of the two in the middle of an even number; `None` when there are too few.

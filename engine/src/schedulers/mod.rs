@@ -33,7 +33,7 @@ pub enum Action {
 ///
 /// # Answer
 /// At most `free` actions, in the order they are to be taken. Empty: nothing can be done until a running segment ends. Empty while no
-/// trial is active: the scheduler has nothing left to say, and the best are taken to the top whatever its rule (`next`).
+/// trial is active: the scheduler has nothing left to say, and the best are taken to the top whatever its rule, as is what keeps the constraints if none of them does (`next`).
 ///
 /// # Failed trials
 /// Count as worst at the rung they failed before, as does any value that is not finite; they are never promoted. A trial that stopped itself early carries its value upwards and needs no slot.
@@ -44,9 +44,11 @@ pub trait Scheduler: Send + Sync {
     fn expected(&self, ladder: &Ladder, trials: usize) -> Vec<usize>;
 }
 
-/// What a free slot does now: what `scheduler` says, and at the end of the search what is left of taking the best to the top.
+/// What a free slot does now: what `scheduler` says, and at the end of the search what is left of taking to the top the best, and then one that keeps the
+/// constraints.
 pub(crate) fn next(scheduler: &dyn Scheduler, state: &SearchState) -> Option<Action> {
-    scheduler.decide(state, 1).first().copied().or_else(|| rungs::drain(state))
+    let decided = scheduler.decide(state, 1).first().copied().or_else(|| rungs::drain(state));
+    decided.or_else(|| rungs::keeping_resort(state).filter(|_| rungs::is_settled(state)))
 }
 
 /// The scheduler that a space's settings name.

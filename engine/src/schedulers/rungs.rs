@@ -114,6 +114,35 @@ pub(super) fn drain(state: &SearchState) -> Option<Action> {
     })
 }
 
+/// The next step towards a trial that is trained in full and keeps the constraints, where none of the competition is and one that waits keeps them so far: the best of
+/// those at the highest rung goes on.
+///
+/// Who must have gone on is judged at each rung, but what is measured changes on the way: the gap between groups, or the seconds of a pass once more thaws.
+/// So all who went on may exceed at the top what others behind them keep, and what exceeds a limit cannot be used. One goes on at a time, and as
+/// many as it takes, as in place of those that fail ([`last_resort`]).
+pub(crate) fn keeping_resort(state: &SearchState) -> Option<Action> {
+    if state.constraints.is_empty() {
+        return None;
+    }
+    let keeps = |trial: &&TrialState| {
+        let reached = trial.values.len();
+        reached > 0 && is_alive(state, trial) && state.cost(trial, reached - 1).is_feasible()
+    };
+    let keeping: Vec<&TrialState> = competitors(state).filter(keeps).collect();
+    if keeping.iter().any(|trial| trial.phase == Phase::Complete) {
+        return None;
+    }
+    (0..state.ladder.top()).rev().find_map(|rung| {
+        let waiting = keeping.iter().copied().filter(|trial| may_go_on(state, trial, rung));
+        ranking(state, waiting, rung).first().map(|best| promote(best, rung))
+    })
+}
+
+/// Whether nothing of the competition runs, nor is any new trial to come.
+pub(super) fn is_settled(state: &SearchState) -> bool {
+    planned(state) <= state.searched().len() && !competes(state)
+}
+
 /// Whether it has not failed, nor got a value that is not finite.
 fn is_alive(state: &SearchState, trial: &TrialState) -> bool {
     (0..trial.values.len()).all(|rung| state.cost(trial, rung).is_finite())

@@ -99,8 +99,9 @@ impl World {
         let (exceeded, second) = (f64::from(rng.random_range(0..3_u8)), f64::from(rng.random_range(0..self.values)));
         state.change(number, |trial| {
             let reached = trial.values.len();
-            // It may change from rung to rung.
-            let exceeded = (exceeded - rung as f64 * 0.5).max(0.0);
+            // It may change from rung to rung, for better or worse.
+            let drift = if number.is_multiple_of(2) { -0.5 } else { 0.5 };
+            let exceeded = (exceeded + rung as f64 * drift).max(0.0);
             if self.constrained {
                 trial.exceeded.resize(reached, exceeded);
             }
@@ -251,6 +252,10 @@ proptest! {
                 let ranked = ranking(&state, competitors(), rung);
                 prop_assert!(ranked.iter().take(most).all(|trial| trial.phase == Phase::Complete || trial.values.len() > rung + 1));
             }
+            // Nobody who keeps the constraints waits while all that are complete exceed them.
+            let keeps = |trial: &TrialState| state.cost(trial, trial.values.len() - 1).is_feasible();
+            let (complete, waiting): (Vec<_>, Vec<_>) = competitors().filter(|trial| keeps(trial)).partition(|trial| trial.phase == Phase::Complete);
+            prop_assert!(!world.constrained || !complete.is_empty() || waiting.is_empty(), "{:?}: {:?}", kind, state);
         }
     }
 
@@ -367,6 +372,31 @@ fn asha_ends_with_a_searched_config_trained_in_full() {
 }
 
 #[test]
+fn a_search_does_not_end_with_what_exceeds_a_constraint_while_others_that_keep_it_wait() {
+    for kind in [SchedulerKind::Asha, SchedulerKind::SuccessiveHalving, SchedulerKind::Pasha] {
+        let scheduler = build(kind);
+        // At rung 0 only trial 2 exceeds it. The best has gone on, and exceeds it at the top.
+        let mut state = waiting(5, 2, &[&[0.9, 0.9], &[0.1, 0.1], &[0.2], &[0.4], &[0.3]]);
+        for (trial, exceeded) in [(0, vec![0.0; 2]), (1, vec![0.0, 0.5]), (2, vec![0.5]), (3, vec![0.0]), (4, vec![0.0])] {
+            state.change(trial, |trial| trial.exceeded = exceeded);
+        }
+        assert_eq!(next(&*scheduler, &state), None, "{kind:?}: there is no constraint");
+        state.constraints = vec![Constraint::GroupGap(0.1)];
+        assert_eq!(next(&*scheduler, &state), Some(promote(4, 1)), "{kind:?}: the best of those that keep it");
+        let goes_on = |state: &mut SearchState, trial: u32, exceeded| {
+            activate(state, trial as usize, 1);
+            assert_eq!(next(&*scheduler, state), None, "{kind:?}: one at a time");
+            reach(state, trial as usize, 0.2);
+            state.change(trial, |trial| trial.exceeded.push(exceeded));
+        };
+        goes_on(&mut state, 4, 0.1);
+        assert_eq!(next(&*scheduler, &state), Some(promote(3, 1)), "{kind:?}: that one exceeds it at the top, too");
+        goes_on(&mut state, 3, 0.0);
+        assert_eq!(next(&*scheduler, &state), None, "{kind:?}");
+    }
+}
+
+#[test]
 fn asha_lets_a_trial_that_stopped_itself_keep_its_place_without_a_slot() {
     let asha = build(SchedulerKind::Asha);
     let mut state = waiting(9, 2, &[&[0.9, 0.9], &[], &[0.3], &[0.4], &[0.5], &[0.6], &[0.7], &[0.8], &[0.9]]);
@@ -451,4 +481,16 @@ fn the_median_rule_holds_back_who_is_worse_than_the_mean_courses_of_the_others()
     // Four others are too few for a median.
     let state = waiting(6, 3, &[&[0.9; 3], &[0.5, 0.1, 0.1], &[0.5, 0.1, 0.1], &[0.5, 0.2, 0.1], &[0.5, 0.3, 0.1], &[0.9, 0.9]]);
     assert_eq!(median.decide(&state, 1), [promote(5, 2)]);
+}
+
+#[test]
+fn the_median_rule_does_not_look_at_a_second_objective() {
+    let median = build(SchedulerKind::MedianRule);
+    let mut state = waiting(7, 2, &[&[0.9; 2], &[0.1, 0.1], &[0.1, 0.1], &[0.3, 0.1], &[0.5, 0.1], &[0.5, 0.1], &[0.3]]);
+    assert_eq!(median.decide(&state, 1), [promote(6, 1)], "as good as the median");
+    state.second = Some(Second { measure: Measure::Loss, direction: Direction::Minimize });
+    for trial in 1..7 {
+        state.change(trial, |trial| trial.second.resize(trial.values.len(), f64::from(trial.number)));
+    }
+    assert_eq!(median.decide(&state, 1), [promote(6, 1)]);
 }

@@ -96,18 +96,21 @@ impl SearchState {
 ///
 /// With one by cost. With two in fronts: first those that no other beats in both objectives, then those that only the former beat, and so on;
 /// within a front its two ends come first, that of the first objective before the other, then those with the most room around them (non-dominated
-/// sorting and crowding distance: Deb et al. 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II"). What exceeds a constraint
-/// comes after all fronts.
+/// sorting and crowding distance: Deb et al. 2002, "A fast and elitist multiobjective genetic algorithm: NSGA-II"). What has no finite second value comes
+/// after all fronts, and what exceeds a constraint after that.
 pub(crate) fn in_order<T>(two: bool, mut trials: Vec<(Standing, T)>) -> impl Iterator<Item = T> {
     trials.sort_by_key(|trial| trial.0);
     if two {
-        let feasible = trials.partition_point(|(standing, _)| standing.cost.is_feasible());
-        let standings: Vec<Standing> = trials[..feasible].iter().map(|(standing, _)| *standing).collect();
+        // Infinite second values have no room between them: their differences are no numbers.
+        let in_a_front = |cost: Cost| cost.is_feasible() && cost.second.is_finite();
+        trials.sort_by_key(|(standing, _)| !in_a_front(standing.cost));
+        let fronted = trials.partition_point(|(standing, _)| in_a_front(standing.cost));
+        let standings: Vec<Standing> = trials[..fronted].iter().map(|(standing, _)| *standing).collect();
         let mut places = vec![0; trials.len()];
         for (place, index) in fronts(&standings).iter().flat_map(|front| by_room(&standings, front)).enumerate() {
             places[index] = place;
         }
-        (feasible..trials.len()).for_each(|index| places[index] = index);
+        (fronted..trials.len()).for_each(|index| places[index] = index);
         let mut placed: Vec<(usize, (Standing, T))> = places.into_iter().zip(trials).collect();
         placed.sort_by_key(|(place, _)| *place);
         trials = placed.into_iter().map(|(_, trial)| trial).collect();
@@ -183,6 +186,16 @@ mod tests {
         assert_eq!(order(true, &costs), [0, 3, 2, 1, 4, 5]);
         assert_eq!(order(false, &costs), [0, 1, 4, 2, 5, 3], "the second breaks ties");
         assert_eq!(order(true, &[(0.0, 1.0, 1.0), (0.0, 1.0, 1.0), (0.0, 1.0, 2.0)]), [0, 1, 2], "equal ones share a front");
+    }
+
+    #[test]
+    fn what_has_no_second_value_comes_after_all_fronts() {
+        let none = f64::INFINITY;
+        // Before what exceeds a constraint all the same, and by the first objective.
+        let costs = [(0.0, 1.0, none), (0.0, 2.0, 5.0), (0.0, 3.0, 4.0), (0.0, 0.5, none), (0.0, 4.0, 4.5), (0.1, 0.0, 0.0)];
+        assert_eq!(order(true, &costs), [1, 2, 4, 3, 0, 5]);
+        // However many there are: their distances are no numbers.
+        assert_eq!(order(true, &[(0.0, 3.0, none), (0.0, 1.0, none), (0.0, 1.0, none), (0.0, 2.0, none)]), [1, 2, 3, 0]);
     }
 
     proptest! {

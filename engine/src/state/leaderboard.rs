@@ -11,10 +11,10 @@ impl SearchState {
     /// used. A second objective breaks ties.
     ///
     /// A trial counts at the rungs it was trained to. One that stopped itself early counts as if trained to a higher rung, too, where its
-    /// value is no worse than that of some trial trained there: better than a full-length trial it ranks among those; worse than
+    /// value is no worse than that of some trial trained there, which like it keeps the constraints or exceeds one: better than a full-length trial it ranks among those; worse than
     /// all that went on it stays below them. Complete trials stand among themselves by value, so none of them overtakes another later.
     pub fn leaderboard(&self) -> Vec<u32> {
-        let worst: Vec<Option<Cost>> = (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung)).collect();
+        let worst = [false, true].map(|exceeds| (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung, exceeds)).collect());
         let mut numbers = self.searched.clone();
         numbers.sort_by(|a, b| {
             let (a, b) = (self.rank(*a, &worst), self.rank(*b, &worst));
@@ -31,24 +31,28 @@ impl SearchState {
         })
     }
 
-    /// The greatest finite cost at `rung` among trials trained to it; `None` when there is none.
-    fn worst_trained_to(&self, rung: usize) -> Option<Cost> {
+    /// The greatest finite cost at `rung` among trials trained to it that exceed a constraint there, or among those that do not; `None` when there is none.
+    fn worst_trained_to(&self, rung: usize, exceeds: bool) -> Option<Cost> {
         let trained = self.searched().filter(|trial| trial.trained() > rung);
-        trained.map(|trial| self.cost(trial, rung)).filter(|cost| cost.is_finite()).max()
+        trained.map(|trial| self.cost(trial, rung)).filter(|cost| cost.is_finite() && (cost.exceeded > 0.0) == exceeds).max()
     }
 
-    /// Whether it failed, whether it exceeds a constraint, how far it counts, what it is worth there, and its number.
-    fn rank(&self, number: u32, worst: &[Option<Cost>]) -> (bool, bool, Reverse<usize>, Option<Cost>, u32) {
+    /// Whether it failed, whether it exceeds a constraint, how far it counts, what it is worth there, and its number. `worst`: of those that keep the
+    /// constraints, and of those that exceed one.
+    fn rank(&self, number: u32, worst: &[Vec<Option<Cost>>; 2]) -> (bool, bool, Reverse<usize>, Option<Cost>, u32) {
         let trial = &self.trials[number as usize];
         let mut counts = trial.trained();
         let cost = counts.checked_sub(1).map(|last| self.cost(trial, last));
+        let exceeds = cost.is_some_and(|cost| cost.exceeded > 0.0);
         if trial.stopped_at.is_some() {
+            // What exceeds a constraint is worse than all that do not, so it would lift every one of them.
+            let worst = &worst[usize::from(exceeds)];
             // One without a value counts as worse than any.
             let as_good = (counts..worst.len()).rev().find(|rung| cost.is_some() && cost <= worst[*rung]);
             counts = as_good.map_or(counts, |rung| rung + 1);
         }
         let last = matches!(trial.phase, Phase::Failed { .. }) || cost.is_some_and(|cost| !cost.is_finite());
-        (last, cost.is_some_and(|cost| cost.exceeded > 0.0), Reverse(counts), cost, number)
+        (last, exceeds, Reverse(counts), cost, number)
     }
 }
 
@@ -113,6 +117,23 @@ mod tests {
         stops(&mut state, 1, 0.2);
         stops(&mut state, 1, 0.4);
         assert_eq!(state.leaderboard(), [2, 3, 0, 1, 4]);
+    }
+
+    #[test]
+    fn what_stopped_itself_is_compared_only_with_trials_that_keep_the_constraints_like_it() {
+        // The full-length trial exceeds the constraint: it does not lift the last one, which is worse than all others that keep it.
+        let mut state = values(&[&[0.5, 0.4, 0.3], &[0.3, 0.2]]);
+        state.constraints = vec![search_spaces::goals::Constraint::GroupGap(0.1)];
+        stops(&mut state, 0, 0.9);
+        for (number, exceeded) in [(0, 1.0), (1, 0.0), (2, 0.0)] {
+            state.change(number, |trial| trial.exceeded = vec![exceeded; trial.values.len()]);
+        }
+        assert_eq!(state.leaderboard(), [1, 2, 0]);
+        // Nor does one that keeps it lift what exceeds it.
+        for (number, exceeded) in [(0, 0.0), (1, 0.2), (2, 0.3)] {
+            state.change(number, |trial| trial.exceeded = vec![exceeded; trial.values.len()]);
+        }
+        assert_eq!(state.leaderboard(), [0, 1, 2]);
     }
 
     #[test]

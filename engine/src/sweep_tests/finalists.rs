@@ -46,7 +46,8 @@ fn the_best_are_trained_with_other_seeds_and_the_best_mean_wins() {
         let mut values: Vec<f64> = standings[0].trainings.iter().map(|training| training.value).collect();
         values.sort_by(f64::total_cmp);
         let Some(Best { trial, of, rule }) = state.best() else { panic!("there is a best") };
-        assert_eq!((of, rule), (standings[0].trial, Rule { by: By::Mean { finalists: 3, seeds: 3 }, feasible: None, second: false }));
+        let by = By::Mean { finalists: 3, seeds: 3 };
+        assert_eq!((of, rule), (standings[0].trial, Rule { by, feasible: None, exceeding: 0, others_keep: false, second: false }));
         assert_eq!(state.search.trials()[trial as usize].values[2], values[1], "the median training");
         // What may be exported is there.
         for number in standings.iter().flat_map(|one| &one.trainings).map(|training| training.trial) {

@@ -49,7 +49,8 @@ fn what_exceeds_a_constraint_is_not_best_and_hardly_taken_further() {
         assert!(leaderboard.is_sorted_by_key(|trial| !kept(&state.search.trials()[*trial as usize])));
         let best = state.best().unwrap();
         assert!(kept(&state.search.trials()[best.trial as usize]));
-        assert_eq!(best.rule, Rule { by: By::Mean { finalists: 2, seeds: 2 }, feasible: Some(true), second: false });
+        let by = By::Mean { finalists: 2, seeds: 2 };
+        assert_eq!(best.rule, Rule { by, feasible: Some(true), exceeding: 0, others_keep: true, second: false });
         let unconstrained = state.search.searched().map(|trial| trial.values[0]).fold(0.0, f64::max);
         assert!(state.search.trials()[leaderboard[0] as usize].values[0] < unconstrained, "the constraint costs something");
         assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
@@ -100,4 +101,20 @@ fn a_second_objective_takes_both_ends_of_the_front_to_the_top() {
     // With one objective nobody so cheap would have been trained in full.
     assert!(full.iter().skip(1).any(|trial| parameters(trial) < 0.1 * parameters(best)), "{full:?}");
     assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
+}
+
+#[test]
+fn the_weights_of_the_whole_front_are_kept() {
+    let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::None, 2);
+    let store = MemoryStore::default();
+    let mut spec = spec(20);
+    spec.space.second = Some(Second { measure: Measure::TrainableParameters, direction: Direction::Minimize });
+    sweep.run(&store, &spec);
+    let state = state(&store);
+    let (front, best) = (state.search.front(), state.best_trials());
+    assert!(front.iter().any(|trial| !best.contains(trial)), "{front:?} are more than {best:?}");
+    for trial in front.iter().chain(&best) {
+        assert!(sweep.checkpoints_on_disk().contains(&format!("trial-{trial}-step-36.ckpt")), "of {trial}");
+    }
+    assert!(sweep.checkpoints_on_disk().len() < 20, "those of the others are not");
 }
