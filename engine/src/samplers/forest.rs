@@ -6,7 +6,7 @@ use search_spaces::domain::{Assignment, Domain, Parameter, Value};
 use crate::{
     samplers::{
         Sampler, fresh,
-        observations::{Observations, observations},
+        observations::{Observations, latest_and_best},
         sobol::Sobol,
     },
     state::View,
@@ -94,7 +94,7 @@ impl Forest {
 impl Sampler for Forest {
     fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
         let settings = &self.settings;
-        let Some((xs, ys)) = self.data(parameters, &observations(view), rng) else { return self.starts.propose(parameters, view, rng) };
+        let Some((xs, ys)) = self.data(parameters, &latest_and_best(view), rng) else { return self.starts.propose(parameters, view, rng) };
         let columns: Vec<Vec<f64>> = (0..parameters.len()).map(|feature| xs.iter().map(|x| x[feature]).collect()).collect();
         let trees: Vec<Tree> = (0..settings.trees.max(1)).map(|_| Tree::grow(settings, &columns, &ys, rng)).collect();
         let best = xs.iter().map(|x| predict(&trees, x).0).fold(f64::INFINITY, f64::min);

@@ -1,6 +1,13 @@
 //! Which trials did well, when some have been trained for longer than others.
 
+use std::collections::BTreeSet;
+
 use crate::state::{Seen, Standing, View, in_order};
+
+/// Trials that are learned from at least, the latest of all.
+const LATEST: usize = 600;
+/// Of older ones so many of the best at each rung.
+const BEST: usize = 150;
 
 /// The trials that lie in the space, by what is known of them.
 #[derive(Debug)]
@@ -24,8 +31,21 @@ pub(super) struct Observations<'a> {
 /// | 2 | 0.4 | 0.1 | 2 | 1 |
 /// | 3 | 0.5 | | 3 | 3 |
 pub(super) fn observations(view: View<'_>) -> Observations<'_> {
+    ranked(view, view.trials())
+}
+
+/// The same of the latest and the best trials only, so that it takes the same time at any number of them. Up to [`LATEST`] it is all of them.
+pub(super) fn latest_and_best(view: View<'_>) -> Observations<'_> {
+    let mut numbers: BTreeSet<u32> = view.trials().rev().take(LATEST).map(|trial| trial.number).collect();
+    for rung in 0..view.ladder().rungs.len() {
+        numbers.extend(view.best_at(rung).take(BEST));
+    }
+    ranked(view, numbers.into_iter().filter_map(|number| view.trial(number)))
+}
+
+fn ranked<'a>(view: View<'a>, trials: impl Iterator<Item = Seen<'a>>) -> Observations<'a> {
     let known = |trial: &Seen<'_>| !trial.values.is_empty() && trial.values.iter().all(|value| value.is_finite());
-    let (mut ranked, rest): (Vec<_>, Vec<_>) = view.trials().partition(known);
+    let (mut ranked, rest): (Vec<_>, Vec<_>) = trials.partition(known);
     for rung in 0..view.ladder().rungs.len() {
         let places: Vec<usize> = (0..ranked.len()).filter(|place| ranked[*place].values.len() > rung).collect();
         let standing = |trial: &Seen<'_>| Standing { cost: view.cost(trial, rung), number: trial.number };
@@ -60,8 +80,29 @@ mod tests {
         }
         start(&mut state, TrialKind::Recipe, None);
         reach(&mut state, 7, 0.0);
+        let numbers = |trials: &[Seen<'_>]| trials.iter().map(|trial| trial.number).collect::<Vec<_>>();
+        let few = latest_and_best(all(&state));
+        assert_eq!((numbers(&few.ranked), numbers(&few.rest)), (vec![2, 1, 3, 0], vec![4, 5, 6]), "all are the latest");
         let Observations { ranked, rest } = observations(all(&state));
         assert_eq!(ranked.iter().map(|trial| trial.number).collect::<Vec<_>>(), [2, 1, 3, 0]);
         assert_eq!(rest.iter().map(|trial| trial.number).collect::<Vec<_>>(), [4, 5, 6]);
+    }
+
+    #[test]
+    fn of_many_trials_the_latest_and_the_best_are_learned_from() {
+        let mut state = study(9999, 3, 2);
+        for trial in 0..2000 {
+            start(&mut state, TrialKind::Search, Some(Assignment::default()));
+            // The first are the best; ten of the others went on.
+            reach(&mut state, trial, trial as f64);
+            if (1000..1010).contains(&trial) {
+                activate(&mut state, trial, 1);
+                reach(&mut state, trial, 0.5);
+            }
+        }
+        let numbers = |view| latest_and_best(view).ranked.iter().map(|trial| trial.number).collect::<Vec<_>>();
+        let expected = |end: u32| (0..BEST as u32).chain(1000..1010).chain(end - LATEST as u32..end);
+        assert!(numbers(all(&state)).into_iter().eq(expected(2000)));
+        assert_eq!(numbers(state.view(1990)).len(), BEST + 10 + LATEST - 10, "of the latest the values of ten are hidden");
     }
 }

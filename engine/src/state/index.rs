@@ -83,7 +83,7 @@ impl Index {
         self.rungs[0].numbers.contains(&trial)
     }
 
-    /// All competitors that have reached `rung`, in no particular order.
+    /// All competitors that have reached `rung`, best first.
     pub(super) fn reached(&self, rung: usize) -> impl Iterator<Item = &Standing> + '_ {
         self.rungs[rung].best.iter().chain(&self.rungs[rung].others)
     }

@@ -58,13 +58,25 @@ impl<'a> View<'a> {
         self.len() == 0
     }
 
+    /// One of [`View::trials`].
+    pub(crate) fn trial(self, number: u32) -> Option<Seen<'a>> {
+        self.seen(&self.state.trials()[number as usize])
+    }
+
+    /// The competitors whose values at `rung` are seen, best first by cost.
+    pub(crate) fn best_at(self, rung: usize) -> impl Iterator<Item = u32> {
+        self.state.index().reached(rung).map(|standing| standing.number).filter(move |number| *number < self.learn_from)
+    }
+
+    fn seen(self, trial: &'a TrialState) -> Option<Seen<'a>> {
+        let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
+        let is_recipe = trial.kind == TrialKind::Recipe && trial.number > 0;
+        Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, is_recipe, values, trial })
+    }
+
     /// By number. A recipe outside the space is not among them, unless it has a nearest point.
     pub fn trials(self) -> impl DoubleEndedIterator<Item = Seen<'a>> {
-        self.state.trials().iter().filter_map(move |trial| {
-            let values: &[f64] = if trial.number < self.learn_from { &trial.values } else { &[] };
-            let is_recipe = trial.kind == TrialKind::Recipe && trial.number > 0;
-            Some(Seen { number: trial.number, assignment: trial.assignment.as_ref()?, is_recipe, values, trial })
-        })
+        self.state.trials().iter().filter_map(move |trial| self.seen(trial))
     }
 
     /// Whether a trial has the config at this assignment.
