@@ -115,7 +115,8 @@ fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
         };
         format!("  trial {}: {}{deviation} ({}){note}", row.trial, show(row.mean), values.join(", "))
     };
-    let mut lines = vec![format!("Finalists, each trained with {} seeds, best mean first:", again.seeds)];
+    let order = if tables.constraints.is_empty() { "best mean first" } else { "those that keep the constraints first, then by mean" };
+    let mut lines = vec![format!("Finalists, each trained with {} seeds, {order}:", again.seeds)];
     lines.extend(tables.finalists.iter().map(line));
     if let Some(best) = summary.best.as_ref().filter(|best| best.trial != again.exported) {
         let exported = again.exported;

@@ -368,6 +368,10 @@ fn a_budget_smaller_than_one_rung_is_refused_before_the_first_trial() {
     let probed = place.run(&["check", "space.ron", "--probe"]);
     assert_eq!(probed.code, 3);
     assert!(probed.out.contains("To expect\n") && probed.err.contains(expected), "{}{}", probed.out, probed.err);
+    // What the command line got wrong is not blamed on the file.
+    let ours = place.run(&["sweep", "space.ron", "--study", "study", "--budget", "2s"]);
+    assert!(ours.code == 3 && ours.err.contains("error: --budget: the budget of 2 s is smaller"), "{}", ours.err);
+    assert!(!ours.err.contains("space.ron:"), "{}", ours.err);
     // Nobody waits for a check of a budget that is ample.
     place.space_with("trials: 4,", "trials: 1, finalists: 1, finalist_seeds: 1, budget: \"8h\",");
     let ample = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();

@@ -8,7 +8,7 @@ use super::{
     candidates::{by_work, quickest},
     measure::{self, Probe},
 };
-use crate::{context::Context, exit::Error, progress::text};
+use crate::{args::Overrides, context::Context, exit::Error, progress::text};
 
 /// A budget of so many seconds for each training example of the first rung is not measured: next to every model trains faster, and nobody should wait for a check
 /// that finds nothing.
@@ -21,7 +21,7 @@ const OTHERS: usize = 3;
 /// A few steps of the default recipe, which comes first, are trained to find out. Where they say that it would not get there, so are those of configs that are
 /// likely to be quicker, since with several slots one of them may: only if none would is the budget refused. Whatever fails here, fails in the sweep, too, which
 /// says more about it. One training at a time needs no more memory than a worker's slots do.
-pub(super) fn check(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
+pub(super) fn check(task: Task<'_>, overrides: &Overrides, devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
     let spec = task.spec;
     let (rung, Some(budget)) = (spec.ladder.rungs[0], spec.space.settings.budget_seconds) else { return Ok(()) };
     if budget as f64 >= rung as f64 * AMPLE {
@@ -55,6 +55,10 @@ pub(super) fn check(task: Task<'_>, devices: &[DeviceSlots], context: &mut Conte
          {} to {where_to}, {rung} examples",
         text::seconds(least)
     );
+    // What the command line says is not the file's mistake.
+    if overrides.budget.is_some() {
+        return Err(Error::space(format!("--budget: {message}\n  = help: {hint}")));
+    }
     Err(Error::space(spec.space.places.problem_at("settings.budget", message, Some(hint.to_owned()))))
 }
 
@@ -103,7 +107,7 @@ mod tests {
         };
         let (ready, devices) = ready::check(&space, setup::devices(&space), &mut context)?;
         let spec = ready.spec(&space)?;
-        check(Task { ready: &ready, spec: &spec }, &devices, &mut context)
+        check(Task { ready: &ready, spec: &spec }, &Overrides::default(), &devices, &mut context)
     }
 
     fn refused(settings: &str, space: &str) -> String {

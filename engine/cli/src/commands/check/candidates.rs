@@ -72,3 +72,30 @@ fn moments(config: &Config) -> u32 {
         Optimizer::RmsProp { momentum, centered, .. } => 1 + u32::from(*momentum > 0.0) + u32::from(*centered),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::config::Projections;
+    use trials::testing::trial_config;
+
+    use super::*;
+
+    #[test]
+    fn the_quickest_do_little_in_large_batches() {
+        let with = |batch_size, unfreeze| Config { batch_size, unfreeze, ..trial_config() };
+        let (small, large) = (with(8, Unfreeze::HeadOnly), with(32, Unfreeze::HeadOnly));
+        let all =
+            vec![with(64, Unfreeze::Everything), small.clone(), large.clone(), large.clone(), with(64, Unfreeze::LastBlocks { k: 1 })];
+        assert_eq!(quickest(all, 4, 2), [large, small]);
+    }
+
+    #[test]
+    fn an_example_costs_its_way_forward_and_back_through_what_trains() {
+        let lora = Adapter::Lora { rank: 2, alpha: 4.0, dropout: 0.0, projections: Projections::QueryValue };
+        let cost = |unfreeze, adapter| per_example(&Config { unfreeze, adapter, ..trial_config() }, 5);
+        assert_eq!(cost(Unfreeze::Everything, Adapter::Off), 3.0);
+        assert_eq!(cost(Unfreeze::LastBlocks { k: 2 }, Adapter::Off), 2.0);
+        assert_eq!(cost(Unfreeze::HeadOnly, Adapter::Off), 1.0);
+        assert_eq!(cost(Unfreeze::Everything, lora), 2.0);
+    }
+}

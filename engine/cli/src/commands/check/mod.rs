@@ -24,7 +24,12 @@ use super::{
     ready::{self, Ready},
     setup,
 };
-use crate::{args::Check, context::Context, exit::Error, progress::text};
+use crate::{
+    args::{Check, Overrides},
+    context::Context,
+    exit::Error,
+    progress::text,
+};
 
 /// So many configs are drawn to say how many of them a rung would cut inside warm-up.
 const DRAWS: u32 = 1000;
@@ -37,8 +42,13 @@ struct Task<'a> {
 }
 
 /// See [`budget::check`].
-pub(super) fn budget(ready: &Ready, spec: &StudySpec, devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
-    budget::check(Task { ready, spec }, devices, context)
+pub(super) fn budget(
+    (ready, spec): (&Ready, &StudySpec),
+    overrides: &Overrides,
+    devices: &[DeviceSlots],
+    context: &mut Context,
+) -> Result<(), Error> {
+    budget::check(Task { ready, spec }, overrides, devices, context)
 }
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
@@ -58,7 +68,7 @@ pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error>
     context.say(format!("\nWarm-up\n{}", warmup(task)?))?;
     if arguments.probe {
         probe::run(task, &devices, context)?;
-        budget::check(task, &devices, context)?;
+        budget::check(task, &arguments.overrides, &devices, context)?;
     }
     Ok(())
 }
