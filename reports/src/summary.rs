@@ -63,8 +63,10 @@ pub struct Best {
     pub again: Option<Again>,
     /// The rung `value` was measured at.
     pub rung: usize,
-    /// Not final: no trial is complete yet.
+    /// Not final: it is not complete.
     pub provisional: bool,
+    /// What made it the best, or the training of its config that leaves the study.
+    pub rule: String,
     /// The same trial's value at each rung.
     pub values: Vec<Option<f64>>,
 }
@@ -117,6 +119,8 @@ pub struct TradeOff {
     pub second: Second,
     /// From the best by the first objective to the best by the second: trial and both values.
     pub front: Vec<(u32, f64, f64)>,
+    /// Trials with a final value that keep all constraints: those that the front is chosen from, unless they have no value of the second objective.
+    pub candidates: usize,
 }
 
 /// Trial 0.
@@ -125,8 +129,8 @@ pub struct DefaultRecipe {
     pub name: Option<String>,
     /// Its own final value, if it has one; the mean over its trainings, where it was trained again.
     pub final_value: Option<f64>,
-    /// The highest rung it has a value at, and that value.
-    pub last: Option<(usize, f64)>,
+    /// Its value at each rung; `None` and NaN where it has none.
+    pub values: Vec<Option<f64>>,
     /// It exceeds a constraint.
     pub exceeds: bool,
     pub failed: bool,
@@ -162,9 +166,7 @@ impl Summary {
             best: best(record, tables),
             test: test(record, tables),
             constrained: constrained(record, tables),
-            trade_off: tables
-                .second
-                .map(|second| TradeOff { second, front: tables.pareto.iter().map(|row| (row.trial, row.value, row.second)).collect() }),
+            trade_off: tables.second.map(|second| trade_off(second, tables)),
             default: tables.trials.first().map(|trial| default_recipe(trial, tables)),
             finished: record.finished,
             steps: tables.trials.iter().map(|trial| trial.steps).sum(),
@@ -181,8 +183,9 @@ impl Summary {
         if let (false, Some(value)) = (best.provisional, default.final_value) {
             return Some((best.value, value, None));
         }
-        let (rung, value) = default.last?;
-        best.values.get(rung).copied().flatten().map(|of_best| (of_best, value, Some(rung)))
+        let finite = |value: &Option<f64>| value.filter(|value| value.is_finite());
+        let mut at_rungs = best.values.iter().zip(&default.values).enumerate().rev();
+        at_rungs.find_map(|(rung, (best, default))| Some((finite(best)?, finite(default)?, Some(rung))))
     }
 
     /// How much better the best value is than the default recipe's after equal training; above 0 is better, whatever the direction.
@@ -234,6 +237,23 @@ fn constrained(record: &StudyRecord, tables: &Tables) -> Option<Constrained> {
     })
 }
 
+fn trade_off(second: Second, tables: &Tables) -> TradeOff {
+    let keeps =
+        |row: &&LeaderboardRow| row.complete && row.value.is_some_and(f64::is_finite) && row.exceeded.is_none_or(|share| share == 0.0);
+    TradeOff {
+        second,
+        front: tables.pareto.iter().map(|row| (row.trial, row.value, row.second)).collect(),
+        candidates: tables.leaderboard.iter().filter(keeps).count(),
+    }
+}
+
+impl DefaultRecipe {
+    /// The highest rung it has a value at.
+    pub fn last_rung(&self) -> Option<usize> {
+        self.values.iter().rposition(|value| value.is_some_and(f64::is_finite))
+    }
+}
+
 fn is_open(record: &StudyRecord, trial: u32) -> bool {
     matches!(record.state.trials()[trial as usize].phase, Phase::Active { .. })
 }
@@ -266,6 +286,7 @@ fn best(record: &StudyRecord, tables: &Tables) -> Option<Best> {
         again: again(record, tables),
         rung: first.rung.unwrap_or(0),
         provisional: !first.complete,
+        rule: record.best().map(|best| best.rule.to_string()).unwrap_or_default(),
         values: trial.values.clone(),
     })
 }
@@ -273,11 +294,10 @@ fn best(record: &StudyRecord, tables: &Tables) -> Option<Best> {
 /// Its mean, where it was among the finalists: that compares with theirs.
 fn default_recipe(trial: &TrialRow, tables: &Tables) -> DefaultRecipe {
     let again = tables.finalists.iter().find(|row| row.trial == trial.number).map(|row| row.mean);
-    let last = trial.rungs_reached.checked_sub(1).and_then(|rung| Some((rung, trial.values.get(rung).copied().flatten()?)));
     DefaultRecipe {
         name: trial.recipe.clone(),
         final_value: again.or(trial.final_value),
-        last,
+        values: trial.values.clone(),
         exceeds: trial.exceeded.is_some_and(|share| share > 0.0),
         failed: matches!(trial.phase, Phase::Failed { .. }),
     }

@@ -80,6 +80,7 @@ fn closing(summary: &Summary) -> Vec<String> {
         (Some(best), None) => format!("Trial {}: {} {}.", best.trial, metric.name(), show(best.value)),
         (None, _) => "No trial has a value yet.".to_owned(),
     }];
+    lines.extend(summary.best.as_ref().map(|best| format!("Chosen as {}.", best.rule)));
     if !summary.finished && summary.steps > 0 {
         lines.push(format!(
             "{} steps trained so far; what early termination saves is known once the search has ended.",
@@ -114,7 +115,8 @@ fn finalists(tables: &Tables, summary: &Summary) -> Vec<String> {
         };
         format!("  trial {}: {}{deviation} ({}){note}", row.trial, show(row.mean), values.join(", "))
     };
-    let mut lines = vec![format!("Finalists, each trained with {} seeds, best mean first:", again.seeds)];
+    let order = if tables.constraints.is_empty() { "best mean first" } else { "those that keep the constraints first, then by mean" };
+    let mut lines = vec![format!("Finalists, each trained with {} seeds, {order}:", again.seeds)];
     lines.extend(tables.finalists.iter().map(line));
     if let Some(best) = summary.best.as_ref().filter(|best| best.trial != again.exported) {
         let exported = again.exported;
@@ -198,6 +200,7 @@ mod tests {
         ... and 8 more trials
 
         Trial 6: accuracy 0.953 against 0.924 of the default recipe (+2.9 points).
+        Chosen as the best value of the search.
         1,381 of 3,189 steps trained: early termination saved 57 % of full-length training.
         ");
     }
@@ -235,6 +238,7 @@ mod tests {
           12  3                       failed  failed before rung 0 of 2  batch=8 AdamW lr=4.64e-5 wd=0.0519 warmup=0.121 HeadOnly hidden=0.0626
 
         Trial 6: accuracy 0.953 against 0.924 of the default recipe (+2.9 points).
+        Chosen as the best value of the search.
         1,406 steps trained so far; what early termination saves is known once the search has ended.
         ");
     }
@@ -256,6 +260,7 @@ mod tests {
         ... and 8 more trials
 
         Trial 8: mean accuracy 0.948 against 0.920 of the default recipe (+2.8 points).
+        Chosen as the best mean of 3 finalists, its median training of 3.
         1,381 of 3,189 steps trained: early termination saved 57 % of full-length training.
         Finalists, each trained with 3 seeds, best mean first:
           trial 8: 0.948 +- 0.010 (0.937, 0.951, 0.957)
@@ -273,6 +278,7 @@ mod tests {
            1  0 literature default     0.924  full length  batch=16 AdamW lr=5e-5 wd=0.01 warmup=0.1 Everything hidden=0.1
 
         Trial 0, the default recipe, is best: accuracy 0.924.
+        Chosen as the best value of the search.
         ");
         insta::assert_snapshot!(leaderboard_text(&sample_record(0, 3, 1), 10), @r##"
 rank  trial  accuracy  outcome  config

@@ -246,9 +246,13 @@ pub fn check_config(config: &Config, max_tokens: Option<usize>, base: &dyn BaseM
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
+    use search_spaces::settings::Direction;
 
     use super::*;
-    use crate::testing::{self, TinyBert, tiny_bert};
+    use crate::{
+        data::Groups,
+        testing::{self, TinyBert, tiny_bert},
+    };
 
     #[test]
     fn the_same_weights_have_the_same_hash_however_they_are_stored() {
@@ -295,5 +299,57 @@ mod tests {
         hashes.sort();
         hashes.dedup();
         assert_eq!(hashes.len(), 9);
+    }
+
+    /// What [`check_goals`] says of a task of four validation examples in these groups.
+    fn unmet(constraints: &[Constraint], second: Option<Measure>, validation: [u32; 4]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        tiny_bert(folder.path(), &TinyBert::default()).unwrap();
+        let base = BertBase::load(folder.path(), &Device::Cpu).unwrap();
+        let mut task = testing::task(6, 4, 2);
+        task.groups = Groups {
+            names: vec!["film".to_owned(), "game".to_owned()],
+            train: vec![0, 1, 0, 1, 0, 1],
+            validation: validation.to_vec(),
+            test: vec![0, 1],
+        };
+        let second = second.map(|measure| Second { measure, direction: Direction::Minimize });
+        let problems = check_goals(&Places::default(), constraints, second, &base, &task.task()).unwrap();
+        problems.into_iter().map(|problem| format!("{}; {}", problem.message, problem.hint.unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn limits_that_no_config_keeps_are_told_with_the_least_that_is_possible() {
+        // The head of 16 values and three classes: 16 * 3 weights and 3 biases, and those of the pooler, 16 * 16 and 16.
+        let head = 16 * 3 + 3 + 16 * 16 + 16;
+        let told = |constraints: &[Constraint]| unmet(constraints, None, [0, 1, 0, 1]);
+        assert_eq!(
+            told(&[
+                Constraint::TrainableParameters(head - 1),
+                Constraint::CheckpointBytes(4 * head - 1),
+                Constraint::SecondsPerEpoch(1e-9)
+            ]),
+            [
+                format!("no config keeps trainable_parameters <= {}: the head alone has {head}; write {head} or more", head - 1),
+                format!(
+                    "no config keeps checkpoint_bytes <= {}: the head alone has {}; write {} or more",
+                    4 * head - 1,
+                    4 * head,
+                    4 * head
+                ),
+            ]
+        );
+        assert_eq!(told(&[Constraint::TrainableParameters(head), Constraint::CheckpointBytes(4 * head)]), [String::new(); 0]);
+    }
+
+    #[test]
+    fn a_gap_needs_two_groups_in_the_validation_split() {
+        let expected = ["the validation split has rows of one group only, so there is no gap to measure; name another column, or give a \
+                         validation file with all groups"];
+        assert_eq!(unmet(&[Constraint::GroupGap(0.1)], None, [1; 4]), expected);
+        assert_eq!(unmet(&[], Some(Measure::GroupGap), [0; 4]), expected);
+        assert_eq!(unmet(&[Constraint::GroupGap(0.1)], None, [0, 0, 0, 1]), [String::new(); 0]);
+        // Nobody asks for it.
+        assert_eq!(unmet(&[], Some(Measure::TrainableParameters), [0; 4]), [String::new(); 0]);
     }
 }

@@ -40,6 +40,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
         tiles: tiles(&summary),
         best: summary.best.as_ref().map(|best| best.trial),
         exported: summary.best.as_ref().and_then(|best| best.again.as_ref()).map(|again| again.exported),
+        rule: summary.best.as_ref().map_or_else(String::new, |best| best.rule.clone()),
         config,
         charts: charts.iter().map(Figure::new).collect(),
         leaderboard: Leaderboard::new(record, tables),
@@ -67,6 +68,8 @@ struct Page<'a> {
     best: Option<u32>,
     /// The training of the best config that leaves the study, where there are several.
     exported: Option<u32>,
+    /// What made it the best.
+    rule: String,
     /// The best config as RON.
     config: Option<String>,
     charts: Vec<Figure<'a>>,

@@ -7,7 +7,7 @@ use search_spaces::{
 
 use crate::{
     format,
-    summary::{Best, Constrained, Summary, TradeOff, standard_error},
+    summary::{Best, Constrained, DefaultRecipe, Summary, TradeOff, standard_error},
 };
 
 /// A few paragraphs for someone who reads nothing else. `validation` is the number of validation examples, if known.
@@ -38,29 +38,46 @@ fn outcome(summary: &Summary) -> String {
     let lower = if summary.objective.direction == Direction::Minimize { " (lower is better)" } else { "" };
     let mean = best.again.as_ref().map_or_else(String::new, |again| format!(" in the mean of {} trainings", again.seeds));
     let what = format!("{} {} on the validation split{lower}{mean}", a(metric), show(best.value));
+    // Of several constraints all are kept, or the trial ranks below those that keep them.
+    let constrained = summary.constrained.as_ref().filter(|constrained| constrained.kept < constrained.of);
+    let nobody_yet = if constrained.is_some() && summary.counts.full_length > 0 {
+        "No trial that keeps the constraints has reached its full length yet."
+    } else {
+        "No trial has reached its full length yet."
+    };
     if best.trial == 0 && best.provisional {
-        return format!("No trial has reached its full length yet. So far the default recipe leads with {what} at rung {}.", best.rung);
+        return format!("{nobody_yet} So far the default recipe leads with {what} at rung {}.", best.rung);
     }
     if best.trial == 0 {
-        return format!("No trial did better than the default recipe, which reached {what}.");
+        return match constrained {
+            None => format!("No trial did better than the default recipe, which reached {what}."),
+            Some(Constrained { best_exceeds: false, .. }) => {
+                format!("No trial that keeps the constraints did better than the default recipe, which reached {what}.")
+            }
+            Some(_) => format!("No trial exceeds the constraints less than the default recipe, which reached {what}."),
+        };
     }
     let won = if best.provisional {
-        format!("No trial has reached its full length yet. So far trial {} leads with {what} at rung {}", best.trial, best.rung)
+        format!("{nobody_yet} So far trial {} leads with {what} at rung {}", best.trial, best.rung)
     } else {
         format!("Trial {} won with {what}", best.trial)
     };
+    let exceeds = if summary.default.as_ref().is_some_and(|default| default.exceeds) { ", which exceeds a limit" } else { "" };
     match (summary.against_default(), &summary.default) {
         (Some((value, default, None)), _) => {
-            let exceeds = if summary.default.as_ref().is_some_and(|default| default.exceeds) { ", which exceeds a limit" } else { "" };
             format!("{won}, against {} of the default recipe{exceeds}: {}.", show(default), format::difference(metric, value, default))
         }
-        (Some((value, default, Some(rung))), _) => format!(
-            "{won}. The default recipe has come to rung {rung} only, with {} against {} of trial {} there: {}.",
-            show(default),
-            show(value),
-            best.trial,
-            format::difference(metric, value, default)
-        ),
+        (Some((value, default, Some(rung))), recipe) => {
+            let further = recipe.as_ref().and_then(DefaultRecipe::last_rung).is_some_and(|last| last > rung);
+            let (comma, of_trial) = (if exceeds.is_empty() { "" } else { "," }, best.trial);
+            let came = if further {
+                format!("The default recipe{exceeds}{comma} has gone further; at rung {rung} it had")
+            } else {
+                format!("The default recipe{exceeds}{comma} has come to rung {rung} only, with")
+            };
+            let gain = format::difference(metric, value, default);
+            format!("{won}. {came} {} against {} of trial {of_trial} there: {gain}.", show(default), show(value))
+        }
         (None, Some(default)) if default.failed => format!("{won}. The default recipe failed, so there is nothing to compare with."),
         (None, _) => format!("{won}. The default recipe has no value yet to compare with."),
     }
@@ -139,6 +156,7 @@ pub(crate) fn goals(summary: &Summary) -> Vec<String> {
     if let Some(Constrained { constraints, kept, of, best_exceeds }) = &summary.constrained {
         let limit = |one: &Constraint| format!("{} <= {}", one.measure().name(), format::measure(one.measure(), one.limit()));
         let limits = constraints.iter().map(limit).collect::<Vec<String>>().join(", ");
+        let none = *kept == 0;
         let kept = match (kept, of) {
             (0, of) => format!("None of the {} with a value keeps {limits}", format::counted(*of as u64, "trial")),
             (kept, of) if kept == of => format!("Every trial with a value keeps {limits}"),
@@ -148,13 +166,16 @@ pub(crate) fn goals(summary: &Summary) -> Vec<String> {
                 if *kept == 1 { "1 keeps".to_owned() } else { format!("{kept} keep") }
             ),
         };
+        let who = if summary.best.as_ref().is_some_and(|best| best.provisional) { "leads" } else { "won" };
         paragraphs.push(match (best_exceeds, summary.best.is_some()) {
-            (true, _) => format!("{kept}. What won exceeds the limits least, and must not be used where they are binding."),
-            (false, true) => format!("{kept}; what won does. Whatever exceeds a limit ranks below all that keeps to it."),
+            (true, _) if none => format!("{kept}. What {who} exceeds the limits least, and must not be used where they are binding."),
+            // Others have not been trained in full, or only in the mean of several seeds.
+            (true, _) => format!("{kept}. What {who} exceeds them, and must not be used where they are binding."),
+            (false, true) => format!("{kept}; what {who} does. Whatever exceeds a limit ranks below all that keeps to it."),
             (false, false) => format!("{kept}."),
         });
     }
-    if let Some(TradeOff { second, front }) = &summary.trade_off {
+    if let Some(TradeOff { second, front, candidates }) = &summary.trade_off {
         let (first, name) = (summary.objective.metric.name(), second.measure.name());
         let show = |(trial, value, other): &(u32, f64, f64)| {
             format!(
@@ -163,14 +184,21 @@ pub(crate) fn goals(summary: &Summary) -> Vec<String> {
                 format::measure(second.measure, *other)
             )
         };
+        let won = match summary.best.as_ref().and_then(|best| best.again.as_ref()) {
+            Some(_) => format!("What won has the best mean {first} of the finalists."),
+            None => format!("What won is the best by {first} alone."),
+        };
         paragraphs.push(match &front[..] {
-            [] if summary.constrained.is_some() => {
+            [] if summary.counts.complete() == 0 => {
+                format!("There is no Pareto front of {first} and {name} yet: no trial has been trained in full.")
+            }
+            [] if *candidates == 0 && summary.constrained.is_some() => {
                 format!("There is no Pareto front of {first} and {name}: no full-length trial keeps the constraints.")
             }
-            [] => format!("There is no Pareto front of {first} and {name} yet: no trial has been trained in full."),
+            [] => format!("There is no Pareto front of {first} and {name}: no full-length trial has a value of both."),
             [one] => format!("One trial is better than all others of full length in both {first} and {name}: {}.", show(one)),
             [best, .., last] => format!(
-                "{} of full length are beaten by no other in both {first} and {name}, from {} to {}. What won is the best by {first} alone.",
+                "{} of full length are beaten by no other in both {first} and {name}, from {} to {}. {won}",
                 format::counted(front.len() as u64, "trial"),
                 show(best),
                 show(last)
@@ -344,6 +372,69 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         Every trial with a value keeps seconds_per_epoch <= 3.5 s; what won does. Whatever exceeds a limit ranks below all that keeps to it.
         6 trials of full length are beaten by no other in both accuracy and trainable_parameters, from trial 28 with 0.962 and 8,000,000 to trial 2 with 0.658 and 1,000,000. What won is the best by accuracy alone.
         ");
+    }
+
+    /// Trial 0 exceeds a limit, and so do others where `others` says so.
+    fn exceeding(record: &mut StudyRecord, others: impl Fn(u32) -> bool) {
+        record.state.constraints = vec![Constraint::GroupGap(0.1)];
+        for number in 0..record.state.trials().len() as u32 {
+            let exceeded = if number == 0 || others(number) { 0.5 } else { 0.0 };
+            record.state.change(number, |trial| trial.exceeded = vec![exceeded; trial.values.len()]);
+        }
+    }
+
+    fn first(record: &StudyRecord) -> String {
+        words(record, None).lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_exceeds_a_limit_is_not_forgotten() {
+        // Better than the default recipe are some that exceed the limit.
+        let mut record = sample_record(40, 3, 1);
+        exceeding(&mut record, |number| number % 2 == 0 || number > 2);
+        record.state.change(0, |trial| trial.exceeded = vec![0.0; trial.values.len()]);
+        insta::assert_snapshot!(first(&record), @"No trial that keeps the constraints did better than the default recipe, which reached an accuracy of 0.924 on the validation split.");
+        // All do, the default recipe least.
+        exceeding(&mut record, |_| true);
+        record.state.change(0, |trial| trial.exceeded = vec![0.1; trial.values.len()]);
+        insta::assert_snapshot!(first(&record), @"No trial exceeds the constraints less than the default recipe, which reached an accuracy of 0.924 on the validation split.");
+        // Of full length is only what exceeds it, the default recipe included.
+        let mut record = running_record(40, 3, 1);
+        let full: Vec<bool> = record.state.trials().iter().map(|trial| trial.phase == Phase::Complete).collect();
+        exceeding(&mut record, |number| full[number as usize]);
+        insta::assert_snapshot!(first(&record), @"No trial that keeps the constraints has reached its full length yet. So far trial 37 leads with an accuracy of 0.903 on the validation split at rung 1. The default recipe, which exceeds a limit, has gone further; at rung 1 it had 0.796 against 0.903 of trial 37 there: +10.7 points.");
+        let tables = Tables::new(&record);
+        insta::assert_snapshot!(goals(&Summary::new(&record, &tables)).join("\n"), @"Of 39 trials with a value 28 keep group_gap <= 0.100; what leads does. Whatever exceeds a limit ranks below all that keeps to it.");
+        // The default recipe waits, and exceeds it already.
+        let mut record = sample_record(40, 3, 1);
+        exceeding(&mut record, |_| false);
+        record.state.change(0, |trial| {
+            trial.values.truncate(1);
+            trial.phase = Phase::Paused { rung: 0 };
+        });
+        insta::assert_snapshot!(first(&record), @"Trial 28 won with an accuracy of 0.962 on the validation split. The default recipe, which exceeds a limit, has come to rung 0 only, with 0.515 against 0.645 of trial 28 there: +13.0 points.");
+    }
+
+    #[test]
+    fn a_front_that_is_not_there_and_a_winner_by_its_mean() {
+        // Trained in full and within the limit, but the second measure is not finite.
+        let mut record = sample_record(12, 3, 1);
+        with_goals(&mut record, vec![Constraint::TrainableParameters(u64::MAX)]);
+        for number in 0..12 {
+            record.state.change(number, |trial| trial.second = vec![f64::INFINITY; trial.values.len()]);
+        }
+        let said = |record: &StudyRecord| goals(&Summary::new(record, &Tables::new(record))).pop().unwrap_or_default();
+        insta::assert_snapshot!(said(&record), @"There is no Pareto front of accuracy and trainable_parameters: no full-length trial has a value of both.");
+        // Nothing trained in full yet, with constraints or without.
+        for trial in 0..12 {
+            record.state.change(trial, |trial| (trial.values, trial.phase) = (vec![0.5], Phase::Paused { rung: 0 }));
+        }
+        insta::assert_snapshot!(said(&record), @"There is no Pareto front of accuracy and trainable_parameters yet: no trial has been trained in full.");
+        let mut record = sample_record(40, 3, 1);
+        with_goals(&mut record, Vec::new());
+        let best: Vec<u32> = record.state.leaderboard().into_iter().take(2).collect();
+        with_finalists(&mut record, &[(best[0], &[Some(0.944)]), (best[1], &[Some(0.951)])]);
+        assert!(said(&record).ends_with(" What won has the best mean accuracy of the finalists."), "{}", said(&record));
     }
 
     #[test]

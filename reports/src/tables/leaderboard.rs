@@ -4,7 +4,7 @@ use engine::{record::StudyRecord, state::Phase};
 use polars::prelude::{DataFrame, PolarsResult};
 use search_spaces::goals::Measure;
 
-use super::{FinalistRow, Tables, TrialRow, column, parameter_columns};
+use super::{FinalistRow, Tables, TrialRow, column, column_name, parameter_columns};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeaderboardRow {
@@ -97,7 +97,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
     for (index, measure) in tables.measures.iter().enumerate() {
         // A measure may be constrained and the second objective, too.
         if !named.contains(measure) {
-            columns.push(column(measure.name().to_owned(), rows, |row| row.measured[index]));
+            columns.push(column(column_name(measure), rows, |row| row.measured[index]));
             named.push(*measure);
         }
     }
@@ -107,4 +107,32 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
     let numbers: Vec<u32> = rows.iter().map(|row| row.trial).collect();
     columns.extend(parameter_columns(&tables.parameters, &numbers));
     DataFrame::new(rows.len(), columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::{
+        goals::{Constraint, Second},
+        metric_name::MetricName,
+        settings::Direction,
+    };
+
+    use super::*;
+    use crate::testing::{sample_record, with_goals};
+
+    #[test]
+    fn a_metric_may_be_called_like_any_column() {
+        for name in ["rank", "value", "mean", "steps", "best", "recipe", "exceeded", "trainable_parameters"] {
+            let mut record = sample_record(12, 3, 1);
+            with_goals(&mut record, vec![Constraint::TrainableParameters(u64::MAX)]);
+            let measure = Measure::Custom(MetricName::new(name).unwrap());
+            record.state.second = Some(Second { measure, direction: Direction::Maximize });
+            let tables = Tables::new(&record);
+            let frames = tables.frames().unwrap_or_else(|error| panic!("{name}: {error}"));
+            for table in ["leaderboard", "pareto"] {
+                let frame = &frames.iter().find(|(of, _)| *of == table).unwrap().1;
+                assert!(frame.column(&format!("validation_{name}")).is_ok(), "{table}");
+            }
+        }
+    }
 }

@@ -149,6 +149,11 @@ impl Tables {
     }
 }
 
+/// What a column of `measure` is called. A metric has `validation_` before its name, as in the curves: a program's own may be called like any other column.
+fn column_name(measure: &Measure) -> String {
+    if measure.metric().is_some() { format!("validation_{}", measure.name()) } else { measure.name().to_owned() }
+}
+
 /// A column of one value a row.
 fn column<R, T, P: ?Sized>(name: impl Into<PlSmallStr>, rows: &[R], value: impl Fn(&R) -> T) -> Column
 where

@@ -3,7 +3,7 @@
 use engine::record::StudyRecord;
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{LeaderboardRow, Tables, column, parameter_columns};
+use super::{LeaderboardRow, Tables, column, column_name, parameter_columns};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParetoRow {
@@ -36,7 +36,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("recipe", rows, |row| row.recipe.clone()),
         column("value", rows, |row| row.value),
     ];
-    columns.extend(tables.second.map(|second| column(second.measure.name().to_owned(), rows, |row| row.second)));
+    columns.extend(tables.second.map(|second| column(column_name(&second.measure), rows, |row| row.second)));
     columns.push(column("best", rows, |row| row.best));
     let numbers: Vec<u32> = rows.iter().map(|row| row.trial).collect();
     columns.extend(parameter_columns(&tables.parameters, &numbers));

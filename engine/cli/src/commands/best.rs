@@ -1,7 +1,5 @@
 //! `thawline best`
 
-use search_spaces::claim::ConfigFile;
-
 use super::{report, study};
 use crate::{
     args::{Best, Format},
@@ -11,12 +9,15 @@ use crate::{
 
 pub(super) fn run(arguments: &Best, context: &mut Context) -> Result<(), Error> {
     let (_, record) = study::read(&arguments.study)?;
-    let best: ConfigFile = report::best(&record)?;
     match arguments.format {
-        Format::Ron => {
-            let text = best.to_ron().map_err(|e| Error::failed(format!("cannot write the config as RON: {e}")))?;
-            context.say(text.trim_end())
+        Format::Ron => context.say(report::best_ron(&record)?.trim_end()),
+        Format::Json => {
+            let best = report::best(&record)?;
+            // A claim has it with the rest.
+            if let Some(words) = report::provisional(&record) {
+                context.note(words);
+            }
+            context.say_json(&best)
         }
-        Format::Json => context.say_json(&best),
     }
 }

@@ -6,6 +6,7 @@ mod enqueue;
 mod export;
 mod failures;
 mod fetch;
+mod goals;
 mod init;
 mod interrupt;
 mod outcome;

@@ -11,7 +11,7 @@ use engine::{
 };
 use serde::Serialize;
 
-use super::{report, study};
+use super::{goals::Goals, report, study};
 use crate::{args::Sweep, context::Context, exit::Error, progress::text};
 
 /// Rows of the leaderboard that the terminal shows.
@@ -30,6 +30,8 @@ pub(super) struct Outcome {
     /// The trial of the search whose config that is, and what made it the best.
     best_of: Option<u32>,
     best_rule: Option<String>,
+    #[serde(flatten)]
+    goals: Goals,
     /// Over the trainings of its config that were compared, and how many.
     best_mean: Option<f64>,
     best_seeds: Option<usize>,
@@ -92,6 +94,7 @@ pub(super) fn conclude(
             best_value: best.and_then(|best| record.state.trials()[best.trial as usize].values.last().copied()),
             best_of: best.map(|best| best.of),
             best_rule: best.map(|best| best.rule.to_string()),
+            goals: Goals::of(&record.state, best),
             best_mean: standing.as_ref().map(|first| first.mean),
             best_seeds: standing.as_ref().map(|first| first.trainings.len()),
             test: Test::of(&record),

@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write as _, path::Path};
 
-use engine::{record::StudyRecord, store::StudyFolder};
+use engine::{record::StudyRecord, state::Phase, store::StudyFolder};
 use reports::ReportError;
 use search_spaces::claim::{Claim, ConfigFile};
 use trials::data::DataReport;
@@ -28,7 +28,7 @@ pub(super) fn write(record: &StudyRecord, folder: &StudyFolder) -> Result<(), Er
     })?;
     if record.best().is_some() {
         let path = folder.root().join("best.ron");
-        best(record)?.write(&path).map_err(|e| Error::write(&path, &e))?;
+        replace(&path, best_ron(record)?.as_bytes()).map_err(|e| Error::write(&path, &e))?;
     }
     Ok(())
 }
@@ -41,11 +41,34 @@ pub(super) fn keep_data_report(report: &DataReport, folder: &StudyFolder) -> Res
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = trials::files::temporary(path.parent().unwrap_or(Path::new(".")), ".data-")?;
+    let mut file = trials::files::temporary(path.parent().unwrap_or(Path::new(".")), ".part-")?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
+}
+
+/// The best config as it stands in `best.ron`. Before it claims anything, a comment says how good it is so far, and what made it the best.
+pub(super) fn best_ron(record: &StudyRecord) -> Result<String, Error> {
+    let best = best(record)?;
+    let text = best.to_ron().map_err(|e| Error::failed(format!("cannot write the config as RON: {e}")))?;
+    match provisional(record).filter(|_| best.claim.is_none()) {
+        Some(words) => Ok(format!("// {}\n{text}", words.replace('\n', "\n// "))),
+        None => Ok(text),
+    }
+}
+
+/// What is to be said of a best trial that has not been trained in full.
+pub(super) fn provisional(record: &StudyRecord) -> Option<String> {
+    let best = record.best()?;
+    let trial = &record.state.trials()[best.trial as usize];
+    let value = trial.values.last().filter(|_| trial.phase != Phase::Complete)?;
+    let (rung, top) = (trial.values.len() - 1, record.state.ladder.top());
+    let metric = record.state.objective.metric.name();
+    Some(format!(
+        "The config of trial {} of the study {:?}, which is not trained in full: {metric} {value:.4} at rung {rung} of {top}.\nChosen as {}.",
+        best.trial, record.name, best.rule
+    ))
 }
 
 /// The best config, with what it claims: a claim that `thawline train` must reach exactly, if the trial ran its full length.
@@ -54,7 +77,7 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
     let number = chosen.trial;
     let trial = &record.state.trials()[number as usize];
     let about = record.trials.get(number as usize);
-    let complete = trial.phase == engine::state::Phase::Complete;
+    let complete = trial.phase == Phase::Complete;
     let claim = trial.values.last().filter(|_| complete).map(|value| Claim {
         study: record.name.clone(),
         value: *value,
@@ -73,4 +96,30 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         threads: about.and_then(|about| about.threads),
         claim,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use reports::testing::{running_record, sample_record};
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_trained_in_full_says_so_and_how_it_was_chosen() {
+        let mut record = running_record(12, 3, 1);
+        assert!(provisional(&record).is_none() && best(&record).unwrap().claim.is_some());
+        for trial in 0..record.state.trials().len() as u32 {
+            record.state.change(trial, |trial| (trial.values, trial.phase) = (vec![0.5], Phase::Paused { rung: 0 }));
+        }
+        record.state.change(5, |trial| trial.values = vec![0.7]);
+        let text = best_ron(&record).unwrap();
+        insta::assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r#"
+        // The config of trial 5 of the study "sample", which is not trained in full: accuracy 0.7000 at rung 0 of 2.
+        // Chosen as the best value of the search.
+        // Train it with: thawline train FILE --to MODEL_DIR
+        "#);
+        assert_eq!(ConfigFile::parse(Path::new("/best.ron"), &text).unwrap_or_else(|problems| panic!("{problems}")).trial, 5);
+        // With a claim it is said once.
+        assert_eq!(best_ron(&sample_record(12, 3, 1)).unwrap().matches("Chosen as").count(), 1);
+    }
 }

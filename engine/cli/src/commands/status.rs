@@ -3,7 +3,7 @@
 use engine::{clock, progress::Progress, state::Phase, store::study as state_of, study::StudyState};
 use serde::Serialize;
 
-use super::study;
+use super::{goals::Goals, study};
 use crate::{args::Status, context::Context, exit::Error, progress::text};
 
 /// What `--json` prints.
@@ -35,6 +35,8 @@ struct Summary {
     best_value: Option<f64>,
     /// What made it the best.
     best_rule: Option<String>,
+    #[serde(flatten)]
+    goals: Goals,
     /// Of the best value, from 0.
     best_rung: Option<usize>,
     active_seconds: f64,
@@ -100,6 +102,7 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
         best_trial: best.map(|(trial, ..)| trial),
         best_value: best.map(|(.., value)| value),
         best_rule: chosen.map(|best| best.rule.to_string()),
+        goals: Goals::of(search, chosen),
         best_rung: best.map(|(_, reached, _)| reached - 1),
         active_seconds: state.active_millis(now) as f64 / 1000.0,
         budget_seconds: state.settings().budget_seconds,

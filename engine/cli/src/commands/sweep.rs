@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
     if before.is_none() {
-        check::budget(&ready, &spec, &devices)?;
+        check::budget((&ready, &spec), overrides, &devices, context)?;
     }
     context.note(ready.prepared.report.to_string().trim_end());
 

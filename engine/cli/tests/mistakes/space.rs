@@ -360,6 +360,66 @@ fn a_budget_smaller_than_one_rung_is_refused_before_the_first_trial() {
         &SPACE.replace("epochs: 2", "epochs: 100000").replace("r_min: Share(0.25)", "budget: \"1s\", r_min: Share(0.9)"),
     );
     let told = refused(&place, 3);
-    assert!(told.contains("the budget of 1 s is smaller than one rung: the default recipe needs about"), "{told}");
+    assert!(told.contains("measuring whether a budget of 1 s is enough for one rung"), "{told}");
+    let expected = "the budget of 1 s is smaller than one rung: the quickest of the configs that were tried, the default recipe among them, needs about";
+    assert!(told.contains(expected), "{told}");
     assert!(told.contains("budget: \"1s\"") && told.contains("= help: give more, or an earlier first rung"), "{told}");
+    // A probe says the same after what is to be expected.
+    let probed = place.run(&["check", "space.ron", "--probe"]);
+    assert_eq!(probed.code, 3);
+    assert!(probed.out.contains("To expect\n") && probed.err.contains(expected), "{}{}", probed.out, probed.err);
+    // What the command line got wrong is not blamed on the file.
+    let ours = place.run(&["sweep", "space.ron", "--study", "study", "--budget", "2s"]);
+    assert!(ours.code == 3 && ours.err.contains("error: --budget: the budget of 2 s is smaller"), "{}", ours.err);
+    assert!(!ours.err.contains("space.ron:"), "{}", ours.err);
+    // Nobody waits for a check of a budget that is ample.
+    place.space_with("trials: 4,", "trials: 1, finalists: 1, finalist_seeds: 1, budget: \"8h\",");
+    let ample = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(!ample.err.contains("measuring"), "{}", ample.err);
+}
+
+#[test]
+fn a_metric_that_is_never_reported_is_refused_before_the_first_trial() {
+    let place = Workplace::new();
+    // By `check` and by `sweep`, which say the same.
+    let told = |options: &[&str]| {
+        let checked = place.run(&[&["check", "space.ron"], options].concat());
+        let swept = place.run(&[&["sweep", "space.ron", "--study", "study"], options].concat());
+        assert_eq!((checked.code, swept.code, &checked.err), (3, 3, &swept.err), "{}", swept.err);
+        assert!(!place.path("study").exists());
+        checked.err
+    };
+    place.space_with("    settings: (", "    objective: Maximize(Custom(\"nonexistent\")),\n    settings: (");
+    insta::assert_snapshot!(told(&[]), @r#"
+    error: space.ron:8:16: this program measures no "nonexistent", only accuracy, macro_f1, matthews, loss
+      |
+    8 |     objective: Maximize(Custom("nonexistent")),
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: metrics of your own are added in Rust, in a program of your own around this one: see the README
+    "#);
+    place.space_with("    settings: (", "    second: Minimize(Custom(\"nonexistent\")),\n    settings: (");
+    insta::assert_snapshot!(told(&[]), @r#"
+    error: space.ron:8:13: this program measures no "nonexistent", only accuracy, macro_f1, matthews, loss
+      |
+    8 |     second: Minimize(Custom("nonexistent")),
+      |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: metrics of your own are added in Rust, in a program of your own around this one: see the README
+    "#);
+    // Constraints limit no metric but the gap between groups, which needs groups.
+    place.space_with("    settings: (", "    constraints: [GroupGap(0.1)],\n    settings: (");
+    insta::assert_snapshot!(told(&[]), @r#"
+    error: space.ron:8:19: GroupGap compares groups, and the data have none
+      |
+    8 |     constraints: [GroupGap(0.1)],
+      |                   ^^^^^^^^^^^^^
+      = help: name their column in `data`, such as `group: "source"`
+    "#);
+    place.write("space.ron", SPACE);
+    insta::assert_snapshot!(told(&["--objective", "Maximize(Custom(\"nonexistent\"))"]), @r#"
+    error: --objective:1:1: this program measures no "nonexistent", only accuracy, macro_f1, matthews, loss
+      |
+    1 | Maximize(Custom("nonexistent"))
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = help: metrics of your own are added in Rust, in a program of your own around this one: see the README
+    "#);
 }

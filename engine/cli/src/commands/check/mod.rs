@@ -1,6 +1,9 @@
 //! `thawline check`
 
+mod budget;
+mod candidates;
 mod describe;
+mod measure;
 mod probe;
 
 use engine::{
@@ -21,7 +24,12 @@ use super::{
     ready::{self, Ready},
     setup,
 };
-use crate::{args::Check, context::Context, exit::Error, progress::text};
+use crate::{
+    args::{Check, Overrides},
+    context::Context,
+    exit::Error,
+    progress::text,
+};
 
 /// So many configs are drawn to say how many of them a rung would cut inside warm-up.
 const DRAWS: u32 = 1000;
@@ -33,22 +41,14 @@ struct Task<'a> {
     spec: &'a StudySpec,
 }
 
-/// Refuses a budget in which the default recipe, which comes first, would not reach the first rung: nothing would be known at its end. A few steps are
-/// trained to find out; where those fail the sweep will say so.
-pub(super) fn budget(ready: &Ready, spec: &StudySpec, devices: &[DeviceSlots]) -> Result<(), Error> {
-    let Some(budget) = spec.space.settings.budget_seconds else { return Ok(()) };
-    let Some(seconds) = probe::first_rung_seconds(Task { ready, spec }, &devices[0]) else { return Ok(()) };
-    if seconds <= budget as f64 {
-        return Ok(());
-    }
-    let message = format!(
-        "the budget of {} is smaller than one rung: the default recipe needs about {} to the first, {} examples",
-        text::seconds(budget as f64),
-        text::seconds(seconds),
-        spec.ladder.rungs[0]
-    );
-    let hint = "give more, or an earlier first rung with r_min, such as Share(0.02)".to_owned();
-    Err(Error::space(spec.space.places.problem_at("settings.budget", message, Some(hint))))
+/// See [`budget::check`].
+pub(super) fn budget(
+    (ready, spec): (&Ready, &StudySpec),
+    overrides: &Overrides,
+    devices: &[DeviceSlots],
+    context: &mut Context,
+) -> Result<(), Error> {
+    budget::check(Task { ready, spec }, overrides, devices, context)
 }
 
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
@@ -68,6 +68,7 @@ pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error>
     context.say(format!("\nWarm-up\n{}", warmup(task)?))?;
     if arguments.probe {
         probe::run(task, &devices, context)?;
+        budget::check(task, &arguments.overrides, &devices, context)?;
     }
     Ok(())
 }
