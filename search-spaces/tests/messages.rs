@@ -198,7 +198,7 @@ fn wrong_kinds_of_values() {
       |
     2 | settings: (scheduler: Bohb), space: ())
       |                       ^^^^
-      = help: it may be `Asha`, `SuccessiveHalving`, `Hyperband`, `Pasha`, `MedianRule` or `None`
+      = help: it may be `FreezeThaw`, `Asha`, `SuccessiveHalving`, `Hyperband`, `Pasha`, `MedianRule` or `None`
     ");
     insta::assert_snapshot!(with("settings: (r_min: 0.5)"), @r"
     bbc.ron:2:19: `r_min` is one of `Epochs`, `Examples`, `Share` or `Auto`, not the number 0.5

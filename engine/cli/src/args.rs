@@ -194,7 +194,7 @@ pub struct Simulate {
     /// As in a space: Forest, Tpe, Random, Sobol, Grid
     #[arg(long)]
     pub sampler: Option<String>,
-    /// As in a space: Asha, SuccessiveHalving, Hyperband, Pasha, MedianRule, None
+    /// As in a space: FreezeThaw, Asha, SuccessiveHalving, Hyperband, Pasha, MedianRule, None
     #[arg(long)]
     pub scheduler: Option<String>,
     /// Each rung is so many times as far as the one before; about one trial in so many goes on

@@ -19,10 +19,13 @@ pub struct ForestSettings {
     pub startup: usize,
     /// The share of proposals that look around; the others go near what did well.
     pub exploring: f64,
-    /// Candidates of a proposal that looks around, and draws for each of them, of which the one farthest from all trials is taken. Few on purpose:
-    /// of many, the best lie side by side, and they may be best at the first rung only.
+    /// Candidates of a proposal that looks around. Few on purpose: of many, the best lie side by side, and they may be best at the first rung only.
     pub scouts: usize,
+    /// Draws for each of them, of which the one farthest from all trials is taken: so many, and one more for each so many trials, since of more
+    /// trials more draws lie beside one; so many at most.
     pub spread: usize,
+    pub spread_every: usize,
+    pub spread_most: usize,
     /// Candidates of the others.
     pub candidates: usize,
     pub trees: usize,
@@ -47,6 +50,8 @@ impl Default for ForestSettings {
             exploring: 0.9,
             scouts: 60,
             spread: 5,
+            spread_every: 16,
+            spread_most: 50,
             candidates: 200,
             trees: 10,
             leaf: 1,
@@ -96,11 +101,13 @@ impl Sampler for Forest {
         let settings = &self.settings;
         let Some((xs, ys)) = self.data(parameters, &latest_and_best(view), rng) else { return self.starts.propose(parameters, view, rng) };
         let columns: Vec<Vec<f64>> = (0..parameters.len()).map(|feature| xs.iter().map(|x| x[feature]).collect()).collect();
-        let trees: Vec<Tree> = (0..settings.trees.max(1)).map(|_| Tree::grow(settings, &columns, &ys, rng)).collect();
+        let mut soil = Soil { settings, columns: &columns, scores: &ys, targets: Vec::new(), places: Vec::new() };
+        let trees: Vec<Tree> = (0..settings.trees.max(1)).map(|_| Tree::grow(&mut soil, rng)).collect();
         let best = xs.iter().map(|x| predict(&trees, x).0).fold(f64::INFINITY, f64::min);
         let crowd = Crowd::of(parameters, view, settings.most);
         let candidates = if rng.random_bool(settings.exploring.clamp(0.0, 1.0)) {
-            let scouts: Vec<Point> = (0..settings.scouts).map(|_| crowd.farthest(settings.spread, rng)).collect();
+            let spread = (settings.spread + view.len() / settings.spread_every.max(1)).min(settings.spread_most);
+            let scouts: Vec<Point> = (0..settings.scouts).map(|_| crowd.farthest(spread, rng)).collect();
             scouts.into_iter().map(|point| (settings.variance, point)).collect()
         } else {
             let points = (0..settings.candidates).map(|_| Point::draw(parameters, rng));
@@ -164,27 +171,41 @@ fn predict(trees: &[Tree], x: &[f64]) -> (f64, f64) {
 }
 
 /// A draw from the space.
+#[derive(Default)]
 struct Point {
-    /// By parameter; `None` where it is inactive.
-    values: Vec<Option<Value>>,
+    /// By parameter, of the domain's cumulative distribution.
+    units: Vec<f64>,
     /// As [`features`] has it.
     place: Vec<f64>,
 }
 
 impl Point {
     fn draw(parameters: &[Parameter], rng: &mut ChaCha8Rng) -> Point {
-        let mut values: Vec<Option<Value>> = Vec::with_capacity(parameters.len());
+        let mut point = Point::default();
+        point.draw_again(parameters, rng);
+        point
+    }
+
+    /// Thousands are drawn for a proposal: no memory is asked for, nor a logarithm that a continuum does without.
+    fn draw_again(&mut self, parameters: &[Parameter], rng: &mut ChaCha8Rng) {
+        self.units.clear();
+        self.place.clear();
         for parameter in parameters {
-            let active = parameter.condition.is_none_or(|condition| values[condition.parent] == Some(Value::Option(condition.option)));
-            values.push(active.then(|| parameter.domain.sample(rng)));
+            let active = parameter.condition.is_none_or(|condition| self.place[condition.parent] == condition.option as f64);
+            let unit = if active { rng.random() } else { 0.0 };
+            let place = match &parameter.domain {
+                _ if !active => INACTIVE,
+                Domain::Uniform { .. } | Domain::LogUniform { .. } => unit,
+                domain => feature(parameter, Some(&domain.from_unit(unit))),
+            };
+            self.units.push(unit);
+            self.place.push(place);
         }
-        let place = parameters.iter().zip(&values).map(|(parameter, value)| feature(parameter, value.as_ref())).collect();
-        Point { values, place }
     }
 
     fn assignment(&self, parameters: &[Parameter]) -> Assignment {
-        let given = parameters.iter().zip(&self.values).filter_map(|(parameter, value)| Some((parameter.path.clone(), (*value)?)));
-        Assignment(given.collect())
+        let active = parameters.iter().zip(self.units.iter().zip(&self.place)).filter(|(_, (_, place))| **place > INACTIVE);
+        Assignment(active.map(|(parameter, (unit, _))| (parameter.path.clone(), parameter.domain.from_unit(*unit))).collect())
     }
 }
 
@@ -206,11 +227,13 @@ impl Crowd<'_> {
     fn farthest(&self, draws: usize, rng: &mut ChaCha8Rng) -> Point {
         let mut farthest = Point::draw(self.parameters, rng);
         let mut most = if draws > 1 { self.nearest(&farthest, 0.0) } else { 0.0 };
+        let mut drawn = Point::default();
         for _ in 1..draws {
-            let drawn = Point::draw(self.parameters, rng);
+            drawn.draw_again(self.parameters, rng);
             let nearest = self.nearest(&drawn, most);
             if nearest > most {
-                (farthest, most) = (drawn, nearest);
+                std::mem::swap(&mut farthest, &mut drawn);
+                most = nearest;
             }
         }
         farthest
@@ -231,7 +254,7 @@ impl Crowd<'_> {
     /// Squared; different options, and one place where the parameter has no value, are 1 apart.
     fn distance(&self, a: &[f64], b: &[f64]) -> f64 {
         let apart = |((choice, a), b): ((&bool, &f64), &f64)| {
-            if *choice || *a < 0.0 || *b < 0.0 { f64::from(u8::from(a != b)) } else { (a - b) * (a - b) }
+            if *choice || *a == INACTIVE || *b == INACTIVE { f64::from(u8::from(a != b)) } else { (a - b) * (a - b) }
         };
         self.choices.iter().zip(a).zip(b).map(apart).sum()
     }
@@ -242,9 +265,12 @@ fn features(parameters: &[Parameter], assignment: &Assignment) -> Vec<f64> {
     parameters.iter().map(|parameter| feature(parameter, assignment.0.get(&parameter.path))).collect()
 }
 
+/// The place on the axis of a parameter that has no value.
+const INACTIVE: f64 = -1.0;
+
 fn feature(parameter: &Parameter, value: Option<&Value>) -> f64 {
     match value {
-        None => -1.0,
+        None => INACTIVE,
         Some(Value::Option(option)) => *option as f64,
         Some(value) => parameter.domain.to_unit(*value),
     }
@@ -287,58 +313,42 @@ fn below(places: &[f64], targets: &[f64], at: f64) -> (f64, f64) {
 /// Node 0 is the root.
 struct Tree(Vec<Node>);
 
+/// What trees grow on, and memory that all of their nodes share.
+struct Soil<'a> {
+    settings: &'a ForestSettings,
+    /// The features, one by one.
+    columns: &'a [Vec<f64>],
+    scores: &'a [f64],
+    /// Of the members of the node that looks for its cut: their scores, and their places on one feature.
+    targets: Vec<f64>,
+    places: Vec<f64>,
+}
+
 impl Tree {
-    /// On as many observations as there are, drawn with replacement. `columns` are the features, one by one.
-    fn grow(settings: &ForestSettings, columns: &[Vec<f64>], ys: &[f64], rng: &mut impl Rng) -> Tree {
-        let mut members: Vec<usize> = (0..ys.len()).map(|_| rng.random_range(0..ys.len())).collect();
-        let mut tree = Tree(Vec::new());
-        tree.node(settings, columns, ys, &mut members, rng);
+    /// On as many observations as there are, drawn with replacement.
+    fn grow(soil: &mut Soil<'_>, rng: &mut impl Rng) -> Tree {
+        let count = soil.scores.len();
+        let mut members: Vec<usize> = (0..count).map(|_| rng.random_range(0..count)).collect();
+        let mut tree = Tree(Vec::with_capacity(2 * count));
+        tree.node(soil, &mut members, rng);
         tree
     }
 
-    fn node(&mut self, settings: &ForestSettings, columns: &[Vec<f64>], ys: &[f64], members: &mut [usize], rng: &mut impl Rng) -> usize {
+    fn node(&mut self, soil: &mut Soil<'_>, members: &mut [usize], rng: &mut impl Rng) -> usize {
         let here = self.0.len();
-        let (count, sum) = (members.len() as f64, members.iter().map(|member| ys[*member]).sum::<f64>());
+        let (count, sum) = (members.len() as f64, members.iter().map(|member| soil.scores[*member]).sum::<f64>());
         self.0.push(Node::Leaf(sum / count));
-        let least = settings.leaf.max(1);
-        if members.len() < 2 * least {
-            return here;
-        }
-        let targets: Vec<f64> = members.iter().map(|member| ys[*member]).collect();
-        // By how much a cut lowers the squared error, but for what all cuts share.
-        let mut best: Option<(f64, usize, f64)> = None;
-        for (feature, column) in columns.iter().enumerate() {
-            if !rng.random_bool(settings.features) {
-                continue;
-            }
-            let places: Vec<f64> = members.iter().map(|member| column[*member]).collect();
-            let (low, high) = places.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(*x), high.max(*x)));
-            if low >= high {
-                continue;
-            }
-            for _ in 0..settings.cuts {
-                let at = low + (high - low) * rng.random::<f64>();
-                let (below, below_sum) = below(&places, &targets, at);
-                if below < least as f64 || count - below < least as f64 {
-                    continue;
-                }
-                let gain = below_sum * below_sum / below + (sum - below_sum) * (sum - below_sum) / (count - below);
-                if best.is_none_or(|(most, ..)| gain > most) {
-                    best = Some((gain, feature, at));
-                }
-            }
-        }
-        let Some((_, feature, at)) = best else { return here };
+        let Some((feature, at)) = soil.cut(members, sum, rng) else { return here };
         let mut middle = 0;
         for position in 0..members.len() {
-            if columns[feature][members[position]] <= at {
+            if soil.columns[feature][members[position]] <= at {
                 members.swap(position, middle);
                 middle += 1;
             }
         }
         let (below, above) = members.split_at_mut(middle);
-        let low = self.node(settings, columns, ys, below, rng);
-        let high = self.node(settings, columns, ys, above, rng);
+        let low = self.node(soil, below, rng);
+        let high = self.node(soil, above, rng);
         self.0[here] = Node::Split { feature, at, low, high };
         here
     }
@@ -351,5 +361,44 @@ impl Tree {
                 Node::Split { feature, at, low, high } => node = if x[feature] <= at { low } else { high },
             }
         }
+    }
+}
+
+impl Soil<'_> {
+    /// The feature and the place that tell the members apart best, of those tried; `sum` is that of their scores.
+    fn cut(&mut self, members: &[usize], sum: f64, rng: &mut impl Rng) -> Option<(usize, f64)> {
+        let least = self.settings.leaf.max(1);
+        if members.len() < 2 * least {
+            return None;
+        }
+        let count = members.len() as f64;
+        self.targets.clear();
+        self.targets.extend(members.iter().map(|member| self.scores[*member]));
+        // By how much a cut lowers the squared error, but for what all cuts share.
+        let mut best: Option<(f64, usize, f64)> = None;
+        for (feature, column) in self.columns.iter().enumerate() {
+            if !rng.random_bool(self.settings.features) {
+                continue;
+            }
+            self.places.clear();
+            self.places.extend(members.iter().map(|member| column[*member]));
+            let range = (f64::INFINITY, f64::NEG_INFINITY);
+            let (low, high) = self.places.iter().fold(range, |(low, high), x| (low.min(*x), high.max(*x)));
+            if low >= high {
+                continue;
+            }
+            for _ in 0..self.settings.cuts {
+                let at = low + (high - low) * rng.random::<f64>();
+                let (below, below_sum) = below(&self.places, &self.targets, at);
+                if below < least as f64 || count - below < least as f64 {
+                    continue;
+                }
+                let gain = below_sum * below_sum / below + (sum - below_sum) * (sum - below_sum) / (count - below);
+                if best.is_none_or(|(most, ..)| gain > most) {
+                    best = Some((gain, feature, at));
+                }
+            }
+        }
+        best.map(|(_, feature, at)| (feature, at))
     }
 }

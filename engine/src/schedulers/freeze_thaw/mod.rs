@@ -33,8 +33,8 @@ use crate::{
 /// there are none.
 ///
 /// # Example
-/// Of 40 trials at the first of the rungs 1, 3, 9, where no correlation is known (0.8 is assumed), those among the best five or so go on; once it is known
-/// to be 0.3 from there to the next, the best half does.
+/// 100 trials have reached the first of the rungs 1, 3 and 9, and every other one has gone on from there. Of the fifty that wait the best three go on if values
+/// at the second rung turn out to have a correlation of 0.95 with those at the first, and 44 if they have none.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FreezeThaw;
 
@@ -88,4 +88,68 @@ fn best(state: &SearchState, scores: &Scores<'_>, there: usize) -> f64 {
     });
     let complete = scores.best_at_top().map(|trial| at(trial, top));
     waiting.chain(active).chain(complete).fold(expected, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::{
+        samplers::fixtures::{activate, reach, start, study},
+        state::TrialKind,
+        streams::{Purpose, stream},
+    };
+
+    /// `trials` trials at the first of the rungs 1, 3, 9, of which every other one, `promoted` of them from the best down, has gone on to the
+    /// second, where their values have this correlation with the first ones.
+    fn waiting(trials: u32, promoted: u32, correlation: f64) -> SearchState {
+        let mut state = study(1000, 3, 3);
+        let mut rng = stream(5, 0, Purpose::DataOrder);
+        for number in 0..trials {
+            start(&mut state, TrialKind::Search, None);
+            reach(&mut state, number as usize, f64::from(number));
+        }
+        for number in (0..trials).step_by(2).take(promoted as usize) {
+            activate(&mut state, number as usize, 1);
+            let first = scores::quantile((f64::from(number) + 0.5) / f64::from(trials));
+            let noise: f64 = StandardNormal.sample(&mut rng);
+            reach(&mut state, number as usize, correlation * first + (1.0 - correlation * correlation).sqrt() * noise);
+        }
+        state
+    }
+
+    fn go_on(state: &SearchState, to: usize) -> Vec<u32> {
+        let promoted = promotions(state, 1000).into_iter().filter_map(|action| match action {
+            Action::Promote { trial, rung } => (rung == to).then_some(trial),
+            Action::Start { .. } => None,
+        });
+        promoted.collect()
+    }
+
+    #[test]
+    fn the_best_go_on_and_nobody_before_there_is_something_to_compare_with() {
+        assert_eq!(promotions(&waiting(2, 0, 0.0), 9), []);
+        let first = go_on(&waiting(40, 0, 0.0), 1);
+        assert_eq!(first, (0..first.len() as u32).collect::<Vec<_>>(), "the best, in order");
+        assert!((2..10).contains(&first.len()), "{first:?}");
+    }
+
+    #[test]
+    fn more_go_on_where_early_values_have_said_little() {
+        // Of the fifty that still wait.
+        let of = |correlation| go_on(&waiting(100, 50, correlation), 1).len();
+        let (little, much) = (of(0.0), of(0.95));
+        assert!(little > 40 && (1..6).contains(&much), "{little} and {much}");
+    }
+
+    #[test]
+    fn decisions_do_not_take_longer_with_more_trials_to_look_at() {
+        // The latest at a rung are looked at, and who waits there only as long as they are worth going on with.
+        let few = waiting(scores::LATEST as u32, 0, 0.0);
+        let many = waiting(3 * scores::LATEST as u32, 0, 0.0);
+        let scores = Scores::of(&many);
+        assert_eq!(scores.at(2 * scores::LATEST as u32, 0), Scores::of(&few).at(0, 0), "the best of the latest");
+        assert!(scores.at(0, 0) > scores.at(2 * scores::LATEST as u32, 0), "older ones still have a place");
+    }
 }
