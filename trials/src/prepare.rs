@@ -339,7 +339,7 @@ mod tests {
                 ),
             ]
         );
-        assert_eq!(told(&[Constraint::TrainableParameters(head), Constraint::CheckpointBytes(4 * head)]), [String::new(); 0]);
+        assert_eq!(told(&[Constraint::TrainableParameters(head), Constraint::CheckpointBytes(4 * head)]), Vec::<String>::new());
     }
 
     #[test]
@@ -348,8 +348,8 @@ mod tests {
                          validation file with all groups"];
         assert_eq!(unmet(&[Constraint::GroupGap(0.1)], None, [1; 4]), expected);
         assert_eq!(unmet(&[], Some(Measure::GroupGap), [0; 4]), expected);
-        assert_eq!(unmet(&[Constraint::GroupGap(0.1)], None, [0, 0, 0, 1]), [String::new(); 0]);
+        assert_eq!(unmet(&[Constraint::GroupGap(0.1)], None, [0, 0, 0, 1]), Vec::<String>::new());
         // Nobody asks for it.
-        assert_eq!(unmet(&[], Some(Measure::TrainableParameters), [0; 4]), [String::new(); 0]);
+        assert_eq!(unmet(&[], Some(Measure::TrainableParameters), [0; 4]), Vec::<String>::new());
     }
 }
