@@ -49,7 +49,7 @@ impl Default for ForestSettings {
             startup: 8,
             exploring: 0.9,
             scouts: 60,
-            spread: 5,
+            spread: 12,
             spread_every: 16,
             spread_most: 50,
             candidates: 200,

@@ -361,7 +361,7 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         };
         insta::assert_snapshot!(goals_of(Vec::new()), @"6 trials of full length are beaten by no other in both accuracy and trainable_parameters, from trial 28 with 0.962 and 8,000,000 to trial 2 with 0.658 and 1,000,000. What won is the best by accuracy alone.");
         insta::assert_snapshot!(goals_of(vec![Constraint::TrainableParameters(3_500_000), Constraint::GroupGap(0.035)]), @"
-        Of 39 trials with a value 6 keep trainable_parameters <= 3,500,000, group_gap <= 0.035; what won does. Whatever exceeds a limit ranks below all that keeps to it.
+        Of 39 trials with a value 6 keep trainable_parameters <= 3,500,000, group_gap <= 0.035; what leads does. Whatever exceeds a limit ranks below all that keeps to it.
         One trial is better than all others of full length in both accuracy and trainable_parameters: trial 2 with 0.658 and 1,000,000.
         ");
         insta::assert_snapshot!(goals_of(vec![Constraint::TrainableParameters(1)]), @"

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use search_spaces::ladder::Ladder;
+
 use crate::state::{Cost, SearchState, Standing, in_order};
 
 /// Of the trials at a rung so many of the latest say what a score is: later ones are what new ones will be like, and deciding costs the
 /// same at any number of trials.
 pub(super) const LATEST: usize = 200;
-/// The correlation of the scores at a rung with those at the next before anything is known, and as how many trials that counts.
+/// The correlation of the scores at a rung with those at one that is three times as far before anything is known, and as how many trials that counts.
 const ASSUMED: f64 = 0.8;
 const ASSUMED_TRIALS: f64 = 20.0;
 
@@ -60,7 +62,7 @@ impl<'a> Scores<'a> {
                 let there: Vec<f64> =
                     latest.iter().map(|trial| level.at(state.cost(&state.trials()[*trial as usize], rung), *trial)).collect();
                 let (mean, variance) = moments(&before);
-                let correlation = correlation(&before, &there);
+                let correlation = correlation(&before, &there, assumed(&state.ladder, below));
                 let explained = correlation * correlation;
                 (level.mean, level.deviation) = (correlation * mean, (1.0 - explained + explained * variance).sqrt());
                 scores.correlations.push(correlation);
@@ -146,8 +148,14 @@ fn moments(values: &[f64]) -> (f64, f64) {
     (mean, values.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>() / count)
 }
 
+/// The correlation between the scores at `rung` and at the next before anything is known: the farther, the lower.
+fn assumed(ladder: &Ladder, rung: usize) -> f64 {
+    let times = ladder.rungs[rung + 1] as f64 / ladder.rungs[rung] as f64;
+    ASSUMED.powf(times.ln() / 3.0_f64.ln())
+}
+
 /// The correlation that all trials would have, from those that went on.
-fn correlation(before: &[f64], there: &[f64]) -> f64 {
+fn correlation(before: &[f64], there: &[f64], assumed: f64) -> f64 {
     let ((mean, variance), (mean_there, variance_there)) = (moments(before), moments(there));
     let (mut known, mut corrected) = (0.0, 0.0);
     if before.len() > 1 && variance > 1e-9 && variance_there > 1e-9 {
@@ -158,7 +166,7 @@ fn correlation(before: &[f64], there: &[f64]) -> f64 {
         let range = variance.sqrt().clamp(0.2, 1.0);
         corrected = own / range / (1.0 + own * own * (1.0 / (range * range) - 1.0)).sqrt();
     }
-    ((known * corrected + ASSUMED_TRIALS * ASSUMED) / (known + ASSUMED_TRIALS)).clamp(0.05, 0.985)
+    ((known * corrected + ASSUMED_TRIALS * assumed) / (known + ASSUMED_TRIALS)).clamp(0.05, 0.985)
 }
 
 #[cfg(test)]
@@ -208,6 +216,8 @@ mod tests {
             assert!((found - expected).abs() < 0.06, "{truth}: {found}, not {expected}");
         }
         assert_eq!(Scores::of(&two_rungs(0.5, 20, 0, 0)).correlations, [ASSUMED, ASSUMED]);
+        let ladder = Ladder { eta: 2, rungs: vec![1, 2, 4, 9], ..Ladder::default() };
+        assert!((assumed(&ladder, 0) * assumed(&ladder, 1) * assumed(&ladder, 2) - ASSUMED * ASSUMED).abs() < 1e-12, "nine times as far");
     }
 
     #[test]
