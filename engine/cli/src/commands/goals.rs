@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Everything is null or empty where the space asks for none of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Goals {
-    /// Whether the best keeps all constraints. If it does not, none of those that it was chosen from does.
+    /// Whether the best keeps all constraints; `best_rule` says what it was chosen from.
     best_feasible: Option<bool>,
     /// What the second objective measures, and of the best.
     second: Option<String>,

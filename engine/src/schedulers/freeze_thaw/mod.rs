@@ -144,8 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_do_not_take_longer_with_more_trials_to_look_at() {
-        // The latest at a rung are looked at, and who waits there only as long as they are worth going on with.
+    fn the_latest_trials_say_what_a_score_is() {
         let few = waiting(scores::LATEST as u32, 0, 0.0);
         let many = waiting(3 * scores::LATEST as u32, 0, 0.0);
         let scores = Scores::of(&many);

@@ -1,6 +1,6 @@
 //! How good trials are at each rung, in normal scores that can be compared between rungs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use search_spaces::ladder::Ladder;
 
@@ -115,7 +115,7 @@ impl Places {
         all.dedup();
         let standings = all.iter().map(|number| (Standing { cost: cost(number), number: *number }, *number)).collect();
         let ordered: Vec<u32> = in_order(true, standings).collect();
-        let waits: std::collections::BTreeSet<u32> = waiting().collect();
+        let waits: BTreeSet<u32> = waiting().collect();
         let waiting = ordered.iter().copied().filter(|number| waits.contains(number)).collect();
         let count = ordered.len() as f64;
         let shares = ordered.into_iter().enumerate().map(|(place, number)| (number, (place as f64 + 0.5) / count)).collect();
