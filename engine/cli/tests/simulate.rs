@@ -51,7 +51,7 @@ fn a_line_a_study_that_its_seed_repeats() {
     assert_eq!(four.len(), 4);
     for (seed, line) in four.iter().enumerate() {
         assert_eq!((&line["table"], &line["seed"], &line["workers"]), (&"digits".into(), &seed.into(), &1.into()));
-        assert_eq!((&line["sampler"], &line["scheduler"]), (&"Forest".into(), &"Asha".into()));
+        assert_eq!((&line["sampler"], &line["scheduler"]), (&"Forest".into(), &"FreezeThaw".into()));
         assert!((line["spent"].as_f64().unwrap() - 5.0).abs() < 1e-9, "{line}");
         let trace: Vec<(f64, f64)> = serde_json::from_value(line["trace"].clone()).unwrap();
         assert!(trace.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1) && trace.last().unwrap().0 <= 5.0, "{trace:?}");

@@ -188,7 +188,7 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("rungs", &RUNGS, "EqualData"),
         field("seed", &SEED, "0"),
         field("sampler", &SAMPLER, "Forest"),
-        field("scheduler", &SCHEDULER, "Asha"),
+        field("scheduler", &SCHEDULER, "FreezeThaw"),
         field("finalists", &integer(0, 100), "3"),
         field("finalist_seeds", &integer(1, 100), "3"),
         field("folds", &Kind::Option(&integer(2, 100)), "None"),

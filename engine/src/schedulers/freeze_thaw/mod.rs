@@ -15,7 +15,7 @@ use crate::{
         asha::Asha,
         rungs::{asynchronous, promote_to},
     },
-    state::{Phase, SearchState, eta},
+    state::{Phase, SearchState},
 };
 
 /// Promotion by what a trial's further course is worth. Freezing all trials and thawing the most promising one is the idea of Swersky, Snoek & Adams 2014,
@@ -29,8 +29,8 @@ use crate::{
 /// To beat the best so far is to beat what the best of as many trials as there are is expected to come to, and somewhat more: with less,
 /// the first trials would go to the top because nothing better was known.
 ///
-/// A free slot is served as under [`Asha`], with these promotions, the most worthwhile first. While fewer than `eta` trials have reached the first rung
-/// there are none.
+/// A free slot is served as under [`Asha`], with these promotions, the most worthwhile first. Until [`SETTLED`] trials have reached the first rung
+/// all is as under [`Asha`]: there is too little to learn correlations from, and on recorded curves its plain rule finds better configs then.
 ///
 /// # Example
 /// 100 trials have reached the first of the rungs 1, 3 and 9, and every other one has gone on from there. Of the fifty that wait the best three go on if values
@@ -40,11 +40,16 @@ pub struct FreezeThaw;
 
 /// How much better than the best so far one has to be, in standard deviations.
 const MARGIN: f64 = 0.5;
+/// So many trials at the first rung, and what they say is worth more than a plain rule.
+const SETTLED: usize = 40;
 /// What a trial is expected to have lost for each rung it lacks, when the best so far is asked for.
 const SHORT_OF_TOP: f64 = 0.3;
 
 impl Scheduler for FreezeThaw {
     fn decide(&self, state: &SearchState, free: usize) -> Vec<Action> {
+        if state.index().latest(0).take(SETTLED).count() < SETTLED {
+            return Asha.decide(state, free);
+        }
         asynchronous(state, free, promotions(state, free).into_iter())
     }
 
@@ -59,7 +64,7 @@ fn promotions(state: &SearchState, free: usize) -> Vec<Action> {
     let top = state.ladder.top();
     let index = state.index();
     let there = index.latest(0).take(scores::LATEST).count();
-    if free == 0 || there < eta(&state.ladder) || (0..top).all(|rung| index.waiting_at(rung).next().is_none()) {
+    if free == 0 || (0..top).all(|rung| index.waiting_at(rung).next().is_none()) {
         return Vec::new();
     }
     let scores = Scores::of(state);
@@ -128,8 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn the_best_go_on_and_nobody_before_there_is_something_to_compare_with() {
-        assert_eq!(promotions(&waiting(2, 0, 0.0), 9), []);
+    fn the_plain_rule_decides_until_there_is_something_to_learn_from() {
+        let of = |scheduler: &dyn Scheduler, trials| scheduler.decide(&waiting(trials, 0, 0.0), 1000);
+        assert_eq!(of(&FreezeThaw, SETTLED as u32 - 1), of(&Asha, SETTLED as u32 - 1));
+        let settled = waiting(SETTLED as u32, 0, 0.0);
+        assert_eq!(FreezeThaw.decide(&settled, 3), promotions(&settled, 3));
+        assert_ne!(of(&FreezeThaw, SETTLED as u32), of(&Asha, SETTLED as u32));
+    }
+
+    #[test]
+    fn the_best_go_on() {
         let first = go_on(&waiting(40, 0, 0.0), 1);
         assert_eq!(first, (0..first.len() as u32).collect::<Vec<_>>(), "the best, in order");
         assert!((2..10).contains(&first.len()), "{first:?}");
