@@ -85,14 +85,18 @@ fn promotions(state: &SearchState, free: usize) -> Vec<Action> {
 fn best(state: &SearchState, scores: &Scores<'_>, there: usize) -> f64 {
     let top = state.ladder.top();
     let expected = quantile(1.0 - 0.5 / there as f64);
-    let at = |trial: u32, rung: usize| scores.at(trial, rung) - SHORT_OF_TOP * (top - rung) as f64;
-    let waiting = (0..top).filter_map(|rung| Some(at(scores.best_first(rung).next()?, rung)));
-    let active = state.index().active().filter_map(|trial| match state.trials()[trial as usize].phase {
-        Phase::Active { rung } if rung > 0 && state.index().is_ranked(trial) => Some(at(trial, rung - 1)),
-        _ => None,
+    let mut running = vec![Vec::new(); top + 1];
+    for trial in state.index().active().filter(|trial| state.index().is_ranked(*trial)) {
+        if let Phase::Active { rung } = state.trials()[trial as usize].phase {
+            running[rung].push(trial);
+        }
+    }
+    let below_top = (0..top).filter_map(|rung| {
+        // Who is on the way to a rung has a value at the one below.
+        let there = scores.best_first(rung).next().into_iter().chain(running[rung + 1].iter().copied());
+        Some(scores.highest(rung, there)? - SHORT_OF_TOP * (top - rung) as f64)
     });
-    let complete = scores.best_at_top().map(|trial| at(trial, top));
-    waiting.chain(active).chain(complete).fold(expected, f64::max)
+    below_top.chain(scores.highest_at_top()).fold(expected, f64::max)
 }
 
 #[cfg(test)]

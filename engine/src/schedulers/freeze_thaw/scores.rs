@@ -39,8 +39,8 @@ struct Level {
 /// Who is better than whom at a rung.
 #[derive(Debug)]
 enum Places {
-    /// Costs of the latest, best first.
-    Costs(Vec<Cost>),
+    /// Costs of the latest, best first, and the normal score of each place. Scores are asked for hundreds of times in each decision.
+    Costs { costs: Vec<Cost>, scores: Vec<f64> },
     /// With two objectives there is no order of costs: the share of the latest and of those that wait that is better, by trial.
     Fronts { shares: BTreeMap<u32, f64>, waiting: Vec<u32> },
 }
@@ -80,24 +80,33 @@ impl<'a> Scores<'a> {
     /// Who waits at `rung` with a finite value.
     pub(super) fn best_first(&self, rung: usize) -> Box<dyn Iterator<Item = u32> + '_> {
         match &self.levels[rung].places {
-            Places::Costs(_) => Box::new(self.state.index().waiting_at(rung).map(|standing| standing.number)),
+            Places::Costs { .. } => Box::new(self.state.index().waiting_at(rung).map(|standing| standing.number)),
             Places::Fronts { waiting, .. } => Box::new(waiting.iter().copied()),
         }
     }
 
-    /// The best of the latest that have come to the top, and have a value there.
-    pub(super) fn best_at_top(&self) -> Option<u32> {
+    /// The highest score of these trials at `rung`; none if none of them has a finite value there.
+    pub(super) fn highest(&self, rung: usize, trials: impl Iterator<Item = u32>) -> Option<f64> {
+        let costs = trials.map(|number| (self.state.cost(&self.state.trials()[number as usize], rung), number));
+        let finite = costs.filter(|(cost, _)| cost.is_finite());
+        let level = &self.levels[rung];
+        match level.places {
+            // A thousand may run: their costs are enough.
+            Places::Costs { .. } => finite.min().map(|(cost, number)| level.at(cost, number)),
+            Places::Fronts { .. } => finite.map(|(cost, number)| level.at(cost, number)).reduce(f64::max),
+        }
+    }
+
+    /// The highest score of the latest that have come to the top.
+    pub(super) fn highest_at_top(&self) -> Option<f64> {
         let top = self.state.ladder.top();
-        let latest = self.state.index().latest(top).take(LATEST).map(|number| &self.state.trials()[number as usize]);
-        let finite = latest.filter(|trial| self.state.cost(trial, top).is_finite());
-        // By place, which is the cost but for two objectives.
-        finite.map(|trial| trial.number).max_by(|a, b| self.at(*a, top).total_cmp(&self.at(*b, top)))
+        self.highest(top, self.state.index().latest(top).take(LATEST))
     }
 }
 
 impl Level {
     fn at(&self, cost: Cost, trial: u32) -> f64 {
-        self.mean + self.deviation * quantile(1.0 - self.places.share(cost, trial))
+        self.mean + self.deviation * self.places.score(cost, trial)
     }
 }
 
@@ -107,7 +116,13 @@ impl Places {
         if state.second.is_none() {
             let mut costs: Vec<Cost> = latest.iter().map(cost).collect();
             costs.sort_unstable();
-            return Places::Costs(costs);
+            let scores = costs.chunk_by(|a, b| a == b).scan(0, |better, equal| {
+                let share = (*better as f64 + 0.5 * equal.len() as f64) / costs.len() as f64;
+                *better += equal.len();
+                Some(std::iter::repeat_n(quantile(1.0 - share), equal.len()))
+            });
+            let scores = scores.flatten().collect();
+            return Places::Costs { costs, scores };
         }
         let waiting = || state.index().waiting_at(rung).map(|standing| standing.number);
         let mut all: Vec<u32> = latest.iter().copied().chain(waiting()).collect();
@@ -122,18 +137,20 @@ impl Places {
         Places::Fronts { shares, waiting }
     }
 
-    /// The share that is better; those that are as good count half.
-    fn share(&self, cost: Cost, trial: u32) -> f64 {
+    /// The normal score of the share that is better; those that are as good count half.
+    fn score(&self, cost: Cost, trial: u32) -> f64 {
         match self {
-            Places::Costs(costs) => {
+            Places::Costs { costs, scores } => {
                 let better = costs.partition_point(|other| *other < cost);
-                let equal = costs[better..].partition_point(|other| *other <= cost);
-                // One that is not among the latest is added.
-                let (equal, all) = if equal == 0 { (1, costs.len() + 1) } else { (equal, costs.len()) };
-                (better as f64 + 0.5 * equal as f64) / all as f64
+                if costs.get(better) == Some(&cost) {
+                    scores[better]
+                } else {
+                    // One that is not among the latest is added.
+                    quantile(1.0 - (better as f64 + 0.5) / (costs.len() + 1) as f64)
+                }
             }
             // Who runs is not among them, if it is older.
-            Places::Fronts { shares, .. } => shares.get(&trial).copied().unwrap_or(0.5),
+            Places::Fronts { shares, .. } => quantile(1.0 - shares.get(&trial).copied().unwrap_or(0.5)),
         }
     }
 }
