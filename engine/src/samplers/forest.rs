@@ -77,7 +77,7 @@ impl Default for ForestSettings {
 ///
 /// On recorded curves, where a config is answered by the nearest recorded one, looking around alone does best; on smooth functions
 /// picking from all draws does. The mixture is in front of random search on both, but not on a table of a few dozen runs
-/// (`benches/tables/digits.jsonl`): what lies far from all trials lies at the edges of the space, and the same few runs answer it.
+/// (`benches/tables/digits.jsonl`).
 #[derive(Debug, Clone, Copy)]
 pub struct Forest {
     pub settings: ForestSettings,
