@@ -1,6 +1,7 @@
 //! The study as folded from its events: a pure state machine that also says which events may follow.
 
 mod claims;
+mod refused;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +12,8 @@ use std::{
 use search_spaces::settings::Settings;
 
 pub use claims::Claim;
+pub use refused::Refused;
+use refused::out_of_order;
 
 use crate::{
     enqueued::{Enqueued, Queue},
@@ -94,25 +97,6 @@ pub struct PendingStart {
     pub worker: String,
     /// It is not for the sampler to say.
     pub enqueued: Option<Enqueued>,
-}
-
-/// Why an event may not follow. The store stays as it was.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
-    #[error("trial {trial} has been claimed anew or released since: this write carries fence {fence}, the newest claim's is {newest}")]
-    Stale { trial: u32, fence: u64, newest: u64 },
-    #[error("rung {rung} of trial {trial} is already complete with another result")]
-    OtherResult { trial: u32, rung: usize },
-    #[error("rung {rung} of trial {trial} is already running in slot {slot} of worker {worker}")]
-    Claimed { trial: u32, rung: usize, slot: String, worker: String },
-    #[error("worker {worker} is no longer part of the study: it was taken for dead and its work was released")]
-    WorkerGone { worker: String },
-    #[error("{0}")]
-    OutOfOrder(String),
-}
-
-fn out_of_order<T>(what: String) -> Result<T, Refused> {
-    Err(Refused::OutOfOrder(what))
 }
 
 impl StudyState {

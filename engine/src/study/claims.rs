@@ -1,6 +1,6 @@
 //! Segments in slots: who runs which, what a claim that is lost leaves behind, and which writes are too late.
 
-use super::{CRASHES, Refused, StudyState, out_of_order};
+use super::{CRASHES, Refused, StudyState, refused::out_of_order};
 use crate::{events::Event, state::Phase};
 
 /// A segment in a slot.
