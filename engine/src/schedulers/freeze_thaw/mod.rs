@@ -41,7 +41,7 @@ pub struct FreezeThaw;
 /// How much better than the best so far one has to be, in standard deviations.
 const MARGIN: f64 = 0.5;
 /// So many trials at the first rung, and what they say is worth more than a plain rule.
-const SETTLED: usize = 40;
+pub const SETTLED: usize = 40;
 /// What a trial is expected to have lost for each rung it lacks, when the best so far is asked for.
 const SHORT_OF_TOP: f64 = 0.3;
 

@@ -8,6 +8,7 @@ mod probe;
 
 use engine::{
     devices::DeviceSlots,
+    schedulers::freeze_thaw::SETTLED,
     spec::StudySpec,
     streams::{Purpose, stream},
 };
@@ -92,7 +93,10 @@ fn search(space: &Space) -> String {
     };
     let budget = settings.budget_seconds.map_or_else(String::new, |budget| format!(", at most {}", text::seconds(budget as f64)));
     let scheduler = match settings.scheduler {
-        SchedulerKind::FreezeThaw => "who is most likely to beat the best, for what it costs, goes on from a rung (freeze-thaw)".to_owned(),
+        SchedulerKind::FreezeThaw => format!(
+            "one in {} goes on at each rung until {SETTLED} trials are at the first, then who is worth most for what it costs (freeze-thaw)",
+            settings.eta + 1
+        ),
         SchedulerKind::Asha => format!("one in {} goes on at each rung, as soon as it is known (ASHA)", settings.eta + 1),
         SchedulerKind::SuccessiveHalving => {
             format!("one in {} goes on at each rung, once all are there (successive halving)", settings.eta)
