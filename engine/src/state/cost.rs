@@ -44,7 +44,8 @@ impl Eq for Cost {}
 impl Ord for Cost {
     /// The second objective only breaks ties here: see [`in_order`].
     fn cmp(&self, other: &Cost) -> Ordering {
-        self.exceeded.total_cmp(&other.exceeded).then(self.value.total_cmp(&other.value)).then(self.second.total_cmp(&other.second))
+        let seconds = || self.second.total_cmp(&other.second);
+        self.exceeded.total_cmp(&other.exceeded).then_with(|| self.value.total_cmp(&other.value).then_with(seconds))
     }
 }
 

@@ -35,6 +35,8 @@ struct Rung {
     others: BTreeSet<Standing>,
     /// Those of both that wait here with a finite value.
     waiting: BTreeSet<Standing>,
+    /// Those of both that are on their way to the next rung.
+    climbing: BTreeSet<Standing>,
     /// The numbers of both.
     numbers: BTreeSet<u32>,
 }
@@ -78,9 +80,9 @@ impl Index {
         self.rungs[rung].numbers.iter().rev().copied()
     }
 
-    /// Whether the trial is a competitor that has reached the first rung.
-    pub(crate) fn is_ranked(&self, trial: u32) -> bool {
-        self.rungs[0].numbers.contains(&trial)
+    /// All competitors that are on their way from `rung` to the next, by what they had there, best first.
+    pub(crate) fn climbing_from(&self, rung: usize) -> impl Iterator<Item = &Standing> + '_ {
+        self.rungs[rung].climbing.iter()
     }
 
     /// All competitors that have reached `rung`, best first.
@@ -134,6 +136,9 @@ impl Index {
             put(&mut index.numbers, trial.number, present);
             if waits_at == Some(rung) {
                 put(&mut index.waiting, here, present);
+            }
+            if trial.phase == (Phase::Active { rung: rung + 1 }) {
+                put(&mut index.climbing, here, present);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::{
         asha::Asha,
         rungs::{asynchronous, promote_to},
     },
-    state::{Phase, SearchState},
+    state::SearchState,
 };
 
 /// Promotion by what a trial's further course is worth. Freezing all trials and thawing the most promising one is the idea of Swersky, Snoek & Adams 2014,
@@ -85,18 +85,8 @@ fn promotions(state: &SearchState, free: usize) -> Vec<Action> {
 fn best(state: &SearchState, scores: &Scores<'_>, there: usize) -> f64 {
     let top = state.ladder.top();
     let expected = quantile(1.0 - 0.5 / there as f64);
-    let mut running = vec![Vec::new(); top + 1];
-    for trial in state.index().active().filter(|trial| state.index().is_ranked(*trial)) {
-        if let Phase::Active { rung } = state.trials()[trial as usize].phase {
-            running[rung].push(trial);
-        }
-    }
-    let below_top = (0..top).filter_map(|rung| {
-        // Who is on the way to a rung has a value at the one below.
-        let there = scores.best_first(rung).next().into_iter().chain(running[rung + 1].iter().copied());
-        Some(scores.highest(rung, there)? - SHORT_OF_TOP * (top - rung) as f64)
-    });
-    below_top.chain(scores.highest_at_top()).fold(expected, f64::max)
+    let at = |rung: usize| Some(scores.highest(rung)? - SHORT_OF_TOP * (top - rung) as f64);
+    (0..=top).filter_map(at).fold(expected, f64::max)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! How good trials are at each rung, in normal scores that can be compared between rungs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use search_spaces::ladder::Ladder;
 
@@ -39,8 +42,9 @@ struct Level {
 /// Who is better than whom at a rung.
 #[derive(Debug)]
 enum Places {
-    /// Costs of the latest, best first, and the normal score of each place. Scores are asked for hundreds of times in each decision.
-    Costs { costs: Vec<Cost>, scores: Vec<f64> },
+    /// The different costs of the latest, best first, how many are better than each, and its normal score. Scores are asked for hundreds of times in
+    /// each decision.
+    Costs { costs: Vec<Cost>, better: Vec<usize>, scores: Vec<f64> },
     /// With two objectives there is no order of costs: the share of the latest and of those that wait that is better, by trial.
     Fronts { shares: BTreeMap<u32, f64>, waiting: Vec<u32> },
 }
@@ -50,17 +54,29 @@ pub(super) fn quantile(share: f64) -> f64 {
     4.91 * (share.powf(0.14) - (1.0 - share).powf(0.14))
 }
 
+/// The normal score of a place among `count`: how many are better, in halves of a trial, itself counting as one.
+fn score_of_place(halves: usize, count: usize) -> f64 {
+    // Powers are slow, and once there are many trials these are the counts.
+    static OF_MANY: [LazyLock<Vec<f64>>; 2] = [LazyLock::new(|| scores_of_places(LATEST)), LazyLock::new(|| scores_of_places(LATEST + 1))];
+    match count.checked_sub(LATEST).and_then(|more| OF_MANY.get(more)) {
+        Some(scores) => scores[halves],
+        None => quantile(1.0 - halves as f64 / (2 * count) as f64),
+    }
+}
+
+fn scores_of_places(count: usize) -> Vec<f64> {
+    (0..=2 * count).map(|halves| quantile(1.0 - halves as f64 / (2 * count) as f64)).collect()
+}
+
 impl<'a> Scores<'a> {
     pub(super) fn of(state: &'a SearchState) -> Scores<'a> {
         let mut scores = Scores { state, levels: Vec::new(), correlations: Vec::new() };
         for rung in 0..=state.ladder.top() {
             let latest: Vec<u32> = state.index().latest(rung).take(LATEST).collect();
-            let places = Places::of(state, rung, &latest);
+            let (places, there) = Places::of(state, rung, &latest);
             let mut level = Level { mean: 0.0, deviation: 1.0, places };
             if let Some(below) = rung.checked_sub(1) {
                 let before: Vec<f64> = latest.iter().map(|trial| scores.at(*trial, below)).collect();
-                let there: Vec<f64> =
-                    latest.iter().map(|trial| level.at(state.cost(&state.trials()[*trial as usize], rung), *trial)).collect();
                 let (mean, variance) = moments(&before);
                 let correlation = correlation(&before, &there, assumed(&state.ladder, below));
                 let explained = correlation * correlation;
@@ -74,7 +90,7 @@ impl<'a> Scores<'a> {
 
     /// Of a trial that has reached `rung`.
     pub(super) fn at(&self, trial: u32, rung: usize) -> f64 {
-        self.levels[rung].at(self.state.cost(&self.state.trials()[trial as usize], rung), trial)
+        self.levels[rung].at(self.cost(trial, rung), trial)
     }
 
     /// Who waits at `rung` with a finite value.
@@ -85,22 +101,28 @@ impl<'a> Scores<'a> {
         }
     }
 
-    /// The highest score of these trials at `rung`; none if none of them has a finite value there.
-    pub(super) fn highest(&self, rung: usize, trials: impl Iterator<Item = u32>) -> Option<f64> {
-        let costs = trials.map(|number| (self.state.cost(&self.state.trials()[number as usize], rung), number));
-        let finite = costs.filter(|(cost, _)| cost.is_finite());
-        let level = &self.levels[rung];
+    /// The highest score at `rung` of those that wait there or go on from there, and at the top of the latest that have come to it; none if none has a finite
+    /// value.
+    pub(super) fn highest(&self, rung: usize) -> Option<f64> {
+        let (index, level) = (self.state.index(), &self.levels[rung]);
+        let latest = index.latest(rung).take(if rung == self.state.ladder.top() { LATEST } else { 0 });
+        let climbing = index.climbing_from(rung).map(|standing| standing.number);
+        let finite = |number: &u32| self.cost(*number, rung).is_finite();
         match level.places {
-            // A thousand may run: their costs are enough.
-            Places::Costs { .. } => finite.min().map(|(cost, number)| level.at(cost, number)),
-            Places::Fronts { .. } => finite.map(|(cost, number)| level.at(cost, number)).reduce(f64::max),
+            Places::Costs { .. } => {
+                // A thousand may be on their way: the first is enough.
+                let first = self.best_first(rung).take(1).chain(climbing.take(1)).chain(latest).filter(finite);
+                first.map(|number| (self.cost(number, rung), number)).min().map(|(cost, number)| level.at(cost, number))
+            }
+            Places::Fronts { .. } => {
+                let all = self.best_first(rung).take(1).chain(climbing).chain(latest).filter(finite);
+                all.map(|number| self.at(number, rung)).reduce(f64::max)
+            }
         }
     }
 
-    /// The highest score of the latest that have come to the top.
-    pub(super) fn highest_at_top(&self) -> Option<f64> {
-        let top = self.state.ladder.top();
-        self.highest(top, self.state.index().latest(top).take(LATEST))
+    fn cost(&self, trial: u32, rung: usize) -> Cost {
+        self.state.cost(&self.state.trials()[trial as usize], rung)
     }
 }
 
@@ -111,18 +133,26 @@ impl Level {
 }
 
 impl Places {
-    fn of(state: &SearchState, rung: usize, latest: &[u32]) -> Places {
+    /// With the scores of the latest, in their order.
+    fn of(state: &SearchState, rung: usize, latest: &[u32]) -> (Places, Vec<f64>) {
         let cost = |trial: &u32| state.cost(&state.trials()[*trial as usize], rung);
         if state.second.is_none() {
-            let mut costs: Vec<Cost> = latest.iter().map(cost).collect();
-            costs.sort_unstable();
-            let scores = costs.chunk_by(|a, b| a == b).scan(0, |better, equal| {
-                let share = (*better as f64 + 0.5 * equal.len() as f64) / costs.len() as f64;
-                *better += equal.len();
-                Some(std::iter::repeat_n(quantile(1.0 - share), equal.len()))
-            });
-            let scores = scores.flatten().collect();
-            return Places::Costs { costs, scores };
+            let mut ordered: Vec<(Cost, usize)> = latest.iter().map(cost).zip(0..).collect();
+            ordered.sort_unstable();
+            let (mut costs, mut better, mut scores, mut of_latest) = (Vec::new(), Vec::new(), Vec::new(), vec![0.0; ordered.len()]);
+            let mut before = 0;
+            for equal in ordered.chunk_by(|a, b| a.0 == b.0) {
+                let score = score_of_place(2 * before + equal.len(), ordered.len());
+                costs.push(equal[0].0);
+                better.push(before);
+                scores.push(score);
+                for (_, position) in equal {
+                    of_latest[*position] = score;
+                }
+                before += equal.len();
+            }
+            better.push(before);
+            return (Places::Costs { costs, better, scores }, of_latest);
         }
         let waiting = || state.index().waiting_at(rung).map(|standing| standing.number);
         let mut all: Vec<u32> = latest.iter().copied().chain(waiting()).collect();
@@ -134,19 +164,21 @@ impl Places {
         let waiting = ordered.iter().copied().filter(|number| waits.contains(number)).collect();
         let count = ordered.len() as f64;
         let shares = ordered.into_iter().enumerate().map(|(place, number)| (number, (place as f64 + 0.5) / count)).collect();
-        Places::Fronts { shares, waiting }
+        let places = Places::Fronts { shares, waiting };
+        let of_latest = latest.iter().map(|trial| places.score(cost(trial), *trial)).collect();
+        (places, of_latest)
     }
 
     /// The normal score of the share that is better; those that are as good count half.
     fn score(&self, cost: Cost, trial: u32) -> f64 {
         match self {
-            Places::Costs { costs, scores } => {
-                let better = costs.partition_point(|other| *other < cost);
-                if costs.get(better) == Some(&cost) {
-                    scores[better]
+            Places::Costs { costs, better, scores } => {
+                let place = costs.partition_point(|other| *other < cost);
+                if costs.get(place) == Some(&cost) {
+                    scores[place]
                 } else {
                     // One that is not among the latest is added.
-                    quantile(1.0 - (better as f64 + 0.5) / (costs.len() + 1) as f64)
+                    score_of_place(2 * better[place] + 1, better[costs.len()] + 1)
                 }
             }
             // Who runs is not among them, if it is older.

@@ -10,6 +10,12 @@ const NODE_STEP: f64 = 0.5;
 /// Halvings of the interval in which the price of training lies, on a log axis.
 const HALVINGS: usize = 14;
 
+type Table = [f64; SCORES];
+
+fn score_at(entry: usize) -> f64 {
+    LOWEST + STEP * entry as f64
+}
+
 /// Worth of trials at each rung by their scores, at the price of training at which a new trial is worth just what it costs.
 ///
 /// Scores are normal; from one rung to the next a score *z* becomes *r z* and a normal remainder of variance 1 - *r*², *r* the correlation. What a trial
@@ -18,7 +24,7 @@ const HALVINGS: usize = 14;
 #[derive(Debug)]
 pub(super) struct Worth {
     /// By rung, then by score.
-    of_going_on: Vec<[f64; SCORES]>,
+    of_going_on: Vec<Table>,
 }
 
 /// Where the score lies in the table: the entry below, and the share of the one above.
@@ -27,7 +33,7 @@ fn place(score: f64) -> (usize, f64) {
     (place as usize, place.fract())
 }
 
-fn interpolate(table: &[f64; SCORES], (below, share): (usize, f64)) -> f64 {
+fn interpolate(table: &Table, (below, share): (usize, f64)) -> f64 {
     table[below] * (1.0 - share) + table[below + 1] * share
 }
 
@@ -39,35 +45,58 @@ fn nodes() -> [(f64, f64); NODES] {
     std::array::from_fn(|node| (at(node), weights[node] / sum))
 }
 
+/// Where each score may come to at the next rung: for each score there, the probability by the score here. Most of the time of a decision goes into
+/// sums over these, and in this order the processor does several at once.
+struct Move(Vec<Table>);
+
+impl Move {
+    fn of(correlation: f64, nodes: &[(f64, f64); NODES]) -> Move {
+        let deviation = (1.0 - correlation * correlation).max(0.0).sqrt();
+        let mut to = vec![[0.0; SCORES]; SCORES];
+        let scores: Table = std::array::from_fn(score_at);
+        for (from, score) in scores.into_iter().enumerate() {
+            for (at, weight) in nodes {
+                let (below, share) = place(correlation * score + deviation * at);
+                to[below][from] += weight * (1.0 - share);
+                to[below + 1][from] += weight * share;
+            }
+        }
+        Move(to)
+    }
+
+    /// Of what is tabulated for the next rung, by the score here.
+    fn mean(&self, above: &Table) -> Table {
+        let mut mean = [0.0; SCORES];
+        for (probabilities, value) in self.0.iter().zip(above) {
+            for (sum, probability) in mean.iter_mut().zip(probabilities) {
+                *sum += probability * value;
+            }
+        }
+        mean
+    }
+}
+
 impl Worth {
     /// `costs` are those of a segment to each rung, `correlations` those from each rung to the next.
     pub(super) fn of(costs: &[f64], correlations: &[f64], best: f64) -> Worth {
         let nodes = nodes();
         let top = costs.len() - 1;
-        // Where each score may come to at the next rung. It is the same at all prices.
-        let next: Vec<Vec<[(usize, f64); NODES]>> = correlations
-            .iter()
-            .map(|correlation| {
-                let deviation = (1.0 - correlation * correlation).max(0.0).sqrt();
-                let from = |score: usize| correlation * (LOWEST + STEP * score as f64);
-                (0..SCORES).map(|score| nodes.map(|(at, _)| place(from(score) + deviation * at))).collect()
-            })
-            .collect();
-        let gain: [f64; SCORES] = std::array::from_fn(|score| (LOWEST + STEP * score as f64 - best).max(0.0));
-        let mean = |table: &[f64; SCORES], places: &[(usize, f64); NODES]| -> f64 {
-            nodes.iter().zip(places).map(|((_, weight), place)| weight * interpolate(table, *place)).sum()
-        };
+        // They are the same at all prices.
+        let moves: Vec<Move> = correlations.iter().map(|correlation| Move::of(*correlation, &nodes)).collect();
+        let gain: Table = std::array::from_fn(|score| (score_at(score) - best).max(0.0));
         let at_price = |price: f64| -> Worth {
             let mut of_going_on = vec![[0.0; SCORES]; top];
             for rung in (0..top).rev() {
-                let above = of_going_on.get(rung + 1).copied().unwrap_or(gain);
-                let worth = |score: usize| (mean(&above, &next[rung][score]) - price * costs[rung + 1]).max(0.0);
-                of_going_on[rung] = std::array::from_fn(worth);
+                let above = of_going_on.get(rung + 1).unwrap_or(&gain);
+                of_going_on[rung] = moves[rung].mean(above).map(|gained| (gained - price * costs[rung + 1]).max(0.0));
             }
             Worth { of_going_on }
         };
-        let starts = nodes.map(|(at, _)| place(at));
-        let of_new = |worth: &Worth, price: f64| mean(worth.of_going_on.first().unwrap_or(&gain), &starts) - price * costs[0];
+        let starts = nodes.map(|(at, weight)| (place(at), weight));
+        let of_new = |worth: &Worth, price: f64| {
+            let first = worth.of_going_on.first().unwrap_or(&gain);
+            starts.iter().map(|(place, weight)| weight * interpolate(first, *place)).sum::<f64>() - price * costs[0]
+        };
         // Worth falls with the price. Nobody gains more than a few deviations for the cheapest segment.
         let (mut low, mut high) = ((1e-9 / costs[0]).ln(), (5.0 / costs[0]).ln());
         for _ in 0..HALVINGS {
