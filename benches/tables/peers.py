@@ -1,7 +1,10 @@
-"""Normalised regret on learning-curve tables: Thawline's search and Optuna's, one worker, in the same run.
+"""Normalised regret on learning-curve tables: Thawline's search, Optuna's and DEHB's, one worker, in the same run.
 
-python3 -m venv ENV && ENV/bin/pip install optuna==5.0.0 numpy
-ENV/bin/python benches/tables/peers.py target/release/thawline benches/tables/digits.jsonl [MORE_TABLES] [--seeds 10] [--budget 40]
+python3 -m venv ENV && ENV/bin/pip install optuna==5.0.0 dehb==0.1.2 numpy
+ENV/bin/python benches/tables/peers.py target/release/thawline benches/tables/digits.jsonl [MORE_TABLES] [--seeds 10] [--budget 40] [--peers dehb]
+
+After each peer's mean: by how much Thawline's is lower, with the 95 % interval of that over the seeds (a seed's mean over the tables is compared with the
+peer's of the same seed).
 
 Both are scored alike: a config is answered by the nearest recorded run, a point of its curve costs its share of that run, and what counts is the
 best value at any point seen by then. 0 is the table's best, 1 the median of its runs. It does not show how long a search thinks, nor what training
@@ -13,9 +16,9 @@ import json
 import math
 import statistics
 import subprocess
+import tempfile
 
 import numpy
-import optuna
 
 BUDGETS = [3, 5, 10, 20, 40]
 
@@ -59,6 +62,8 @@ class Table:
 
 
 def optuna_trace(table, seed, budget, pruner):
+    import optuna
+
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     points = len(table.curves[0])
     spent, trace = 0.0, []
@@ -86,8 +91,57 @@ def optuna_trace(table, seed, budget, pruner):
                 raise optuna.TrialPruned
         return best
 
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruner)
+    pruners = {
+        "none": optuna.pruners.NopPruner,
+        "halving": lambda: optuna.pruners.SuccessiveHalvingPruner(reduction_factor=3),
+        "hyperband": lambda: optuna.pruners.HyperbandPruner(reduction_factor=3),
+    }
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed), pruner=pruners[pruner]())
     study.optimize(objective)
+    return trace
+
+
+def dehb_trace(table, seed, budget):
+    """A point of a row is paid for once, as if DEHB went on from checkpoints."""
+    import ConfigSpace
+    import dehb
+    from loguru import logger
+
+    logger.remove()
+    points = len(table.curves[0])
+    spent, trace, paid = 0.0, [], {}
+    space = ConfigSpace.ConfigurationSpace(seed=seed)
+    for name, axis in table.axes.items():
+        if axis["low"] < axis["high"]:
+            of = ConfigSpace.Integer if axis["type"] == "int" else ConfigSpace.Float
+            space.add(of(name, (axis["low"], axis["high"]), log=axis.get("log", False)))
+
+    def train(config, fidelity, **_):
+        nonlocal spent
+        config = dict(config)
+        row = table.nearest({name: config.get(name, axis["low"]) for name, axis in table.axes.items()})
+        value = math.inf
+        for point in range(max(1, min(points, round(float(fidelity))))):
+            value = table.curves[row][point]
+            if point >= paid.get(row, 0):
+                if spent >= budget:
+                    break
+                paid[row] = point + 1
+                spent += table.costs[row] / points
+                if math.isfinite(value):
+                    trace.append((spent, value))
+            if not math.isfinite(value):
+                value = table.worst
+                break
+        return {"fitness": value, "cost": 1.0}
+
+    least = max(1, points // 27) if points >= 20 else 1
+    with tempfile.TemporaryDirectory() as folder:
+        search = dehb.DEHB(
+            f=train, cs=space, min_fidelity=least, max_fidelity=points, n_workers=1, seed=seed, output_path=folder, log_level="ERROR"
+        )
+        while spent < budget:
+            search.run(fevals=50)
     return trace
 
 
@@ -97,25 +151,35 @@ def main():
     parser.add_argument("tables", nargs="+")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--budget", type=float, default=40)
+    parser.add_argument("--peers", nargs="+", default=[*PEERS], choices=[*PEERS])
     asked = parser.parse_args()
-    pruners = {
-        "Optuna, TPE, full length": optuna.pruners.NopPruner,
-        "Optuna, TPE + successive halving": lambda: optuna.pruners.SuccessiveHalvingPruner(reduction_factor=3),
-        "Optuna, TPE + Hyperband": lambda: optuna.pruners.HyperbandPruner(reduction_factor=3),
-    }
-    found = {name: [] for name in ["Thawline", *pruners]}
+    # By search, then by seed, then by table.
+    found = {name: [[] for _ in range(asked.seeds)] for name in ["Thawline", *asked.peers]}
     for path in asked.tables:
         table = Table(path)
         command = [asked.program, "simulate", path, "--json", "--seeds", str(asked.seeds), "--budget", str(asked.budget)]
-        for line in subprocess.check_output(command, text=True).splitlines():
+        for seed, line in enumerate(subprocess.check_output(command, text=True).splitlines()):
             trace = [(cost, table.sign * value) for cost, value in json.loads(line)["trace"]]
-            found["Thawline"].append(table.regrets(trace, asked.budget))
-        for name, pruner in pruners.items():
-            found[name] += [table.regrets(optuna_trace(table, seed, asked.budget, pruner()), asked.budget) for seed in range(asked.seeds)]
+            found["Thawline"][seed].append(table.regrets(trace, asked.budget))
+        for name in asked.peers:
+            for seed in range(asked.seeds):
+                found[name][seed].append(table.regrets(PEERS[name](table, seed, asked.budget), asked.budget))
     print(f"mean normalised regret of {len(asked.tables)} tables, {asked.seeds} seeds, after", [limit for limit in BUDGETS if limit <= asked.budget], "full runs")
-    for name, regrets in found.items():
-        print(f"{name:34}", "  ".join(f"{statistics.mean(column):.3f}" for column in zip(*regrets)))
+    means = {name: numpy.array(regrets).mean(axis=1) for name, regrets in found.items()}
+    for name, regrets in means.items():
+        print(f"{name:18}", "  ".join(f"{mean:15.3f}" for mean in regrets.mean(axis=0)))
+        if name != "Thawline" and asked.seeds > 1:
+            lower = regrets - means["Thawline"]
+            errors = 1.96 * lower.std(axis=0, ddof=1) / math.sqrt(asked.seeds)
+            print(f"{'  ours is lower by':18}", "  ".join(f"{mean:7.3f} +-{error:6.3f}" for mean, error in zip(lower.mean(axis=0), errors)))
 
+
+PEERS = {
+    "optuna": lambda *study: optuna_trace(*study, "none"),
+    "optuna-halving": lambda *study: optuna_trace(*study, "halving"),
+    "optuna-hyperband": lambda *study: optuna_trace(*study, "hyperband"),
+    "dehb": dehb_trace,
+}
 
 if __name__ == "__main__":
     main()

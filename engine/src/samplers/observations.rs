@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use crate::state::{Seen, Standing, View, in_order};
 
 /// Trials that are learned from at least, the latest of all.
-const LATEST: usize = 600;
+const LATEST: usize = 300;
 /// Of older ones so many of the best at each rung.
-const BEST: usize = 150;
+const BEST: usize = 100;
 
 /// The trials that lie in the space, by what is known of them.
 #[derive(Debug)]

@@ -47,7 +47,7 @@ impl std::fmt::Debug for WithRecipes {
 
 impl Sampler for WithRecipes {
     fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
-        let recipes: Vec<Seen<'_>> = view.trials().filter(|trial| trial.is_recipe).collect();
+        let recipes: Vec<Seen<'_>> = view.recipes().collect();
         if !recipes.is_empty() && rng.random_bool(share(parameters, &recipes, &observations(view))) {
             let mut near = |_| draw_near(parameters, recipes[rng.random_range(0..recipes.len())].assignment, rng);
             let drawn = (0..TRIES).map(&mut near).find(|drawn| !view.is_taken(drawn));

@@ -1,5 +1,7 @@
 //! The contract that every scheduler keeps, checked on random studies, and what is special to each.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use rand::RngExt;
 use search_spaces::{
@@ -176,7 +178,13 @@ fn check_index(state: &SearchState) {
         let places = places(ranked.len(), eta(&state.ladder));
         let best = ranked.into_iter().take(places).filter(|trial| may_go_on(state, trial, rung)).map(|trial| trial.number);
         assert!(state.promotable(rung).eq(best), "rung {rung} of {state:?}");
+        let climbing: Vec<_> = state.index().climbing_from(rung).collect();
+        assert!(climbing.is_sorted());
+        let on_their_way = competitors(state).filter(|trial| trial.phase == Phase::Active { rung: rung + 1 }).map(|trial| trial.number);
+        assert!(on_their_way.eq(climbing.iter().map(|standing| standing.number).collect::<BTreeSet<_>>()), "rung {rung} of {state:?}");
     }
+    let recipes = state.trials().iter().filter(|trial| trial.kind == TrialKind::Recipe && trial.number > 0 && trial.assignment.is_some());
+    assert!(state.view(u32::MAX).recipes().map(|trial| trial.number).eq(recipes.map(|trial| trial.number)));
 }
 
 fn check_promotion(kind: SchedulerKind, state: &SearchState, trial: u32, rung: usize) {

@@ -23,6 +23,8 @@ pub(crate) struct Index {
     active: BTreeSet<u32>,
     /// Who waits below the top with a finite value, the baseline too.
     waiting: BTreeSet<u32>,
+    /// Enqueued configs and the file's recipes, trial 0 too when it is one.
+    recipes: BTreeSet<u32>,
     /// Trials inside the space by the hash of their assignment.
     places: BTreeMap<u64, Vec<u32>>,
 }
@@ -48,6 +50,7 @@ impl Index {
             rungs: vec![Rung::default(); ladder.rungs.len()],
             active: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            recipes: BTreeSet::new(),
             places: BTreeMap::new(),
         }
     }
@@ -60,6 +63,11 @@ impl Index {
     /// Every trial that waits below the top with a finite value, by number.
     pub(crate) fn waiting(&self) -> impl Iterator<Item = u32> + '_ {
         self.waiting.iter().copied()
+    }
+
+    /// Every recipe, by number.
+    pub(super) fn recipes(&self) -> impl Iterator<Item = u32> + '_ {
+        self.recipes.iter().copied()
     }
 
     /// Of the best of the competitors that have reached `rung`, as many as have [`places`] above, those that wait there with a finite
@@ -119,6 +127,9 @@ impl Index {
             Phase::Paused { rung } => Some(rung).filter(|rung| *rung + 1 < self.rungs.len() && costs[*rung].is_finite()),
             Phase::Active { .. } | Phase::Complete | Phase::Failed { .. } => None,
         };
+        if trial.kind == TrialKind::Recipe {
+            put(&mut self.recipes, trial.number, present);
+        }
         if matches!(trial.phase, Phase::Active { .. }) {
             put(&mut self.active, trial.number, present);
         }

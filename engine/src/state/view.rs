@@ -63,6 +63,11 @@ impl<'a> View<'a> {
         self.seen(&self.state.trials()[number as usize])
     }
 
+    /// Those of [`View::trials`] that proposals may be drawn near, by number.
+    pub(crate) fn recipes(self) -> impl Iterator<Item = Seen<'a>> {
+        self.state.index().recipes().filter_map(move |number| self.trial(number)).filter(|trial| trial.is_recipe)
+    }
+
     /// The competitors whose values at `rung` are seen, best first by cost.
     pub(crate) fn best_at(self, rung: usize) -> impl Iterator<Item = u32> {
         self.state.index().reached(rung).map(|standing| standing.number).filter(move |number| *number < self.learn_from)

@@ -125,3 +125,65 @@ fn apart(a: Place, b: Place) -> Place {
     let squared = (a - b) * (a - b);
     if squared < 1.0 { squared } else { 1.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use search_spaces::{domain::Condition, draw::draw};
+
+    use super::*;
+    use crate::{
+        samplers::fixtures::{all, start, study},
+        state::TrialKind,
+        streams::{Purpose, stream},
+    };
+
+    /// A rate, a choice, and what only its first option has.
+    fn parameters() -> Vec<Parameter> {
+        let free = |path: &str, domain| Parameter { path: path.to_owned(), domain, condition: None };
+        vec![
+            free("rate", Domain::LogUniform { low: 1e-5, high: 1e-1 }),
+            free("kind", Domain::Choice { labels: ["a", "b", "c"].map(String::from).into(), weights: vec![0.4, 0.3, 0.3] }),
+            Parameter {
+                path: "momentum".to_owned(),
+                domain: Domain::Uniform { low: 0.0, high: 1.0 },
+                condition: Some(Condition { parent: 1, option: 0 }),
+            },
+        ]
+    }
+
+    #[test]
+    fn the_nearest_of_the_latest_trials_is_found() {
+        let (parameters, mut rng) = (parameters(), stream(3, 0, Purpose::Sampler));
+        let mut state = study(99, 3, 2);
+        for _ in 0..30 {
+            start(&mut state, TrialKind::Search, Some(draw(&parameters, &mut rng)));
+        }
+        // Options that differ are as far apart as the ends of a range, and so is one that has a value from one that has none.
+        let distance = |a: &[Place], b: &[Place]| -> Place {
+            let numbers = (a[0] - b[0]).powi(2);
+            let momentum = if a[1] == 0.0 && b[1] == 0.0 { (a[2] - b[2]).powi(2) } else { Place::from(u8::from(a[2] != b[2])) };
+            numbers + Place::from(u8::from(a[1] != b[1])) + momentum
+        };
+        for most in [1, 8, 20] {
+            let crowd = Crowd::of(&parameters, all(&state), most);
+            let latest: Vec<_> = all(&state).trials().rev().take(most).map(|trial| features(&parameters, trial.assignment)).collect();
+            for _ in 0..50 {
+                let point = Point::draw(&parameters, &mut rng);
+                let expected = latest.iter().map(|other| distance(other, &point.place)).fold(Place::INFINITY, Place::min);
+                assert!((crowd.nearest(&point, 0.0) - expected).abs() < 1e-5);
+                let enough = expected + 0.1;
+                assert!((expected - 1e-5..=enough).contains(&crowd.nearest(&point, enough)), "near enough");
+            }
+        }
+    }
+
+    #[test]
+    fn a_point_lies_where_its_assignment_does() {
+        let (parameters, mut rng) = (parameters(), stream(4, 0, Purpose::Sampler));
+        for _ in 0..50 {
+            let point = Point::draw(&parameters, &mut rng);
+            let again = features(&parameters, &point.assignment(&parameters));
+            assert!(point.place.iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-5), "{:?} and {again:?}", point.place);
+        }
+    }
+}

@@ -40,7 +40,7 @@ pub struct ForestSettings {
     pub candidates: usize,
     pub trees: usize,
     /// Share of the features that a node looks at.
-    pub features: f64,
+    pub features: f32,
     /// Variance of a prediction besides that between trees, in squared deviations of the scores: of any when looking around, else at a
     /// candidate whose nearest trial is as far as that of the median candidate (it grows with the distance).
     pub variance: f64,
@@ -57,13 +57,13 @@ impl Default for ForestSettings {
             scouts: 60,
             spread: 12,
             spread_every: 16,
-            spread_most: 50,
+            spread_most: 25,
             candidates: 200,
             trees: 10,
-            features: 0.7,
+            features: 0.5,
             variance: 0.01,
             variance_afar: 0.3,
-            most: 300,
+            most: 200,
         }
     }
 }
@@ -79,8 +79,8 @@ impl Default for ForestSettings {
 /// all trials, and the forest only says which of them to take. The others are picked from many draws wherever they lie; what is near a trial is
 /// known, so the expected improvement there is small unless it promises to be better. The first trials are points of a Sobol sequence.
 ///
-/// On recorded curves, where a config is answered by the nearest recorded one, looking around alone does best; on smooth functions
-/// picking from all draws does. The mixture is in front of random search on both, but not on a table of a few dozen runs
+/// On recorded curves, where a config is answered by the nearest recorded one, looking around alone does as well; on smooth functions
+/// picking from all draws is better. The mixture is in front of random search on both, but not on a table of a few dozen runs
 /// (`benches/tables/digits.jsonl`).
 #[derive(Debug, Clone, Copy)]
 pub struct Forest {
@@ -91,6 +91,8 @@ pub struct Forest {
 
 /// Logistic scores times this have the slope of normal ones.
 const SCALE: f64 = 0.5513;
+/// Of so many of the best trials one has the best prediction.
+const PROMISING: usize = 50;
 /// The worst score there is.
 const WORST: f64 = 1.0;
 
@@ -108,8 +110,8 @@ impl Sampler for Forest {
         // Thousands of numbers are drawn for a proposal, by a generator that is faster than the study's.
         let fast = &mut Xoshiro256PlusPlus::from_rng(rng);
         let columns: Vec<Vec<Place>> = (0..parameters.len()).map(|feature| xs.iter().map(|x| x[feature]).collect()).collect();
-        let trees = Trees::grow(settings.trees, &columns, &ys, settings.features.clamp(0.0, 1.0), fast);
-        let best = xs.iter().map(|x| trees.predict(x).0).fold(f64::INFINITY, f64::min);
+        let trees = Trees::grow(settings.trees, &columns, &ys, settings.features, fast);
+        let best = xs.iter().take(PROMISING).map(|x| trees.predict(x).0).fold(f64::INFINITY, f64::min);
         let crowd = Crowd::of(parameters, view, settings.most);
         let candidates = if fast.random_bool(settings.exploring.clamp(0.0, 1.0)) {
             let spread = (settings.spread + view.len() / settings.spread_every.max(1)).min(settings.spread_most);

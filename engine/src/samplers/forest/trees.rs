@@ -1,4 +1,4 @@
-//! Regression trees: Breiman 2001, "Random Forests", with cuts drawn at random as in Geurts et al. 2006, "Extremely Randomized Trees".
+//! Regression trees, each on a part of the observations: Breiman 2001, "Random Forests", with cuts drawn at random as in Geurts et al. 2006, "Extremely Randomized Trees".
 
 use rand::{Rng, RngExt};
 
@@ -7,6 +7,11 @@ pub(super) type Place = f32;
 
 /// Random cuts tried on each feature that a node looks at.
 const CUTS: usize = 3;
+/// Share of the observations that a tree grows on, drawn without replacement: as many as there are different ones among as many as there are drawn with
+/// it, which say the same (Bühlmann & Yu 2002, "Analyzing Bagging") and take more time.
+const SHARE: f64 = 0.63;
+/// A node of fewer is a leaf: most nodes of a tree would lie below, and they tell little more.
+const LEAST: usize = 4;
 
 pub(super) struct Trees(Vec<Tree>);
 
@@ -29,7 +34,7 @@ struct Soil<'a> {
     columns: &'a [Vec<Place>],
     scores: &'a [f32],
     /// The share of the features that a node looks at.
-    features: f64,
+    features: f32,
     /// Of the members of the node that looks for its cut: their scores, and their places on one feature; filled up to whole lanes.
     targets: Vec<f32>,
     places: Vec<Place>,
@@ -37,7 +42,7 @@ struct Soil<'a> {
 
 impl Trees {
     /// So many on `columns`, the features of all observations one by one; a node looks at each feature by the chance `features`.
-    pub(super) fn grow(count: usize, columns: &[Vec<Place>], scores: &[f32], features: f64, rng: &mut impl Rng) -> Trees {
+    pub(super) fn grow(count: usize, columns: &[Vec<Place>], scores: &[f32], features: f32, rng: &mut impl Rng) -> Trees {
         let mut soil = Soil { columns, scores, features, targets: Vec::new(), places: Vec::new() };
         Trees((0..count.max(1)).map(|_| Tree::grow(&mut soil, rng)).collect())
     }
@@ -57,11 +62,16 @@ impl Trees {
 }
 
 impl Tree {
-    /// On as many observations as there are, drawn with replacement, down to leaves of equal scores.
+    /// On [`SHARE`] of the observations, down to leaves of few or of equal scores.
     fn grow(soil: &mut Soil<'_>, rng: &mut impl Rng) -> Tree {
         let count = soil.scores.len();
-        let mut members: Vec<u32> = (0..count).map(|_| rng.random_range(0..count) as u32).collect();
-        let mut tree = Tree(Vec::with_capacity(2 * count));
+        let kept = (SHARE * count as f64).ceil() as usize;
+        let mut members: Vec<u32> = (0..count as u32).collect();
+        for place in 0..kept {
+            members.swap(place, rng.random_range(place..count));
+        }
+        members.truncate(kept);
+        let mut tree = Tree(Vec::with_capacity(2 * kept));
         tree.node(soil, &mut members, rng);
         tree
     }
@@ -71,7 +81,7 @@ impl Tree {
         let sum = soil.take_targets(members);
         self.0.push(Node::Leaf(sum / members.len() as f32));
         if let Some((feature, at)) = soil.cut(members, sum, rng) {
-            let column = &soil.columns[feature];
+            let column = soil.columns[feature].as_slice();
             let mut middle = 0;
             for position in 0..members.len() {
                 if column[members[position] as usize] <= at {
@@ -109,25 +119,26 @@ impl Soil<'_> {
     /// The feature and the place that tell the members apart best, of those tried; `sum` is that of their scores.
     fn cut(&mut self, members: &[u32], sum: f32, rng: &mut impl Rng) -> Option<(usize, Place)> {
         let first = self.targets[0];
-        if self.targets.iter().all(|target| *target == first) {
+        if members.len() < LEAST || self.targets.iter().all(|target| *target == first) {
             return None;
         }
         let count = members.len() as f32;
         self.targets.resize(members.len().next_multiple_of(LANES), 0.0);
         // By how much a cut lowers the squared error, but for what all cuts share.
         let mut best: Option<(f32, usize, Place)> = None;
-        for (feature, column) in self.columns.iter().enumerate() {
-            if !rng.random_bool(self.features) {
+        for (feature, column) in self.columns.iter().map(Vec::as_slice).enumerate() {
+            if rng.random::<f32>() >= self.features {
                 continue;
             }
             self.places.clear();
             self.places.extend(members.iter().map(|member| column[*member as usize]));
+            self.places.resize(self.targets.len(), self.places[0]);
             let (low, high) = range(&self.places);
             if low >= high {
                 continue;
             }
             // Above every cut.
-            self.places.resize(self.targets.len(), Place::INFINITY);
+            self.places[members.len()..].fill(Place::INFINITY);
             let cuts: [Place; CUTS] = std::array::from_fn(|_| low + (high - low) * rng.random::<Place>());
             for (at, (below, below_sum)) in cuts.into_iter().zip(below(&self.places, &self.targets, cuts)) {
                 // Single precision may take a cut to the end of the range.
@@ -147,18 +158,17 @@ impl Soil<'_> {
 /// What the processor does at once without being asked for more than every one has.
 const LANES: usize = 4;
 
-/// The least and the greatest.
+/// The least and the greatest, of whole lanes.
 fn range(places: &[Place]) -> (Place, Place) {
+    let (least, greatest) = (|a, b| if a < b { a } else { b }, |a, b| if a > b { a } else { b });
     let (mut low, mut high) = ([Place::INFINITY; LANES], [Place::NEG_INFINITY; LANES]);
-    let (whole, rest) = places.as_chunks::<LANES>();
-    for places in whole {
+    for places in places.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
-            low[lane] = if places[lane] < low[lane] { places[lane] } else { low[lane] };
-            high[lane] = if places[lane] > high[lane] { places[lane] } else { high[lane] };
+            low[lane] = least(low[lane], places[lane]);
+            high[lane] = greatest(high[lane], places[lane]);
         }
     }
-    let (low, high) = (low.iter().chain(rest), high.iter().chain(rest));
-    (low.copied().fold(Place::INFINITY, Place::min), high.copied().fold(Place::NEG_INFINITY, Place::max))
+    (low.into_iter().fold(Place::INFINITY, least), high.into_iter().fold(Place::NEG_INFINITY, greatest))
 }
 
 /// For each cut how many of `places` are at most there, and the sum of their targets; in whole lanes. Most of the time of a proposal goes here. Masks and
@@ -175,4 +185,45 @@ fn below(places: &[Place], targets: &[f32], cuts: [Place; CUTS]) -> [(f32, f32);
         }
     }
     std::array::from_fn(|cut| (counts[cut].iter().sum::<u32>() as f32, sums[cut].iter().sum()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::{Purpose, stream};
+
+    #[test]
+    fn a_cut_counts_and_sums_what_is_at_most_there() {
+        let mut rng = stream(0, 0, Purpose::Sampler);
+        for members in [4_usize, 5, 8, 31] {
+            let mut places: Vec<Place> = (0..members).map(|_| rng.random()).collect();
+            let mut targets: Vec<f32> = (0..members).map(|_| rng.random()).collect();
+            let whole = members.next_multiple_of(LANES);
+            places.resize(whole, places[0]);
+            let least = places.iter().copied().fold(Place::INFINITY, Place::min);
+            let greatest = places.iter().copied().fold(Place::NEG_INFINITY, Place::max);
+            assert_eq!(range(&places), (least, greatest));
+            places[members..].fill(Place::INFINITY);
+            targets.resize(whole, 0.0);
+            // Also at one of them, and above all.
+            let cuts = [0.5, places[1], 1.0];
+            for (at, (count, sum)) in cuts.into_iter().zip(below(&places, &targets, cuts)) {
+                let there = || places.iter().zip(&targets).filter(|(place, _)| **place <= at);
+                let expected: f32 = there().map(|(_, target)| *target).sum();
+                assert_eq!(count, there().count() as f32);
+                assert!((sum - expected).abs() < 1e-4, "{sum} and {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn trees_find_the_feature_that_tells_and_are_unsure_where_it_changes() {
+        let mut rng = stream(1, 0, Purpose::Sampler);
+        let columns: Vec<Vec<Place>> = (0..3).map(|_| (0..100).map(|_| rng.random()).collect()).collect();
+        let scores: Vec<f32> = columns[1].iter().map(|place| if *place < 0.3 { -1.0 } else { 1.0 }).collect();
+        let trees = Trees::grow(30, &columns, &scores, 0.7, &mut rng);
+        let (low, high, between) = (trees.predict(&[0.9, 0.1, 0.9]), trees.predict(&[0.1, 0.9, 0.1]), trees.predict(&[0.5, 0.3, 0.5]));
+        assert!(low.0 < -0.8 && high.0 > 0.8, "{low:?} and {high:?}");
+        assert!(between.1 > low.1 && between.1 > high.1, "{between:?} beside {low:?} and {high:?}");
+    }
 }
