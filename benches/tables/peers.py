@@ -6,7 +6,7 @@ ENV/bin/python benches/tables/peers.py target/release/thawline benches/tables/di
 After each peer's mean: by how much Thawline's is lower, with the 95 % interval of that over the seeds (a seed's mean over the tables is compared with the
 peer's of the same seed).
 
-Both are scored alike: a config is answered by the nearest recorded run, a point of its curve costs its share of that run, and what counts is the
+All are scored alike: a config is answered by the nearest recorded run, a point of its curve costs its share of that run, and what counts is the
 best value at any point seen by then. 0 is the table's best, 1 the median of its runs. It does not show how long a search thinks, nor what training
 would give where no run was recorded.
 """
@@ -102,7 +102,8 @@ def optuna_trace(table, seed, budget, pruner):
 
 
 def dehb_trace(table, seed, budget):
-    """A point of a row is paid for once, as if DEHB went on from checkpoints."""
+    """A point of a row is paid for once, as if DEHB went on from checkpoints. So other configs that the same row answers cost it nothing, which helps it much
+    on a table of few rows."""
     import ConfigSpace
     import dehb
     from loguru import logger
@@ -158,9 +159,10 @@ def main():
     for path in asked.tables:
         table = Table(path)
         command = [asked.program, "simulate", path, "--json", "--seeds", str(asked.seeds), "--budget", str(asked.budget)]
-        for seed, line in enumerate(subprocess.check_output(command, text=True).splitlines()):
-            trace = [(cost, table.sign * value) for cost, value in json.loads(line)["trace"]]
-            found["Thawline"][seed].append(table.regrets(trace, asked.budget))
+        for line in subprocess.check_output(command, text=True).splitlines():
+            study = json.loads(line)
+            trace = [(cost, table.sign * value) for cost, value in study["trace"]]
+            found["Thawline"][study["seed"]].append(table.regrets(trace, asked.budget))
         for name in asked.peers:
             for seed in range(asked.seeds):
                 found[name][seed].append(table.regrets(PEERS[name](table, seed, asked.budget), asked.budget))

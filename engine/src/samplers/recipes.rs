@@ -10,7 +10,7 @@ use search_spaces::{
 use crate::{
     samplers::{
         Sampler,
-        observations::{Observations, observations},
+        observations::{Observations, latest_and_best},
     },
     state::{Seen, View},
 };
@@ -48,7 +48,7 @@ impl std::fmt::Debug for WithRecipes {
 impl Sampler for WithRecipes {
     fn propose(&self, parameters: &[Parameter], view: View<'_>, rng: &mut ChaCha8Rng) -> Option<Assignment> {
         let recipes: Vec<Seen<'_>> = view.recipes().collect();
-        if !recipes.is_empty() && rng.random_bool(share(parameters, &recipes, &observations(view))) {
+        if !recipes.is_empty() && rng.random_bool(share(parameters, &recipes, &latest_and_best(view))) {
             let mut near = |_| draw_near(parameters, recipes[rng.random_range(0..recipes.len())].assignment, rng);
             let drawn = (0..TRIES).map(&mut near).find(|drawn| !view.is_taken(drawn));
             if drawn.is_some() {
@@ -185,7 +185,7 @@ mod tests {
             }
             let recipes: Vec<Seen<'_>> = all(&state).trials().filter(|trial| trial.is_recipe).collect();
             assert_eq!(recipes.len(), 1, "the default is none");
-            share(&parameters, &recipes, &observations(all(&state)))
+            share(&parameters, &recipes, &latest_and_best(all(&state)))
         };
         let (good, bad) = (at(-0.8, 1e-3, 0), at(0.8, 1e-3, 0));
         assert_eq!((of(good.clone(), 2), of(good.clone(), 1)), (AT_FIRST, AT_FIRST));

@@ -1,6 +1,8 @@
 //! Schedulers decide which trial trains next, and how far.
 
 pub mod asha;
+#[cfg(test)]
+mod contract;
 pub mod freeze_thaw;
 pub mod hyperband;
 pub mod median;

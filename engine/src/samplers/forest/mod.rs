@@ -91,7 +91,7 @@ pub struct Forest {
 
 /// Logistic scores times this have the slope of normal ones.
 const SCALE: f64 = 0.5513;
-/// Of so many of the best trials one has the best prediction.
+/// The best prediction is looked for at so many of the best trials.
 const PROMISING: usize = 50;
 /// The worst score there is.
 const WORST: f64 = 1.0;

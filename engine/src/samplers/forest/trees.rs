@@ -1,4 +1,5 @@
-//! Regression trees, each on a part of the observations: Breiman 2001, "Random Forests", with cuts drawn at random as in Geurts et al. 2006, "Extremely Randomized Trees".
+//! Regression trees, each on a part of the observations: Breiman 2001, "Random Forests", with cuts drawn at random as in Geurts et al. 2006,
+//! "Extremely Randomized Trees".
 
 use rand::{Rng, RngExt};
 
@@ -7,8 +8,8 @@ pub(super) type Place = f32;
 
 /// Random cuts tried on each feature that a node looks at.
 const CUTS: usize = 3;
-/// Share of the observations that a tree grows on, drawn without replacement: as many as there are different ones among as many as there are drawn with
-/// it, which say the same (Bühlmann & Yu 2002, "Analyzing Bagging") and take more time.
+/// Share of the observations that a tree grows on, drawn without replacement. A sample with replacement has as many different ones, and its
+/// repetitions take time (Bühlmann & Yu 2002, "Analyzing Bagging", have such parts do as well).
 const SHARE: f64 = 0.63;
 /// A node of fewer is a leaf: most nodes of a tree would lie below, and they tell little more.
 const LEAST: usize = 4;

@@ -104,21 +104,13 @@ impl<'a> Scores<'a> {
     /// The highest score at `rung` of those that wait there or go on from there, and at the top of the latest that have come to it; none if none has a finite
     /// value.
     pub(super) fn highest(&self, rung: usize) -> Option<f64> {
-        let (index, level) = (self.state.index(), &self.levels[rung]);
+        let index = self.state.index();
         let latest = index.latest(rung).take(if rung == self.state.ladder.top() { LATEST } else { 0 });
-        let climbing = index.climbing_from(rung).map(|standing| standing.number);
-        let finite = |number: &u32| self.cost(*number, rung).is_finite();
-        match level.places {
-            Places::Costs { .. } => {
-                // A thousand may be on their way: the first is enough.
-                let first = self.best_first(rung).take(1).chain(climbing.take(1)).chain(latest).filter(finite);
-                first.map(|number| (self.cost(number, rung), number)).min().map(|(cost, number)| level.at(cost, number))
-            }
-            Places::Fronts { .. } => {
-                let all = self.best_first(rung).take(1).chain(climbing).chain(latest).filter(finite);
-                all.map(|number| self.at(number, rung)).reduce(f64::max)
-            }
-        }
+        // A thousand may be on their way: where costs have an order the first is enough.
+        let most = if matches!(self.levels[rung].places, Places::Costs { .. }) { 1 } else { usize::MAX };
+        let climbing = index.climbing_from(rung).map(|standing| standing.number).take(most);
+        let all = self.best_first(rung).take(1).chain(climbing).chain(latest);
+        all.filter(|number| self.cost(*number, rung).is_finite()).map(|number| self.at(number, rung)).reduce(f64::max)
     }
 
     fn cost(&self, trial: u32, rung: usize) -> Cost {
