@@ -7,7 +7,7 @@ use search_spaces::space::Space;
 use crate::{
     enqueued::Enqueued,
     estimate,
-    events::{Event, Logged, TrialAdded},
+    events::{Event, TrialAdded},
     finalists::choosing,
     folds::{Fold, NextFold},
     giving_up::giving_up,
@@ -15,7 +15,7 @@ use crate::{
     samplers::Sampler,
     schedulers::{self, Action, Scheduler},
     state::{Phase, SearchState, TrialKind},
-    store::{Store, StoreError, StudyFolder, study},
+    store::{Store, StoreError, StudyFolder, each_event, study},
     streams::{Purpose, stream},
     study::{PendingStart, StudyState},
     worker::WorkerError,
@@ -153,7 +153,7 @@ impl Dispatcher {
         let snapshot = (state.search.seq <= pending.upto_seq + 1).then(|| Arc::clone(&state.search));
         let snapshot = match snapshot {
             Some(snapshot) => snapshot,
-            None => state_at(&self.store.events(0)?, pending.upto_seq)?.search,
+            None => state_at(&mut *self.store, pending.upto_seq)?.search,
         };
         let spec = &study(&mut *self.store)?.spec;
         let proposal = propose(&spec.space, pending, &snapshot, &*self.sampler)?;
@@ -314,13 +314,15 @@ pub(crate) fn propose(
 }
 
 /// The study as it was after event number `seq`.
-pub(crate) fn state_at(events: &[Logged], seq: u64) -> Result<StudyState, StoreError> {
-    let Some((first, rest)) = events.split_first() else {
-        return Err(crate::study::Refused::OutOfOrder("a study without events".to_owned()).into());
-    };
-    let mut state = StudyState::begin(first)?;
-    for logged in rest.iter().take_while(|logged| logged.seq <= seq) {
-        state.apply(logged)?;
-    }
-    Ok(state)
+fn state_at(store: &mut dyn Store, seq: u64) -> Result<StudyState, StoreError> {
+    let mut state: Option<StudyState> = None;
+    each_event(store, |logged| {
+        match &mut state {
+            None => state = Some(StudyState::begin(logged)?),
+            Some(state) if logged.seq <= seq => drop(state.apply(logged)?),
+            Some(_) => {}
+        }
+        Ok::<_, StoreError>(())
+    })?;
+    state.ok_or_else(|| crate::study::Refused::OutOfOrder("a study without events".to_owned()).into())
 }

@@ -22,7 +22,7 @@ pub struct Enqueued {
 }
 
 /// All that were ever enqueued, in order.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Queue {
     all: Vec<Enqueued>,
     /// So many of them have become trials.

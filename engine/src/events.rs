@@ -6,6 +6,7 @@ use search_spaces::{config::Config, domain::Assignment, settings::Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::Base,
     devices::Device,
     enqueued::Enqueued,
     finalists::FinalistsChosen,
@@ -44,6 +45,10 @@ pub enum Event {
     WorkersLost {
         workers: Vec<String>,
         cause: String,
+    },
+    /// The workers were stopped for so long and went on, which the study's time leaves out.
+    Stopped {
+        millis: i64,
     },
     /// The scheduler's answer, before it is carried out. A `Promote` makes its segment available; a `Start` is carried out by the `TrialAdded`
     /// that follows.
@@ -162,6 +167,12 @@ pub struct WorkerInfo {
     pub pid: u32,
     /// When this machine was started, in seconds since 1970.
     pub boot: u64,
+    /// The study's time follows from this from now on; `None`: as before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Base>,
+    /// The file in the study's `locks/` that it holds as long as it lives; `None`: in studies of before there were any, and where nobody asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -187,6 +198,7 @@ impl Event {
             Event::WorkerStarted(_) => "worker_started",
             Event::WorkerEnded { .. } => "worker_ended",
             Event::WorkersLost { .. } => "workers_lost",
+            Event::Stopped { .. } => "stopped",
             Event::Decided { .. } => "decided",
             Event::TrialAdded(_) => "trial_added",
             Event::Enqueued(_) => "enqueued",

@@ -38,7 +38,7 @@ pub struct Repeat {
 }
 
 /// All finalists there ever were, and those that count now.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finalists {
     chosen: Option<FinalistsChosen>,
     /// The choice is to be made anew: the search has gone on, or others are wanted. The former one counts until then.

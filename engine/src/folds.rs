@@ -55,7 +55,7 @@ pub struct Folded {
 }
 
 /// How far a fold has come.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct FoldRun {
     /// Worker and slot while it runs. It has no checkpoints: one that is lost starts again.
     claim: Option<(String, String)>,
@@ -65,7 +65,7 @@ pub struct FoldRun {
 }
 
 /// All folds that have ever been started.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Folds(BTreeMap<Fold, FoldRun>);
 
 impl Folds {
@@ -102,9 +102,11 @@ impl Folds {
     }
 
     /// The events that release what a dead worker held. A fold that was running when its worker crashed for the second time has failed.
-    pub(crate) fn release(&self, worker: &str, cause: &str, crashed: bool) -> Vec<Event> {
+    pub(crate) fn release(&self, worker: &str, cause: &str, to_blame: &dyn Fn(&str) -> bool) -> Vec<Event> {
         let released = self.claims_of(worker).map(|fold| {
-            let (worker, crashes) = (worker.to_owned(), self.0.get(&fold).map_or(0, |run| run.crashes));
+            let run = self.0.get(&fold);
+            let (worker, crashes) = (worker.to_owned(), run.map_or(0, |run| run.crashes));
+            let crashed = run.and_then(|run| run.claim.as_ref()).is_some_and(|(_, slot)| to_blame(slot));
             if crashed && crashes + 1 >= CRASHES {
                 let cause = format!("took its worker down {CRASHES} times, the last time thus: {cause}");
                 Event::FoldFailed { fold, worker, cause }

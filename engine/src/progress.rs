@@ -90,7 +90,7 @@ impl Progress {
             }
             WorkerMessage::Idle { slot } => self.slot(slot).segment = None,
             WorkerMessage::Mended { line } => self.mended.push(line.clone()),
-            WorkerMessage::Ended(_) | WorkerMessage::Failed { .. } => {}
+            WorkerMessage::Ended(_) | WorkerMessage::DeviceLost { .. } | WorkerMessage::Failed { .. } => {}
         }
     }
 
@@ -160,7 +160,16 @@ mod tests {
             ..Completed::default()
         };
         let events = [
-            Event::WorkerStarted(WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0 }),
+            Event::WorkerStarted(WorkerInfo {
+                worker: worker.clone(),
+                device: Device::Cpu,
+                slots: 1,
+                threads: 1,
+                pid: 0,
+                boot: 0,
+                clock: None,
+                lock: None,
+            }),
             Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() },
             Event::TrialAdded(Box::new(trial)),
             Event::SegmentClaimed { trial: 0, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() },

@@ -10,7 +10,7 @@ use crate::{
     folds::{Fold, Folded},
     runner::Evaluation,
     state::SearchState,
-    store::{Store, StoreError, StudyFolder},
+    store::{Store, StoreError, StudyFolder, each_event},
     study::{Claim, Refused, StudyState},
     tested::Look,
 };
@@ -116,26 +116,22 @@ impl StudyRecord {
 
     /// Reads the study in `store`, which lies in `folder`.
     pub fn read(store: &mut dyn Store, folder: &StudyFolder) -> Result<StudyRecord, StoreError> {
-        let events = store.events(0)?;
-        let Some((first, rest)) = events.split_first() else {
-            return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
-        };
-        let mut reading = Reading {
-            state: StudyState::begin(first)?,
-            last_at: first.at,
-            lost_at: None,
-            segments: Vec::new(),
-            open: BTreeMap::new(),
-            threads: BTreeMap::new(),
-        };
+        let mut reading: Option<Reading> = None;
         let mut evaluations = Vec::new();
-        for logged in rest {
+        each_event(store, |logged| {
+            let Some(reading) = &mut reading else {
+                reading = Some(Reading::begin(logged)?);
+                return Ok(());
+            };
             reading.take(logged)?;
             if let Event::Evaluated { trial, evaluation, .. } = &logged.event {
                 evaluations.push(EvaluationRecord { trial: *trial, at: logged.at, evaluation: (**evaluation).clone() });
             }
-        }
-        let Reading { state, mut segments, open, threads, .. } = reading;
+            Ok::<_, StoreError>(())
+        })?;
+        let Some(Reading { state, mut segments, open, threads, .. }) = reading else {
+            return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
+        };
         for (trial, index) in open {
             segments[index].steps_trained = state.trials[trial as usize].claim.as_ref().map_or(0, steps);
         }
@@ -189,6 +185,17 @@ struct Reading {
 }
 
 impl Reading {
+    fn begin(first: &Logged) -> Result<Reading, StoreError> {
+        Ok(Reading {
+            state: StudyState::begin(first)?,
+            last_at: first.at,
+            lost_at: None,
+            segments: Vec::new(),
+            open: BTreeMap::new(),
+            threads: BTreeMap::new(),
+        })
+    }
+
     fn take(&mut self, logged: &Logged) -> Result<(), StoreError> {
         let at = logged.at;
         match &logged.event {

@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use crate::{
-    events::Event,
+    clock::{Clock, wall_millis},
+    events::{Event, WorkerInfo},
     folds::Fold,
     spec::StudySpec,
-    store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock, WorkerLock},
+    store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock},
+    study::StudyState,
 };
+
+const WITHOUT_A_WORD: &str = "its worker ended without a word";
 
 /// A study that this process may run workers for.
 #[derive(Debug)]
@@ -15,7 +19,7 @@ pub struct Session {
     pub store: SqliteStore,
     pub folder: StudyFolder,
     pub opened: Opened,
-    _lock: StudyLock,
+    _lock: Option<StudyLock>,
 }
 
 /// What opening a study came to.
@@ -23,6 +27,8 @@ pub struct Session {
 pub enum Opened {
     Created,
     Continued,
+    /// Another process sweeps it.
+    Joined,
     /// It had been asked for `trials` and `budget_seconds` before.
     Extended {
         trials: u32,
@@ -31,16 +37,36 @@ pub enum Opened {
 }
 
 impl Session {
-    /// Opens the study in `folder`, or starts it there, and takes its lock; refused while a worker started by hand is alive. Work of workers that
-    /// died is released, files nobody needs are removed. When it is refused, nothing that was there is changed.
-    pub fn open(folder: StudyFolder, spec: &StudySpec, now: i64) -> Result<Session, StoreError> {
+    /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released; files nobody needs are removed, unless other
+    /// workers are alive. When it is refused, nothing that was there is changed.
+    pub fn open(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
         let mut store = SqliteStore::open_or_create(&folder)?;
         let lock = StudyLock::acquire(&folder)?;
-        let _alone = WorkerLock::alone(&folder)?;
-        let opened = begin(&mut store, folder.root(), spec, now)?;
+        let now = store.state()?.map_or_else(wall_millis, |state| Clock::Study.now(state));
+        let opened = begin_beside(&mut store, folder.root(), spec, now, &|worker| folder.is_alive(worker))?;
         folder.create()?;
-        remove_unneeded(&mut store, &folder)?;
-        Ok(Session { store, folder, opened, _lock: lock })
+        if crate::store::study(&mut store)?.workers.is_empty() {
+            remove_unneeded(&mut store, &folder)?;
+        }
+        Ok(Session { store, folder, opened, _lock: Some(lock) })
+    }
+
+    /// Opens the study in `folder`, which another process sweeps, to work on it too: nothing of it is changed.
+    pub fn join(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
+        let mut store = SqliteStore::open(&folder)?;
+        let state = crate::store::study(&mut store)?;
+        check_same(state, folder.root(), spec)?;
+        Ok(Session { store, folder, opened: Opened::Joined, _lock: None })
+    }
+
+    /// Takes over a study that was joined, if its sweep has ended meanwhile.
+    pub fn take_over(&mut self) -> Result<bool, StoreError> {
+        match StudyLock::acquire(&self.folder) {
+            Ok(lock) => self._lock = Some(lock),
+            Err(StoreError::InUse { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 }
 
@@ -49,23 +75,30 @@ impl Session {
 /// Trials and budget only ever grow: fewer than before change nothing. A study without a budget takes the first it is given, and one that
 /// has a budget keeps it when none is given.
 pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> Result<Opened, StoreError> {
+    begin_beside(store, path, spec, now, &|_| false)
+}
+
+/// The same, where some workers may be `alive`.
+fn begin_beside(
+    store: &mut dyn Store,
+    path: &Path,
+    spec: &StudySpec,
+    now: i64,
+    alive: &dyn Fn(&WorkerInfo) -> bool,
+) -> Result<Opened, StoreError> {
     let Some(state) = store.state()? else {
         store.create(now, spec.clone())?;
         return Ok(Opened::Created);
     };
-    if state.spec.space_hash != spec.space_hash {
-        let differences = spec.space.difference(&state.spec.space);
-        return Err(StoreError::OtherSpace { path: path.to_owned(), differences });
-    }
-    state.spec.check_inputs(path, &spec.data_hash, &spec.model_hash)?;
+    check_same(state, path, spec)?;
     let before = state.settings().clone();
     let mut wanted = spec.space.settings.clone();
     wanted.trials = wanted.trials.max(before.trials);
     // `None` is less than any.
     wanted.budget_seconds = wanted.budget_seconds.max(before.budget_seconds);
     store.commit(now, &mut |state| {
-        let dead: Vec<String> = state.workers.keys().cloned().collect();
-        let mut events = state.release(&dead, "its worker ended without a word", false);
+        let dead: Vec<String> = state.workers.values().filter(|worker| !alive(worker)).map(|worker| worker.worker.clone()).collect();
+        let mut events = state.release(&dead, WITHOUT_A_WORD, false);
         if wanted != before {
             events.push(Event::SettingsChanged(Box::new(wanted.clone())));
         }
@@ -74,6 +107,28 @@ pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> 
     let (trials, budget_seconds) = (before.trials, before.budget_seconds);
     let more = (wanted.trials, wanted.budget_seconds) != (trials, budget_seconds);
     Ok(if more { Opened::Extended { trials, budget_seconds } } else { Opened::Continued })
+}
+
+fn check_same(state: &StudyState, path: &Path, spec: &StudySpec) -> Result<(), StoreError> {
+    if state.spec.space_hash != spec.space_hash {
+        let differences = spec.space.difference(&state.spec.space);
+        return Err(StoreError::OtherSpace { path: path.to_owned(), differences });
+    }
+    state.spec.check_inputs(path, &spec.data_hash, &spec.model_hash)
+}
+
+/// Releases the work of those of `suspects` that are dead: whoever started them may be dead, too.
+pub(crate) fn release_dead(store: &mut dyn Store, folder: &StudyFolder, suspects: &[WorkerInfo], now: i64) -> Result<(), StoreError> {
+    let dead: Vec<&WorkerInfo> = suspects.iter().filter(|worker| !folder.is_alive(worker)).collect();
+    if dead.is_empty() {
+        return Ok(());
+    }
+    store.commit(now, &mut |state| {
+        let there = dead.iter().map(|worker| &worker.worker).filter(|name| state.workers.contains_key(*name));
+        state.release(&there.cloned().collect::<Vec<_>>(), WITHOUT_A_WORD, true)
+    })?;
+    dead.into_iter().for_each(|worker| folder.bury(worker));
+    Ok(())
 }
 
 /// Removes checkpoints that the study does not name, or no longer needs: a crash can leave them behind.

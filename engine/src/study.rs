@@ -1,6 +1,7 @@
 //! The study as folded from its events: a pure state machine that also says which events may follow.
 
 mod claims;
+pub(crate) mod kept;
 mod refused;
 
 use std::{
@@ -10,12 +11,14 @@ use std::{
 };
 
 use search_spaces::settings::Settings;
+use serde::{Deserialize, Serialize};
 
 pub use claims::Claim;
 pub use refused::Refused;
 use refused::out_of_order;
 
 use crate::{
+    clock::Base,
     enqueued::{Enqueued, Queue},
     events::{Event, Logged, TrialAdded, WorkerInfo},
     finalists::{Finalists, FinalistsChosen},
@@ -60,10 +63,11 @@ pub struct StudyState {
     /// Active time up to the last event.
     active_millis: i64,
     last_at: i64,
+    pub(crate) clock: Option<Base>,
 }
 
 /// How far a trial's training has come.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct TrialProgress {
     pub recipe: Option<String>,
     /// Of the newest claim; 0 before the first.
@@ -89,7 +93,7 @@ pub struct TrialProgress {
 }
 
 /// Decided and not added: its config is drawn from the values at `upto_seq`, whoever draws it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingStart {
     pub number: u32,
     pub learn_from: u32,
@@ -129,6 +133,7 @@ impl StudyState {
             workers_started: 0,
             active_millis: 0,
             last_at: first.at,
+            clock: None,
         })
     }
 
@@ -162,6 +167,11 @@ impl StudyState {
     /// Active milliseconds at time `now`: those in which at least one worker was there.
     pub fn active_millis(&self, now: i64) -> i64 {
         self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
+    }
+
+    /// When the last event was.
+    pub(crate) fn last_at(&self) -> i64 {
+        self.last_at
     }
 
     /// Whether every trial of the search has gone as far as it is to go. More trials or a larger budget may let the search go on.
@@ -254,6 +264,9 @@ impl StudyState {
             }
             Event::WorkerStarted(info) => {
                 self.workers_started += 1;
+                if info.clock.is_some() {
+                    self.clock.clone_from(&info.clock);
+                }
                 if self.workers.insert(info.worker.clone(), info.clone()).is_some() {
                     return out_of_order(format!("worker {} is there already", info.worker));
                 }
@@ -270,6 +283,11 @@ impl StudyState {
                 }
             }
             Event::WorkersLost { .. } => {}
+            Event::Stopped { millis } => {
+                if let Some(clock) = &mut self.clock {
+                    clock.offset = clock.offset.saturating_sub(*millis);
+                }
+            }
             Event::Decided { upto_seq, action, worker } => self.decide(*upto_seq, *action, worker)?,
             Event::TrialAdded(trial) => self.add(trial)?,
             Event::Enqueued(enqueued) => {

@@ -27,7 +27,7 @@ pub struct Tested {
 }
 
 /// A look, and what the search was then.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {
     pub tested: Tested,
     /// Trials of the search that had been started.

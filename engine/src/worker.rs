@@ -7,6 +7,7 @@ use search_spaces::space::ConfigError;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock::{Clock, Stops, Stopwatch},
     devices::DeviceSlots,
     dispatcher::{Dispatcher, Work},
     ending::{self, Ending, UNASKED, not_finite, official},
@@ -16,14 +17,14 @@ use crate::{
     runner::{Cancel, Outcome, SlotInfo, TrialError, TrialEvent, TrialRunner},
     samplers::Sampler,
     schedulers::Scheduler,
-    store::{Store, StoreError, StudyFolder, study},
+    session,
+    store::{Store, StoreError, StudyFolder, WorkerLock, study},
 };
 
 /// How long the dispatcher sleeps at most before it looks at the clock, the cancel flag and what other workers did.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Everything a worker works with. The study must have been created. One that no supervisor has started holds a
-/// [`crate::store::WorkerLock`] meanwhile.
+/// Everything a worker works with. The study must have been created.
 #[expect(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Worker {
     pub store: Box<dyn Store>,
@@ -34,8 +35,9 @@ pub struct Worker {
     pub slots: DeviceSlots,
     /// Running segments stop at their next step, leave a checkpoint, and the worker ends.
     pub cancel: Cancel,
-    /// [`crate::clock::now_millis`], or a simulated clock.
-    pub clock: fn() -> i64,
+    pub clock: Clock,
+    /// So that others can tell whether it lives; `None`: its study is in memory.
+    pub lock: Option<WorkerLock>,
 }
 
 /// How a worker, or a whole sweep, came to its end.
@@ -79,6 +81,10 @@ pub enum WorkerMessage {
         line: String,
     },
     Ended(Ended),
+    /// The device fails, or is gone. What ran on it goes on when the device is back.
+    DeviceLost {
+        message: String,
+    },
     /// It cannot go on, and another start would not help. `code` is the process's exit code.
     Failed {
         message: String,
@@ -131,9 +137,9 @@ impl Slot {
 ///
 /// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
 pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
-    let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock } = parts;
+    let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock, lock } = parts;
     let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, worker: String::new() };
-    dispatcher.worker = register(&mut *dispatcher.store, slots, clock())?;
+    dispatcher.worker = register(&mut *dispatcher.store, slots, clock, lock.as_ref())?;
     let (ended_tx, ended) = unbounded();
     std::thread::scope(|scope| {
         let mut running = Vec::new();
@@ -146,7 +152,10 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         }
         let names = running.iter().map(|slot| slot.executor.info.name.clone()).collect();
         tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
-        let mut work = Loop { dispatcher, clock, slots: running, ended, cancel, stopping: None, tell };
+        let others = Others { looked: Stopwatch::start(), dead: Vec::new() };
+        let stops = if matches!(clock, Clock::Study) { Stops::watch() } else { Stops::default() };
+        let mut work =
+            Loop { dispatcher, clock, stops, looked: Stopwatch::start(), slots: running, ended, cancel, stopping: None, others, tell };
         let result = work.run();
         // On an error segments may still be running: the threads can only be left once they have stopped.
         work.cancel_all();
@@ -154,20 +163,33 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
     })
 }
 
-pub(crate) fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> Result<String, StoreError> {
+pub(crate) fn register(store: &mut dyn Store, slots: DeviceSlots, clock: Clock, lock: Option<&WorkerLock>) -> Result<String, StoreError> {
     let mut name = String::new();
+    let now = clock.now(study(store)?);
     store.commit(now, &mut |state| {
         name = format!("{}#{}", slots.device, state.workers_started + 1);
         let (pid, boot) = (std::process::id(), sysinfo::System::boot_time());
         let DeviceSlots { device, slots, threads } = slots;
-        vec![Event::WorkerStarted(WorkerInfo { worker: name.clone(), device, slots, threads, pid, boot })]
+        let (clock, lock) = (clock.base(state), lock.map(|lock| lock.name().to_owned()));
+        vec![Event::WorkerStarted(WorkerInfo { worker: name.clone(), device, slots, threads, pid, boot, clock, lock })]
     })?;
     Ok(name)
 }
 
+/// Workers of the study that nobody may look after.
+struct Others {
+    looked: Stopwatch,
+    /// Found dead at the last look. Whoever started them has until the next to say so, and why.
+    dead: Vec<WorkerInfo>,
+}
+
 struct Loop<'a> {
     dispatcher: Dispatcher,
-    clock: fn() -> i64,
+    clock: Clock,
+    stops: Stops,
+    /// When it last looked whether this process had been stopped.
+    looked: Stopwatch,
+    others: Others,
     slots: Vec<Slot>,
     ended: Receiver<executor::Ended>,
     cancel: Cancel,
@@ -178,7 +200,8 @@ struct Loop<'a> {
 impl Loop<'_> {
     fn run(&mut self) -> Result<Ended, WorkerError> {
         loop {
-            let now = (self.clock)();
+            self.leave_out_stops()?;
+            let now = self.now()?;
             if self.cancel.is_set() {
                 self.stop(Ended::Interrupted);
             } else if self.slots.iter().any(|s| s.running.is_some()) && study(&mut *self.dispatcher.store)?.budget_spent(now) {
@@ -210,7 +233,8 @@ impl Loop<'_> {
             }
             let busy = self.slots.iter().any(|slot| slot.running.is_some());
             let name = self.slots[index].executor.info.name.clone();
-            match self.dispatcher.next(&name, busy, (self.clock)())? {
+            let now = self.now()?;
+            match self.dispatcher.next(&name, busy, now)? {
                 Work::Run { segment, from, fence } => {
                     let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
                     (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
@@ -223,7 +247,10 @@ impl Loop<'_> {
                     let job = Job { segment: *segment, from: None, cancel: Cancel::default() };
                     self.slots[index].start(What::Fold(fold), job);
                 }
-                Work::Wait => return Ok(false),
+                Work::Wait => {
+                    self.look_after_others()?;
+                    return Ok(false);
+                }
                 Work::Finished => return Ok(true),
                 Work::BudgetSpent => {
                     self.stop(Ended::BudgetSpent);
@@ -365,6 +392,47 @@ impl Loop<'_> {
     }
 
     fn commit(&mut self, events: &[Event]) -> Result<(), StoreError> {
-        self.dispatcher.store.commit((self.clock)(), &mut |_| events.to_vec())
+        let now = self.now()?;
+        self.dispatcher.store.commit(now, &mut |_| events.to_vec())
+    }
+
+    fn now(&mut self) -> Result<i64, StoreError> {
+        Ok(self.clock.now(study(&mut *self.dispatcher.store)?))
+    }
+
+    /// After this process was stopped for a while: the study's time goes on from where it was, unless others have worked meanwhile. Each worker that was stopped
+    /// finds this, and the first says it.
+    fn leave_out_stops(&mut self) -> Result<(), StoreError> {
+        let stopped = self.stops.take(std::mem::replace(&mut self.looked, Stopwatch::start()));
+        if stopped == 0 {
+            return Ok(());
+        }
+        let (seq, last_at, now) = {
+            let state = study(&mut *self.dispatcher.store)?;
+            (state.search.seq, state.last_at(), self.clock.now(state))
+        };
+        let millis = stopped.min(now - last_at);
+        if millis <= 0 {
+            return Ok(());
+        }
+        // Whoever was quicker has said it.
+        self.dispatcher.store.commit(now - millis, &mut |state| {
+            if state.search.seq == seq { vec![Event::Stopped { millis }] } else { Vec::new() }
+        })
+    }
+
+    /// Releases what workers held that are dead and that nobody else has released for a while.
+    fn look_after_others(&mut self) -> Result<(), StoreError> {
+        const EVERY: f64 = 10.0;
+        if self.others.looked.seconds() < EVERY {
+            return Ok(());
+        }
+        self.others.looked = Stopwatch::start();
+        let now = self.now()?;
+        let (folder, store) = (self.dispatcher.folder.clone(), &mut *self.dispatcher.store);
+        session::release_dead(store, &folder, &std::mem::take(&mut self.others.dead), now)?;
+        let watched = study(store)?.workers.values().filter(|worker| worker.lock.is_some());
+        self.others.dead = watched.filter(|worker| !folder.is_alive(worker)).cloned().collect();
+        Ok(())
     }
 }

@@ -16,6 +16,7 @@ use search_spaces::{problem::Problem, settings::Objective, space::Space};
 pub use table::{SECONDS_A_RUN, Table, TableError};
 
 use crate::{
+    clock::Clock,
     devices::{Device, DeviceSlots},
     dispatcher::{Dispatcher, Work},
     ending,
@@ -75,7 +76,7 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
     let settings = &spec.space.settings;
     let mut store = MemoryStore::default();
     store.create(0, spec.clone())?;
-    let worker = register(&mut store, DeviceSlots { device: Device::Cpu, slots, threads: 1 }, 0)?;
+    let worker = register(&mut store, DeviceSlots { device: Device::Cpu, slots, threads: 1 }, Clock::Simulated(|| 0), None)?;
     let folder = StudyFolder::new("simulated");
     let mut dispatcher = Dispatcher {
         store: Box::new(store),

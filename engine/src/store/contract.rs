@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FORMAT, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, schema, study};
+use super::{FORMAT, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, each_event, folded, schema, study};
 use crate::{
     devices::Device,
     events::{Event, TrialAdded, WorkerInfo},
@@ -15,15 +15,28 @@ use crate::{
 
 /// Runs `test` with a way to open handles on one fresh study, for every kind of store.
 fn for_each_store(test: impl Fn(&dyn Fn() -> Box<dyn Store>)) {
-    let memory = MemoryStore::default();
-    test(&|| Box::new(memory.clone()));
     let dir = tempfile::tempdir().unwrap();
     let folder = StudyFolder::new(dir.path().join("study"));
-    test(&|| Box::new(SqliteStore::open_or_create(&folder).unwrap()));
+    on_each_store(&folder, test);
     let store = SqliteStore::open(&folder).unwrap();
     let kept = schema::dump(store.connection()).unwrap();
     schema::rebuild(store.connection(), read(&folder).iter()).unwrap();
     assert_eq!(schema::dump(store.connection()).unwrap(), kept, "tables rebuilt from the events");
+    assert_kept(&folder);
+}
+
+fn on_each_store(folder: &StudyFolder, test: impl Fn(&dyn Fn() -> Box<dyn Store>)) {
+    let memory = MemoryStore::default();
+    test(&|| Box::new(memory.clone()));
+    test(&|| Box::new(SqliteStore::open_or_create(folder).unwrap()));
+}
+
+/// What a new handle finds in rows must be the fold of the events.
+fn assert_kept(folder: &StudyFolder) {
+    let mut store = SqliteStore::open(folder).unwrap();
+    let kept = folded::read(folder.root(), store.connection()).unwrap();
+    let folded = MemoryStore::from_events(store.events(0).unwrap()).state().unwrap().cloned();
+    assert_eq!(format!("{kept:?}"), format!("{folded:?}"), "the state kept in rows");
 }
 
 fn read(folder: &StudyFolder) -> Vec<crate::events::Logged> {
@@ -32,7 +45,16 @@ fn read(folder: &StudyFolder) -> Vec<crate::events::Logged> {
 
 fn started(store: &mut dyn Store) {
     store.create(1000, spec(9)).unwrap();
-    let info = |name: &str| WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 2, threads: 1, pid: 1, boot: 1 };
+    let info = |name: &str| WorkerInfo {
+        worker: name.to_owned(),
+        device: Device::Cpu,
+        slots: 2,
+        threads: 1,
+        pid: 1,
+        boot: 1,
+        clock: None,
+        lock: None,
+    };
     put(store, &[Event::WorkerStarted(info("cpu#1")), Event::WorkerStarted(info("cpu#2"))]).unwrap();
     add(store, 0);
 }
@@ -275,7 +297,16 @@ fn time_is_active_while_a_worker_is_there() {
         let store = &mut *open();
         store.create(0, spec(9)).unwrap();
         let start = |name: &str| {
-            Event::WorkerStarted(WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, threads: 1, pid: 1, boot: 1 })
+            Event::WorkerStarted(WorkerInfo {
+                worker: name.to_owned(),
+                device: Device::Cpu,
+                slots: 1,
+                threads: 1,
+                pid: 1,
+                boot: 1,
+                clock: None,
+                lock: None,
+            })
         };
         store.commit(1000, &mut |_| vec![start("cpu#1")]).unwrap();
         store.commit(1500, &mut |_| vec![start("cpu#2")]).unwrap();
@@ -305,7 +336,7 @@ fn a_newer_format_is_refused_untouched() {
     let files = names();
     for error in [SqliteStore::open(&folder).unwrap_err(), SqliteStore::open_or_create(&folder).unwrap_err()] {
         let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
-        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 4; this program knows up to 3): use that program, or another study folder; nothing was changed"); }
+        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 5; this program knows up to 4): use that program, or another study folder; nothing was changed"); }
     }
     assert_eq!(std::fs::read(folder.database()).unwrap(), before);
     assert_eq!(names(), files);
@@ -317,13 +348,88 @@ fn a_format_that_is_too_old_is_refused() {
     let folder = StudyFolder::new(dir.path());
     let mut store = SqliteStore::open_or_create(&folder).unwrap();
     started(&mut store);
-    store.connection().pragma_update(None, "user_version", FORMAT - 1).unwrap();
+    store.connection().pragma_update(None, "user_version", schema::OLDEST - 1).unwrap();
     drop(store);
     let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
     insta::assert_snapshot!(text, @"
-    DIR/study.sqlite: this study has format 2, older than what this version works with (format 3)
+    DIR/study.sqlite: this study has format 2, older than what this version works with (format 4)
     Go on with the version that made it, or start a new study in another folder with --study
     ");
+}
+
+#[test]
+fn an_older_format_is_migrated() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    put(&mut store, &[claimed(0, 1, "cpu#1"), evaluated(1, 4, 0.5)]).unwrap();
+    // As the version before left it.
+    store.connection().execute_batch("DROP TABLE folded; PRAGMA user_version = 3").unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&folder).unwrap();
+    let format: i64 = store.connection().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(format, FORMAT);
+    assert_eq!(study(&mut store).unwrap().trials[0].fence, 1);
+    put(&mut store, &[completed(0, 1, 0.5)]).unwrap();
+    assert_kept(&folder);
+    // So does one whose rows an older program has not kept up.
+    store.connection().execute("UPDATE folded SET seq = seq - 1", []).unwrap();
+    add(&mut SqliteStore::open(&folder).unwrap(), 1);
+    assert_kept(&folder);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_folded_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut store = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut store);
+    let expected = MemoryStore::from_events(store.events(0).unwrap()).state().unwrap().cloned();
+    let expected = format!("{expected:?}");
+    for part in [-2, -1, 0] {
+        store.connection().execute("UPDATE folded SET bytes = x'00' WHERE part = ?", [part]).unwrap();
+        let mut other = SqliteStore::open(&folder).unwrap();
+        assert!(folded::read(folder.root(), other.connection()).unwrap().is_none());
+        assert_eq!(format!("{:?}", other.state().unwrap().cloned()), expected);
+    }
+}
+
+#[test]
+fn a_hundred_thousand_trials_are_read_in_pages() {
+    const TRIALS: u32 = 100_000;
+    let dir = tempfile::tempdir().unwrap();
+    on_each_store(&StudyFolder::new(dir.path()), |open| {
+        let store = &mut *open();
+        started(store);
+        let config: std::sync::Arc<_> = config(0.1).into();
+        let mut number = 1;
+        while number < TRIALS {
+            let trial = |number| {
+                let (config, kind) = (std::sync::Arc::clone(&config), TrialKind::Search);
+                TrialAdded { number, kind, config, assignment: None, recipe: None, learn_from: 0, snapshot_seq: 3 }
+            };
+            let numbers = number..(number + 10_000).min(TRIALS);
+            number = numbers.end;
+            let events: Vec<Event> =
+                numbers.flat_map(|number| [decided(Action::Start { learn_from: 0 }), Event::TrialAdded(Box::new(trial(number)))]).collect();
+            put(store, &events).unwrap();
+        }
+        let seq = study(store).unwrap().search.seq;
+        assert_eq!(study(&mut *open()).unwrap().search.trials().len(), TRIALS as usize);
+        let page = store.page(10, 1000).unwrap();
+        assert_eq!((page.len(), page[0].seq, page[999].seq), (1000, 11, 1010));
+        assert_eq!(store.page(seq - 1, 1000).unwrap().len(), 1);
+        assert!(store.page(seq, 1000).unwrap().is_empty() && store.page(u64::MAX, 1000).unwrap().is_empty());
+        let mut next = 1;
+        let take = |logged: &crate::events::Logged| {
+            assert_eq!(logged.seq, next);
+            next += 1;
+            Ok::<_, StoreError>(())
+        };
+        each_event(&mut *open(), take).unwrap();
+        assert_eq!(next, seq + 1);
+    });
 }
 
 #[test]
@@ -351,7 +457,7 @@ fn a_damaged_event_is_named() {
     started(&mut store);
     store.connection().execute("UPDATE event SET payload = '{\"WorkerEnded\":{}}' WHERE seq = 2", []).unwrap();
     drop(store);
-    let error = SqliteStore::open(&folder).unwrap().state().unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
+    let error = SqliteStore::open(&folder).unwrap().events(0).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
     insta::assert_snapshot!(error, @"DIR/study.sqlite: event 2 cannot be read: missing field `worker` at line 1 column 17");
 }
 

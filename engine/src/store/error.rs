@@ -31,10 +31,8 @@ pub enum StoreError {
         list = changed.iter().map(|c| format!("  {c}")).collect::<Vec<_>>().join("\n")
     )]
     InputsChanged { path: PathBuf, changed: Vec<String> },
-    #[error("{path}: in use by another sweep{by}: wait for it to end, or stop it", path = path.display(), by = pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
+    #[error("{path}: in use by another sweep{by}: wait for it to end, stop it, or work beside it with --join", path = path.display(), by = pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
     InUse { path: PathBuf, pid: Option<String> },
-    #[error("{path}: a worker that was started by hand is at work on it: let it end, or stop it, before a sweep opens the study", path = path.display())]
-    WorkerAlive { path: PathBuf },
     #[error("{path}: lies on a network file system ({kind}), where SQLite's locks cannot be relied on: put the study on a local disk", path = path.display())]
     NetworkFileSystem { path: PathBuf, kind: String },
     #[error("SQLite {found} is linked, but versions before {needed} can corrupt a study: build with the bundled SQLite")]

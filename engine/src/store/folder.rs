@@ -2,16 +2,15 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{Read, Seek, Write},
+    io::{ErrorKind, Read, Seek, Write},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use super::StoreError;
-use crate::folds::Fold;
+use crate::{events::WorkerInfo, folds::Fold};
 
 const SWEEP_LOCK: &str = "sweep.lock";
-const WORKERS_LOCK: &str = "workers.lock";
 
 /// `study.sqlite`, `checkpoints/`, `artefacts/` and what reports add.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +53,38 @@ impl StudyFolder {
         self.0.join(path)
     }
 
-    /// Whether a sweep, or a worker started by hand, is at work here: one that was killed left its name in the study, but no lock.
-    pub fn is_worked_on(&self) -> bool {
+    fn locks(&self) -> PathBuf {
+        self.0.join("locks")
+    }
+
+    /// Whether a sweep or one of `workers`, those of the study, is at work here: what was killed left its name in the study, but no lock.
+    pub fn is_worked_on<'a>(&self, workers: impl IntoIterator<Item = &'a WorkerInfo>) -> bool {
+        self.is_held(&self.0.join(SWEEP_LOCK)) || workers.into_iter().any(|worker| self.is_alive(worker))
+    }
+
+    /// Whether `worker` holds its lock.
+    pub fn is_alive(&self, worker: &WorkerInfo) -> bool {
+        self.lock_of(worker).is_some_and(|path| self.is_held(&path))
+    }
+
+    /// A study may come from anywhere, so what it says is no path.
+    fn lock_of(&self, worker: &WorkerInfo) -> Option<PathBuf> {
+        let name = worker.lock.as_ref()?;
+        (Path::new(name).file_name()? == name.as_str()).then(|| self.locks().join(name))
+    }
+
+    fn is_held(&self, path: &Path) -> bool {
         // Patiently: another who only looks holds it for a moment.
-        let held = |name: &str| {
-            let lock = File::open(self.0.join(name)).map(|file| patiently(&file));
-            matches!(lock, Ok(Err(TryLockError::WouldBlock)))
-        };
-        held(SWEEP_LOCK) || held(WORKERS_LOCK)
+        let lock = File::open(path).map(|file| patiently(&file));
+        matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+    }
+
+    /// Removes the lock file of a worker that is dead.
+    pub(crate) fn bury(&self, worker: &WorkerInfo) {
+        if let Some(path) = self.lock_of(worker) {
+            // Nothing is wrong with one that stays behind.
+            let _ = std::fs::remove_file(path);
+        }
     }
 
     /// Makes the folders that trials write to.
@@ -116,35 +139,46 @@ fn patiently(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-/// Says that a worker which no sweep supervises is alive. Who opens a study takes all workers that it knows of for dead, and so must find
-/// none of these; a sweep's own end with it. Given back as a [`StudyLock`] is.
+/// Held by a worker for as long as it lives, so that anybody can tell whether it does: the operating system gives it back when the process
+/// ends, however it ends.
 #[derive(Debug)]
-pub struct WorkerLock(#[expect(dead_code, reason = "held for its lock, which goes when it is dropped")] File);
+pub struct WorkerLock {
+    name: String,
+    path: PathBuf,
+    _file: File,
+}
 
 impl WorkerLock {
-    /// Held by each such worker, from before it registers. Waits while a sweep is just opening the study.
-    pub fn share(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
-        let (path, file) = WorkerLock::file(folder)?;
-        file.lock_shared().map_err(|source| StoreError::Io { path, action: "lock the lock file", source })?;
-        Ok(WorkerLock(file))
+    /// To be held before the worker joins the study.
+    pub fn acquire(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
+        let locks = folder.locks();
+        std::fs::create_dir_all(&locks).map_err(|source| StoreError::Io { path: locks.clone(), action: "make the folder", source })?;
+        // One that is dead may have had the same process id.
+        for number in 0_u64.. {
+            let name = format!("{}-{number}.lock", std::process::id());
+            let path = locks.join(&name);
+            let wrap = |action, source| StoreError::Io { path: path.clone(), action, source };
+            let file = match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
+                Err(source) => return Err(wrap("open the lock file", source)),
+            };
+            file.lock().map_err(|source| wrap("lock the lock file", source))?;
+            return Ok(WorkerLock { name, path, _file: file });
+        }
+        unreachable!("numbers do not end")
     }
 
-    /// Held while a study is opened; refused while such a worker is alive.
-    pub fn alone(folder: &StudyFolder) -> Result<WorkerLock, StoreError> {
-        let (path, file) = WorkerLock::file(folder)?;
-        match patiently(&file) {
-            Ok(()) => Ok(WorkerLock(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::WorkerAlive { path: folder.root().to_owned() }),
-            Err(TryLockError::Error(source)) => Err(StoreError::Io { path, action: "lock the lock file", source }),
-        }
+    /// As [`WorkerInfo::lock`] has it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
+}
 
-    fn file(folder: &StudyFolder) -> Result<(PathBuf, File), StoreError> {
-        let path = folder.root().join(WORKERS_LOCK);
-        match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path) {
-            Ok(file) => Ok((path, file)),
-            Err(source) => Err(StoreError::Io { path, action: "open the lock file", source }),
-        }
+impl Drop for WorkerLock {
+    fn drop(&mut self) {
+        // One that stays behind says that its worker is dead, too.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 
@@ -197,30 +231,45 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = StudyFolder::new(dir.path());
         std::fs::write(dir.path().join("sweep.lock"), "12345\n").unwrap();
-        assert!(!folder.is_worked_on());
+        assert!(!folder.is_worked_on([]));
         let lock = StudyLock::acquire(&folder).unwrap();
-        assert!(folder.is_worked_on());
+        assert!(folder.is_worked_on([]));
         let error = StudyLock::acquire(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
-        let expected = format!("STUDY: in use by another sweep (process {}): wait for it to end, or stop it", std::process::id());
+        let expected = format!(
+            "STUDY: in use by another sweep (process {}): wait for it to end, stop it, or work beside it with --join",
+            std::process::id()
+        );
         assert_eq!(error, expected);
         drop(lock);
         StudyLock::acquire(&folder).unwrap();
     }
 
     #[test]
-    fn a_study_is_not_opened_while_a_worker_started_by_hand_is_alive() {
+    fn a_worker_is_alive_as_long_as_it_holds_its_lock() {
         let dir = tempfile::tempdir().unwrap();
         let folder = StudyFolder::new(dir.path());
-        let workers = [WorkerLock::share(&folder).unwrap(), WorkerLock::share(&folder).unwrap()];
-        assert!(folder.is_worked_on());
-        let error = WorkerLock::alone(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "STUDY");
-        let expected = "STUDY: a worker that was started by hand is at work on it: let it end, or stop it, before a sweep opens the study";
-        assert_eq!(error, expected);
-        drop(workers);
-        assert!(!folder.is_worked_on());
-        let alone = WorkerLock::alone(&folder).unwrap();
-        drop(alone);
-        WorkerLock::share(&folder).unwrap();
+        let worker = |lock: &str| WorkerInfo {
+            worker: "cpu#1".to_owned(),
+            device: crate::devices::Device::Cpu,
+            slots: 1,
+            threads: 1,
+            pid: 1,
+            boot: 1,
+            clock: None,
+            lock: Some(lock.to_owned()),
+        };
+        let (one, two) = (WorkerLock::acquire(&folder).unwrap(), WorkerLock::acquire(&folder).unwrap());
+        let (first, second) = (worker(one.name()), worker(two.name()));
+        assert_ne!(first, second);
+        assert!(folder.is_alive(&first) && folder.is_alive(&second) && folder.is_worked_on([&first]));
+        drop(one);
+        assert!(!folder.is_alive(&first) && folder.is_alive(&second) && !folder.is_worked_on([&first]));
+        // As a killed one leaves it.
+        std::fs::write(folder.locks().join(first.lock.as_ref().unwrap()), "").unwrap();
+        assert!(!folder.is_alive(&first));
+        assert_ne!(WorkerLock::acquire(&folder).unwrap().name(), first.lock.as_ref().unwrap());
+        folder.bury(&first);
+        assert_eq!(std::fs::read_dir(folder.locks()).unwrap().count(), 1);
     }
 
     #[test]

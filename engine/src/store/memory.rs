@@ -78,8 +78,8 @@ impl Store for MemoryStore {
         self.append(&mut log, at, events)
     }
 
-    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError> {
+    fn page(&mut self, after: u64, most: usize) -> Result<Vec<Logged>, StoreError> {
         let log = locked(&self.log);
-        Ok(log.get(after as usize..).unwrap_or_default().to_vec())
+        Ok(log.get(usize::try_from(after).unwrap_or(usize::MAX)..).unwrap_or_default().iter().take(most).cloned().collect())
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod contract;
 mod error;
+mod folded;
 mod folder;
 mod memory;
 mod schema;
@@ -51,11 +52,28 @@ pub trait Store: Send {
     /// Appends the events that `change` answers to the newest state, at time `at` (milliseconds since 1970).
     fn commit(&mut self, at: i64, change: &mut Change<'_>) -> Result<(), StoreError>;
 
-    /// The events after number `after`, in order.
-    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError>;
+    /// The `most` events that follow event `after`, in order; fewer, and none, at the end.
+    fn page(&mut self, after: u64, most: usize) -> Result<Vec<Logged>, StoreError>;
+
+    /// All events after number `after`, in order. Those of a large study fill the memory: see [`each_event`].
+    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError> {
+        self.page(after, usize::MAX)
+    }
 }
 
 pub type Change<'a> = dyn FnMut(&StudyState) -> Vec<Event> + 'a;
+
+/// Hands the events to `take`, in order, with no more than a page of them in memory at a time; those committed meanwhile too.
+pub fn each_event<E: From<StoreError>>(store: &mut dyn Store, mut take: impl FnMut(&Logged) -> Result<(), E>) -> Result<(), E> {
+    const PAGE: usize = 10_000;
+    let mut after = 0;
+    loop {
+        let page = store.page(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        page.iter().try_for_each(&mut take)?;
+    }
+}
 
 /// The state of a study that must have been created.
 pub fn study(store: &mut dyn Store) -> Result<&StudyState, StoreError> {

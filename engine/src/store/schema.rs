@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Result, params, types::Value};
 
+use super::folded;
 use crate::{
     events::{Event, Logged},
     finalists::Repeat,
@@ -12,7 +13,10 @@ use crate::{
 };
 
 /// The newest study format this program knows (`PRAGMA user_version`).
-pub const FORMAT: i64 = 3;
+pub const FORMAT: i64 = 4;
+
+/// The oldest that it brings to the newest.
+pub(super) const OLDEST: i64 = 3;
 
 /// `PRAGMA application_id`: "thaw".
 pub(super) const APPLICATION: i64 = 0x7468_6177;
@@ -50,7 +54,17 @@ pub(super) const STUDY: i64 = 1;
 
 pub(super) fn create(db: &Connection) -> Result<()> {
     db.execute_batch(SCHEMA)?;
+    db.execute_batch(folded::TABLE)?;
     db.pragma_update(None, "application_id", APPLICATION)?;
+    db.pragma_update(None, "user_version", FORMAT)
+}
+
+/// Brings tables of the format `from`, at least [`OLDEST`], to the newest.
+pub(super) fn migrate(db: &Connection, from: i64) -> Result<()> {
+    if from < 4 {
+        // The next commit fills it.
+        db.execute_batch(folded::TABLE)?;
+    }
     db.pragma_update(None, "user_version", FORMAT)
 }
 
@@ -111,6 +125,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::WorkersLost { workers, .. } => workers
             .iter()
             .try_for_each(|worker| run("UPDATE worker SET state = 'lost' WHERE study = ? AND name = ?", params![STUDY, worker])),
+        Event::Stopped { .. } => Ok(()),
         Event::Decided { upto_seq, action, worker } => {
             run(
                 "INSERT INTO decision(study, seq, upto_seq, action) VALUES (?, ?, ?, ?)",

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folder::refuse_network, not_created, schema};
+use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema};
 use crate::{
     events::{Event, Logged},
     spec::StudySpec,
@@ -26,6 +26,8 @@ pub struct SqliteStore {
     path: PathBuf,
     db: Connection,
     state: Option<StudyState>,
+    /// Of the rows that the state is kept in.
+    changes: folded::Changes,
 }
 
 impl SqliteStore {
@@ -79,11 +81,16 @@ impl SqliteStore {
             let application = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
             let format = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
             check_format(&path, application, format)?;
-            tx.rollback().map_err(wrap)?;
+            if format < FORMAT {
+                schema::migrate(&tx, format).map_err(wrap)?;
+                tx.commit().map_err(wrap)?;
+            } else {
+                tx.rollback().map_err(wrap)?;
+            }
         }
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(wrap)?;
         db.pragma_update(None, "synchronous", "full").map_err(wrap)?;
-        Ok(SqliteStore { path, db, state: None })
+        Ok(SqliteStore { path, db, state: None, changes: folded::Changes::default() })
     }
 
     /// Appends what `change` answers, in one transaction under the write lock.
@@ -92,23 +99,29 @@ impl SqliteStore {
         if result.is_err() {
             // It may have folded events that were not kept.
             self.state = None;
+            self.changes.forget();
         }
         result
     }
 
     fn try_transact(&mut self, at: i64, change: &mut Attempt<'_>) -> Result<(), StoreError> {
-        let SqliteStore { path, db, state } = self;
+        let SqliteStore { path, db, state, changes } = self;
         let wrap = |source| sqlite_error(path, "write to the study", source);
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
         catch_up(path, &tx, state)?;
+        let before = state.as_ref().map_or(0, |state| state.search.seq);
         let events = change(state.as_ref())?;
         if events.is_empty() {
             return tx.rollback().map_err(wrap);
         }
         admit(state, at, events, &mut |logged, state| {
             let payload = serde_json::to_string(&logged.event).map_err(|e| corrupt(path, logged.seq, &e))?;
+            changes.touch(state.touched(&logged.event));
             schema::append(&tx, &logged, &payload).and_then(|()| schema::project(&tx, &logged, state)).map_err(wrap)
         })?;
+        if let Some(state) = state.as_ref().filter(|state| state.search.seq > before) {
+            changes.write(&tx, before, state).map_err(wrap)?;
+        }
         tx.commit().map_err(wrap)
     }
 
@@ -124,7 +137,10 @@ impl Store for SqliteStore {
     }
 
     fn state(&mut self) -> Result<Option<&StudyState>, StoreError> {
-        catch_up(&self.path, &self.db, &mut self.state)?;
+        // In a transaction, so that all of it is of one moment.
+        let tx = self.db.unchecked_transaction().map_err(|source| sqlite_error(&self.path, "read the study", source))?;
+        catch_up(&self.path, &tx, &mut self.state)?;
+        drop(tx);
         Ok(self.state.as_ref())
     }
 
@@ -132,8 +148,8 @@ impl Store for SqliteStore {
         self.transact(at, &mut |state| Ok(change(state.ok_or_else(not_created)?)))
     }
 
-    fn events(&mut self, after: u64) -> Result<Vec<Logged>, StoreError> {
-        read(&self.path, &self.db, after)
+    fn page(&mut self, after: u64, most: usize) -> Result<Vec<Logged>, StoreError> {
+        read(&self.path, &self.db, after, most)
     }
 }
 
@@ -141,19 +157,30 @@ impl Store for SqliteStore {
 type Attempt<'a> = dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError> + 'a;
 
 fn catch_up(path: &Path, db: &Connection, state: &mut Option<StudyState>) -> Result<(), StoreError> {
-    for logged in read(path, db, state.as_ref().map_or(0, |s| s.search.seq))? {
-        if let Err(refused) = fold(state, &logged) {
-            *state = None;
-            return Err(corrupt(path, logged.seq, &refused));
+    const PAGE: usize = 10_000;
+    if state.is_none() {
+        *state = folded::read(path, db)?;
+    }
+    loop {
+        let page = read(path, db, state.as_ref().map_or(0, |s| s.search.seq), PAGE)?;
+        for logged in &page {
+            if let Err(refused) = fold(state, logged) {
+                *state = None;
+                return Err(corrupt(path, logged.seq, &refused));
+            }
+        }
+        if page.len() < PAGE {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
-fn read(path: &Path, db: &Connection, after: u64) -> Result<Vec<Logged>, StoreError> {
+pub(super) fn read(path: &Path, db: &Connection, after: u64, most: usize) -> Result<Vec<Logged>, StoreError> {
     let wrap = |source| sqlite_error(path, "read the study", source);
-    let mut statement = db.prepare_cached("SELECT seq, at, payload FROM event WHERE study = ? AND seq > ? ORDER BY seq").map_err(wrap)?;
-    let mut rows = statement.query([schema::STUDY, after as i64]).map_err(wrap)?;
+    let mut statement =
+        db.prepare_cached("SELECT seq, at, payload FROM event WHERE study = ? AND seq > ? ORDER BY seq LIMIT ?").map_err(wrap)?;
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut rows = statement.query([schema::STUDY, i64::try_from(after).unwrap_or(i64::MAX), most]).map_err(wrap)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next().map_err(wrap)? {
         let seq = row.get::<_, i64>(0).map_err(wrap)? as u64;
@@ -188,7 +215,7 @@ fn check_format(path: &Path, application: i64, format: i64) -> Result<(), StoreE
     if format > FORMAT {
         return Err(StoreError::NewerFormat { path: path.to_owned(), found: format, known: FORMAT });
     }
-    if format < FORMAT {
+    if format < schema::OLDEST {
         return Err(StoreError::OlderFormat { path: path.to_owned(), found: format, known: FORMAT });
     }
     Ok(())
@@ -198,7 +225,7 @@ fn corrupt(path: &Path, seq: u64, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt { path: path.to_owned(), seq, why: why.to_string() }
 }
 
-fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
+pub(super) fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },

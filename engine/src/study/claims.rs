@@ -1,10 +1,12 @@
 //! Segments in slots: who runs which, what a claim that is lost leaves behind, and which writes are too late.
 
+use serde::{Deserialize, Serialize};
+
 use super::{CRASHES, Refused, StudyState, refused::out_of_order};
 use crate::{events::Event, state::Phase};
 
 /// A segment in a slot.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub worker: String,
     pub slot: String,
@@ -25,16 +27,21 @@ impl StudyState {
         claims.filter(move |(_, claim)| claim.worker == worker)
     }
 
-    /// The events that release everything dead workers held. A segment that was running when its worker crashed, for the second time,
+    /// The events that release everything dead workers held. A segment that was running when its worker `crashed`, for the second time,
     /// has failed: it ran alone then.
     pub fn release(&self, workers: &[String], cause: &str, crashed: bool) -> Vec<Event> {
+        self.release_blaming(workers, cause, &|_| crashed)
+    }
+
+    /// The same, where only what ran in slots that are `to_blame` is taken for the reason.
+    pub(crate) fn release_blaming(&self, workers: &[String], cause: &str, to_blame: &dyn Fn(&str) -> bool) -> Vec<Event> {
         if workers.is_empty() {
             return Vec::new();
         }
         let mut events = vec![Event::WorkersLost { workers: workers.to_vec(), cause: cause.to_owned() }];
         for (trial, claim) in workers.iter().flat_map(|worker| self.claims_of(worker)) {
             let progress = &self.trials[trial as usize];
-            let (rung, fence) = (claim.rung, progress.fence);
+            let (rung, fence, crashed) = (claim.rung, progress.fence, to_blame(&claim.slot));
             events.push(if crashed && progress.crashes + 1 >= CRASHES {
                 let cause = format!("took its worker down {CRASHES} times, the last time thus: {cause}");
                 Event::SegmentFailed { trial, rung, fence, cause }
@@ -42,7 +49,7 @@ impl StudyState {
                 Event::SegmentLost { trial, rung, fence, cause: cause.to_owned(), crashed }
             });
         }
-        events.extend(workers.iter().flat_map(|worker| self.folds.release(worker, cause, crashed)));
+        events.extend(workers.iter().flat_map(|worker| self.folds.release(worker, cause, to_blame)));
         events
     }
 

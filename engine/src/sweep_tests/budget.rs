@@ -79,7 +79,7 @@ fn a_budget_leaves_time_to_take_the_best_to_the_top() {
             assert!((budget as i64 - 60..=budget as i64).contains(&active), "{active} of {what}");
             let events = store.clone().events(0).unwrap();
             assert!(!events.iter().any(|l| matches!(l.event, Event::SegmentLost { .. })), "nothing was cut off: {what}");
-            assert_eq!(replay(&events).unwrap(), []);
+            assert_eq!(mismatches(&store), []);
         }
     }
 }
@@ -105,7 +105,7 @@ fn more_budget_or_trials_open_the_starts_again() {
     assert_eq!(work(&sweep, &store, &spec), Ended::Finished);
     assert_eq!(state(&store).search.trials().len(), 110);
     assert_eq!(sweep.runner.repeated(), 0, "a step was trained twice");
-    assert_eq!(replay(&store.clone().events(0).unwrap()).unwrap(), []);
+    assert_eq!(mismatches(&store), []);
 }
 
 #[test]

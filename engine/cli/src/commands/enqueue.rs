@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use engine::{
-    clock,
+    clock::Clock,
     enqueued::{Enqueued, NotEnqueued},
     store::{Store as _, study as state_of},
 };
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Enqueue, context: &mut Context) -> Result<(), Erro
     let name = arguments.name.clone().unwrap_or_else(|| arguments.config.file_name().unwrap_or_default().to_string_lossy().into_owned());
     let enqueued = Enqueued { name, assignment: spec.space.nearest(&config), config: Arc::new(config) };
     let mut refused: Option<NotEnqueued> = None;
-    let now = clock::now_millis();
+    let now = Clock::Study.now(state_of(&mut store).map_err(study::store_error)?);
     let commit = store.commit(now, &mut |state| match state.enqueue(enqueued.clone()) {
         Ok(event) => vec![event],
         Err(why) => {
@@ -49,14 +49,14 @@ pub(super) fn run(arguments: &Enqueue, context: &mut Context) -> Result<(), Erro
     if let Some(why) = refused {
         return Err(Error::usage(format!("{shown}: {why}; nothing was enqueued")));
     }
-    let next = if folder.is_worked_on() {
+    let state = state_of(&mut store).map_err(study::store_error)?;
+    let next = if folder.is_worked_on(state.workers.values()) {
         "it is tried as soon as a slot is free for a new trial".to_owned()
     } else {
         let here = std::env::current_dir().ok();
         let space = here.and_then(|here| spec.space.path.strip_prefix(here).ok()).unwrap_or(&spec.space.path);
         let (space, study) = (text::quoted(space), text::quoted(&arguments.study));
-        let spent = state_of(&mut store).map_err(study::store_error)?;
-        let more = if spent.closed_from.is_some() || spent.budget_spent(now) { " --budget LONGER" } else { "" };
+        let more = if state.closed_from.is_some() || state.budget_spent(now) { " --budget LONGER" } else { "" };
         format!("it is tried when the study goes on: `thawline sweep {space} --study {study}{more}`")
     };
     context.note(format!("enqueued {}; {next}", enqueued.name));

@@ -1,6 +1,6 @@
 //! `thawline status`
 
-use engine::{clock, progress::Progress, state::Phase, store::study as state_of, study::StudyState};
+use engine::{clock::Clock, progress::Progress, state::Phase, store::study as state_of, study::StudyState};
 use serde::Serialize;
 
 use super::{goals::Goals, study};
@@ -55,9 +55,9 @@ struct Failure {
 pub(super) fn run(arguments: &Status, context: &mut Context) -> Result<(), Error> {
     let (folder, mut store) = study::open(&arguments.study)?;
     let state = state_of(&mut store).map_err(study::store_error)?;
-    let worked_on = folder.is_worked_on();
+    let worked_on = folder.is_worked_on(state.workers.values());
     // Workers that were killed with their sweep stand in the study until it goes on, and their time since does not count.
-    let now = if worked_on { clock::now_millis() } else { 0 };
+    let now = if worked_on { Clock::Study.now(state) } else { 0 };
     let summary = summarise(state, worked_on, now);
     if arguments.json { context.say_json(&summary) } else { context.say(words(&summary)) }
 }

@@ -16,7 +16,7 @@ use crate::{
     progress::{SweepProgress, text},
 };
 use engine::{
-    clock,
+    clock::Clock,
     devices::DeviceSlots,
     session::{Opened, Session},
     store::study as state_of,
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     }
     context.note(ready.prepared.report.to_string().trim_end());
 
-    let mut session = Session::open(folder, &spec, clock::now_millis()).map_err(study::store_error)?;
+    let mut session = Session::open(folder, &spec).map_err(study::store_error)?;
     report::keep_data_report(&ready.prepared.report, &session.folder)?;
     let has_test = !ready.prepared.task.test.is_empty();
     // The workers read model and data for themselves; this process keeps neither.
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 /// How the study has already ended, if it has.
 fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let state = state_of(&mut session.store).map_err(study::store_error)?;
-    let spent = state.budget_spent(clock::now_millis());
+    let spent = state.budget_spent(Clock::Study.now(state));
     // With the starts closed it is more budget that lets it go on.
     let finished = state.is_over() && state.closed_from.is_none();
     Ok(if finished { Some(Ended::Finished) } else { (spent || state.is_over()).then_some(Ended::BudgetSpent) })
@@ -92,11 +92,13 @@ fn search(session: &mut Session, devices: &[DeviceSlots], interrupts: &Interrupt
     let ended = supervise(
         Supervisor {
             store: &mut session.store,
+            folder: &session.folder,
             devices,
             command: &command,
             cancel: &interrupts.finish,
             kill: &interrupts.now,
-            clock: clock::now_millis,
+            clock: Clock::Study,
+            stall_after: 1800.0,
         },
         &mut |state| {
             if interrupts.finish.is_set() && !std::mem::replace(&mut told, true) {
@@ -114,6 +116,7 @@ fn opening(session: &Session, arguments: &Sweep) -> String {
     match session.opened {
         Opened::Created => format!("starting the study {study}"),
         Opened::Continued => format!("continuing the study {study} where it stopped"),
+        Opened::Joined => format!("working beside the sweep that runs in {study}"),
         Opened::Extended { trials, budget_seconds } => {
             let budget = budget_seconds.map_or_else(|| "no budget".to_owned(), |budget| text::seconds(budget as f64));
             format!("extending the study {study}, which had {trials} trials and {budget}")
@@ -125,6 +128,8 @@ fn supervisor_error(error: SupervisorError) -> Error {
     match error {
         SupervisorError::Store(error) => study::store_error(error),
         SupervisorError::Worker { message, code, .. } => Error::with_code(code, message),
-        SupervisorError::Start { .. } | SupervisorError::KeepsDying { .. } => Error::environment(error),
+        SupervisorError::Start { .. } | SupervisorError::KeepsDying { .. } | SupervisorError::DeviceGone { .. } => {
+            Error::environment(error)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The last step of a sweep: one look at the test split.
 
 use engine::{
-    clock,
+    clock::Clock,
     devices::{self, DeviceSlots},
     events::Event,
     runner::Checkpoint,
@@ -46,7 +46,8 @@ pub(super) fn evaluate(
         Ok(Some(Ok(None))) => {}
         Ok(Some(Ok(Some(tested)))) => {
             let event = Event::Tested(Box::new(tested));
-            session.store.commit(clock::now_millis(), &mut |_| vec![event.clone()]).map_err(study::store_error)?;
+            let now = Clock::Study.now(state_of(&mut session.store).map_err(study::store_error)?);
+            session.store.commit(now, &mut |_| vec![event.clone()]).map_err(study::store_error)?;
         }
         Ok(Some(Err(error))) => context.note(format!("the test split cannot be evaluated: {error}")),
         Err(error) => context.note(format!("the test split cannot be evaluated: {}", error.message)),

@@ -6,7 +6,7 @@ use std::{
 };
 
 use engine::{
-    clock,
+    clock::Clock,
     devices::{DeviceSlots, parse_devices},
     samplers, schedulers,
     store::{SqliteStore, WorkerLock, study as state_of},
@@ -37,10 +37,10 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
-    let _alive = if arguments.supervised { None } else { Some(WorkerLock::share(&folder).map_err(study::store_error)?) };
     let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
+    let lock = WorkerLock::acquire(&folder).map_err(study::store_error)?;
     let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));
     let parts = worker::Worker {
         store: Box::new(store),
@@ -50,7 +50,8 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         sampler: samplers::build(settings.sampler, settings.seed),
         slots,
         cancel,
-        clock: clock::now_millis,
+        clock: Clock::Study,
+        lock: Some(lock),
     };
     run_worker(parts, &mut |message| tell(context, message)).map_err(|error| match error {
         WorkerError::Store(error) => study::store_error(error),
