@@ -4,6 +4,7 @@ use crate::{
     events::Event,
     runner::{Checkpoint, Completed, Outcome, TrialError},
     store::StudyFolder,
+    study::TrialProgress,
 };
 
 pub(crate) const UNASKED: &str = "it stopped before its rung without being asked to";
@@ -19,10 +20,12 @@ pub(crate) struct Ending {
     pub mended: Option<String>,
 }
 
-/// The end of the segment of `trial` to `rung` that was claimed under `fence`; `asked`: it had been told to stop.
+/// The end of the segment of `trial` to `rung` that was claimed under `fence`; `progress` is what the study knows of the trial by then, and `asked` that it had
+/// been told to stop.
 pub(crate) fn of_segment(
     folder: &StudyFolder,
     (trial, rung, fence): (u32, usize, u64),
+    progress: &TrialProgress,
     outcome: Result<Outcome, TrialError>,
     asked: bool,
 ) -> Ending {
@@ -44,8 +47,12 @@ pub(crate) fn of_segment(
             vec![lost(why)]
         }
         Err(TrialError::CheckpointLost(why)) => {
-            mended = Some(format!("trial {trial}: {why}; it is trained again from its start"));
-            vec![Event::CheckpointLost { trial, fence, cause: why.clone() }, lost(format!("{why}; it is trained again from its start"))]
+            let next = match &progress.before {
+                Some(before) => format!("it goes on from the one before, of step {}", before.step),
+                None => "it is trained again from its start".to_owned(),
+            };
+            mended = Some(format!("trial {trial}: {why}; {next}"));
+            vec![Event::CheckpointLost { trial, fence, cause: why.clone(), only_newest: true }, lost(format!("{why}; {next}"))]
         }
         Err(cause) => failed(cause.to_string()),
     };

@@ -11,7 +11,7 @@ use crate::{
     runner::Evaluation,
     state::SearchState,
     store::{Store, StoreError, StudyFolder},
-    study::{Claim, Refused, StudyState},
+    study::{Claim, Dropped, Refused, StudyState},
     tested::Look,
 };
 
@@ -42,6 +42,8 @@ pub struct StudyRecord {
     pub looks: Vec<Look>,
     /// Of the cross-validation, as far as it has come: by trial, then by part.
     pub folds: Vec<FoldRecord>,
+    /// Because the disk's limit was reached.
+    pub dropped: Dropped,
 }
 
 /// A fold that has ended.
@@ -168,6 +170,7 @@ impl StudyRecord {
             folds,
             finalists: state.finalists,
             looks: state.looks,
+            dropped: state.dropped,
             finished,
             gave_up: state.gave_up_at > 0,
             state: Arc::unwrap_or_clone(state.search),

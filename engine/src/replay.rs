@@ -64,6 +64,10 @@ pub fn replay(events: &[Logged]) -> Result<Vec<Mismatch>, WorkerError> {
                 let now = giving_up(&state).map_or("the search goes on".to_owned(), |event| format!("{event:?}"));
                 compare(format!("{event:?}"), now);
             }
+            (event @ Event::CheckpointsDropped { .. }, _) => {
+                let now = state.making_room().map_or("no checkpoint goes".to_owned(), |event| format!("{event:?}"));
+                compare(format!("{event:?}"), now);
+            }
             _ => {}
         }
         state.apply(logged).map_err(StoreError::from)?;

@@ -28,7 +28,8 @@ use crate::{devices::Device, folds::Fold};
 /// # Failure
 /// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only, unless it is
 /// [`TrialError::Machine`] or [`TrialError::CheckpointLost`]. The engine also catches
-/// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named.
+/// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named, and where it was killed files that it had not finished, whose names
+/// begin with [`UNFINISHED`].
 ///
 /// # Events
 /// Every evaluation and checkpoint is sent in order before `run` returns. A closed channel means the worker is going down: return
@@ -46,6 +47,9 @@ pub trait TrialRunner: Send + Sync {
     /// Training examples in one pass: with `epochs` it gives the horizon of a config.
     fn examples_per_epoch(&self) -> u64;
 }
+
+/// How the name of a file begins that is still being written, and is then renamed.
+pub const UNFINISHED: &str = ".";
 
 /// Where a segment runs. The same segment may continue in another slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -74,7 +74,7 @@ pub enum WorkerMessage {
     Idle {
         slot: String,
     },
-    /// Something went wrong and was mended: a line for the user.
+    /// Something went wrong and was mended, or goes on otherwise than was asked for: a line for the user.
     Mended {
         line: String,
     },
@@ -146,7 +146,7 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         }
         let names = running.iter().map(|slot| slot.executor.info.name.clone()).collect();
         tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
-        let mut work = Loop { dispatcher, clock, slots: running, ended, cancel, stopping: None, tell };
+        let mut work = Loop { dispatcher, clock, slots: running, ended, cancel, stopping: None, told_of_space: false, tell };
         let result = work.run();
         // On an error segments may still be running: the threads can only be left once they have stopped.
         work.cancel_all();
@@ -172,6 +172,8 @@ struct Loop<'a> {
     ended: Receiver<executor::Ended>,
     cancel: Cancel,
     stopping: Option<Ended>,
+    /// That checkpoints which must stay take more of the disk than they may.
+    told_of_space: bool,
     tell: &'a mut dyn FnMut(&WorkerMessage),
 }
 
@@ -291,7 +293,10 @@ impl Loop<'_> {
         let Some(Running { what, cancel, disowned }) = &self.slots[index].running else { return Ok(()) };
         let (what, asked, disowned) = (*what, cancel.is_set(), *disowned);
         let Ending { events, machine, mended } = match what {
-            What::Segment { trial, rung, fence } => ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), ended.outcome, asked),
+            What::Segment { trial, rung, fence } => {
+                let progress = &study(&mut *self.dispatcher.store)?.trials[trial as usize];
+                ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), progress, ended.outcome, asked)
+            }
             What::Fold(fold) => self.fold_ended(fold, ended.outcome, asked),
         };
         if let Some(line) = mended {
@@ -355,11 +360,29 @@ impl Loop<'_> {
             other => other?,
         }
         if changes_files {
+            self.make_room()?;
             let kept = study(&mut *self.dispatcher.store)?.kept_checkpoints();
             for path in before.into_iter().filter(|path| !kept.contains(path)) {
                 // A file that stays behind is swept up when the study is next opened.
                 let _ = std::fs::remove_file(self.dispatcher.folder.absolute(&path));
             }
+        }
+        Ok(())
+    }
+
+    /// Says which checkpoints go, where they take more of the disk than they may; that what is left does so, too, is told once.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        let state = study(&mut *self.dispatcher.store)?;
+        let lacking = match state.making_room() {
+            Some(_) => {
+                self.dispatcher.store.commit((self.clock)(), &mut |state| state.making_room().into_iter().collect())?;
+                study(&mut *self.dispatcher.store)?.too_little_space()
+            }
+            None => state.too_little_space(),
+        };
+        if let (Some(lacking), false) = (lacking, self.told_of_space) {
+            self.told_of_space = true;
+            (self.tell)(&WorkerMessage::Mended { line: lacking.to_string() });
         }
         Ok(())
     }

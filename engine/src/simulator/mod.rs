@@ -123,7 +123,8 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
                 TrialEvent::Step { .. } | TrialEvent::Checkpointed(_) => None,
             });
             let mut all: Vec<Event> = evaluated.collect();
-            let ending = ending::of_segment(&folder, segment, outcome, false);
+            let progress = &study(&mut *dispatcher.store)?.trials[trial as usize];
+            let ending = ending::of_segment(&folder, segment, progress, outcome, false);
             all.extend(ending.events);
             dispatcher.store.commit(millis(now), &mut |_| std::mem::take(&mut all))?;
             if let Some(why) = ending.machine {

@@ -1,12 +1,12 @@
-//! Workers that die, checkpoints that get lost, disks that are full.
+//! Workers that die, disks that are full.
 
 use super::*;
 
 /// Fails at its commit number `left`; what that commit was to write may be lost or written.
-struct Crashing {
-    inner: MemoryStore,
-    left: u32,
-    written: bool,
+pub(super) struct Crashing {
+    pub inner: MemoryStore,
+    pub left: u32,
+    pub written: bool,
 }
 
 impl Store for Crashing {
@@ -87,42 +87,6 @@ fn a_sweep_that_is_interrupted_continues_where_it_stopped() {
     let undisturbed = MemoryStore::default();
     Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
     assert_eq!(trials(state.search.trials()), trials(self::state(&undisturbed).search.trials()));
-}
-
-#[test]
-fn a_trial_whose_checkpoint_is_lost_is_trained_again_to_the_same_values() {
-    let undisturbed = MemoryStore::default();
-    Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
-    let expected = state(&undisturbed);
-    for damage in ["gone", "damaged"] {
-        let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
-        let store = MemoryStore::default();
-        begin(&mut store.clone(), &spec(12)).unwrap();
-        // Dies when trials have reached the first rung.
-        sweep.work(Crashing { inner: store.clone(), left: 60, written: true }).unwrap_err();
-        let files = sweep.checkpoints_on_disk();
-        assert!(files.len() > 5, "{files:?}");
-        for file in &files {
-            let path = sweep.dir.path().join("checkpoints").join(file);
-            if damage == "gone" { std::fs::remove_file(path).unwrap() } else { std::fs::write(path, "x").unwrap() }
-        }
-        assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished, "{damage}");
-        let state = state(&store);
-        assert_eq!(trials(state.search.trials()), trials(expected.search.trials()), "{damage}");
-        let events = store.clone().events(0).unwrap();
-        let lost =
-            events.windows(2).filter(|pair| matches!(pair[0].event, Event::CheckpointLost { .. })).map(|pair| match &pair[1].event {
-                Event::SegmentLost { cause, crashed: false, .. } => cause.as_str(),
-                other => panic!("{other:?}"),
-            });
-        let lost: Vec<&str> = lost.collect();
-        assert!(
-            !lost.is_empty() && lost.iter().all(|cause| *cause == "the checkpoint of step 4 is lost; it is trained again from its start"),
-            "{lost:?}"
-        );
-        assert!(state.steps_repeated() >= 4 * lost.len() as u64 && sweep.runner.repeated() as u64 >= state.steps_repeated());
-        assert_eq!(replay(&events).unwrap(), []);
-    }
 }
 
 #[test]

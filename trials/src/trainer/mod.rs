@@ -20,7 +20,7 @@ use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
 
 use crate::{checkpoint::CheckpointError, data::Task, metrics::Measures, models::BaseModel};
 
-pub(crate) use self::step::measured;
+pub(crate) use self::step::{instantiate, measured};
 pub use self::{
     course::{dropout, rate},
     evaluate::evaluate,

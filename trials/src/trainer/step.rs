@@ -360,7 +360,7 @@ pub(crate) fn measured(measures: &Measures, logits: &Logits, examples: &dyn Exam
 }
 
 /// A model of `config` before its first step.
-pub(super) fn instantiate(
+pub(crate) fn instantiate(
     base: &dyn BaseModel,
     classes: usize,
     config: &Config,
