@@ -143,14 +143,22 @@ pub fn examples(at_rungs: &[usize], ladder: &Ladder) -> u64 {
 
 /// For a trial that waits at `rung`, at the pace it has had so far.
 ///
-/// By the passes it has behind it: where rungs are of equal cost their examples are those of a trial that trains every block, and one that freezes much has seen more.
+/// By the steps it has behind it: where rungs are of equal cost their examples are those of a trial that trains every block, and one that freezes much has seen
+/// more. Without its checkpoint it has none behind it.
 fn seconds_to_top(state: &StudyState, trial: u32, rung: usize) -> f64 {
     let ladder = &state.search.ladder;
-    let epochs = f64::from(state.search.trials()[trial as usize].config.epochs.max(1));
-    let (seconds, passes) = state.trials[trial as usize].spent();
+    let progress = &state.trials[trial as usize];
+    let (seconds, passes) = progress.spent();
+    let steps: u64 = progress.completed.iter().map(|(_, _, completed)| completed.steps_trained).sum();
     // Studies of before passes were counted have rungs of equal data.
-    let behind = if passes > 0.0 { passes / epochs } else { ladder.rungs[rung] as f64 / ladder.horizon() as f64 };
-    seconds * (1.0 - behind).max(0.0) / behind
+    if passes <= 0.0 || steps == 0 {
+        let behind = ladder.rungs[rung] as f64 / ladder.horizon() as f64;
+        return seconds * (1.0 - behind).max(0.0) / behind;
+    }
+    let a_step = progress.completed.iter().map(|(_, _, completed)| completed.passes).sum::<f64>() / steps as f64;
+    let behind = progress.checkpoint.as_ref().map_or(0.0, |checkpoint| checkpoint.step as f64 * a_step);
+    // What was trained twice counts in both.
+    seconds / passes * (f64::from(state.search.trials()[trial as usize].config.epochs.max(1)) - behind).max(0.0)
 }
 
 #[cfg(test)]
@@ -161,7 +169,7 @@ mod tests {
     use crate::{
         devices::Device,
         events::{TrialAdded, WorkerInfo},
-        runner::Completed,
+        runner::{Checkpoint, Completed},
         state::TrialKind,
         store::{MemoryStore, Store, study},
         testing::{config, spec},
@@ -246,8 +254,15 @@ mod tests {
         let mut state = study(&mut two_wait(1000, [0.3, 0.9])).unwrap().clone();
         assert_eq!(seconds_to_top(&state, 0, 0), 4.0 * 8.0, "what older studies say nothing of is taken for its examples");
         // Where rungs are of equal cost one that freezes much has seen half of its only pass at the first.
+        state.trials[0].checkpoint = Some(Checkpoint { path: "a".into(), step: 4, blake3: "00".to_owned(), bytes: 2 });
         state.trials[0].completed[0].2.passes = 0.5;
         assert_eq!(seconds_to_top(&state, 0, 0), 4.0);
+        // Half of that from the one before, and all of it from the start.
+        state.trials[0].checkpoint.as_mut().unwrap().step = 2;
+        assert_eq!(seconds_to_top(&state, 0, 0), 6.0);
+        state.trials[0].checkpoint = None;
+        assert_eq!(seconds_to_top(&state, 0, 0), 8.0);
+        state.trials[0].checkpoint = Some(Checkpoint { path: "a".into(), step: 4, blake3: "00".to_owned(), bytes: 2 });
         state.trials[0].completed[0].2.passes = 1.0;
         assert_eq!(seconds_to_top(&state, 0, 0), 0.0);
     }

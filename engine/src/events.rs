@@ -99,12 +99,30 @@ pub enum Event {
         fence: u64,
         checkpoint: Checkpoint,
     },
-    /// The file that the segment was to go on from is gone or damaged: the trial has none now and is trained again from its start. The
+    /// The file that the segment was to go on from is gone or damaged: the trial goes on from the one before, or from its start when there is none. The
     /// segment's `SegmentLost` follows in the same commit.
     CheckpointLost {
         trial: u32,
         fence: u64,
         cause: String,
+        /// The one before it is kept. In studies of before that was so it is not, and the trial starts anew.
+        #[serde(default)]
+        only_newest: bool,
+    },
+    /// The device's memory was too little for the segment: from now on the trial computes the gradients of so many examples at a time, for batches of the same size. The
+    /// segment's `SegmentLost` follows in the same commit.
+    OutOfMemory {
+        trial: u32,
+        fence: u64,
+        micro_batch: u32,
+        cause: String,
+    },
+    /// The disk's limit was reached: these checkpoints go. What follows from the state and the settings.
+    CheckpointsDropped {
+        /// Trials whose one before the newest goes.
+        before: Vec<u32>,
+        /// Trials that wait and whose only one goes: each starts anew when it goes on.
+        newest: Vec<u32>,
     },
     SegmentCompleted {
         trial: u32,
@@ -210,6 +228,8 @@ impl Event {
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",
             Event::CheckpointLost { .. } => "checkpoint_lost",
+            Event::OutOfMemory { .. } => "out_of_memory",
+            Event::CheckpointsDropped { .. } => "checkpoints_dropped",
             Event::SegmentCompleted { .. } => "segment_completed",
             Event::SegmentFailed { .. } => "segment_failed",
             Event::SegmentLost { .. } => "segment_lost",

@@ -11,7 +11,7 @@ use crate::{
     runner::Evaluation,
     state::SearchState,
     store::{Store, StoreError, StudyFolder, each_event},
-    study::{Claim, Refused, StudyState},
+    study::{Claim, Dropped, Refused, StudyState},
     tested::Look,
 };
 
@@ -42,6 +42,8 @@ pub struct StudyRecord {
     pub looks: Vec<Look>,
     /// Of the cross-validation, as far as it has come: by trial, then by part.
     pub folds: Vec<FoldRecord>,
+    /// Because the disk's limit was reached.
+    pub dropped: Dropped,
 }
 
 /// A fold that has ended.
@@ -65,6 +67,8 @@ pub struct TrialRecord {
     pub stopped_early: bool,
     /// At the last rung it reached, beside [`SearchState::measures`]; empty before the first.
     pub measured: Vec<f64>,
+    /// So many examples at a time in place of what its config says, since the device ran out of memory.
+    pub micro_batch: Option<u32>,
     /// Threads of the slot that ran its last segment: with another number the last bits may differ. `None` before the first.
     pub threads: Option<usize>,
 }
@@ -146,6 +150,7 @@ impl StudyRecord {
                 measured: last
                     .map(|_| state.search.measures().into_iter().map(|measure| trial.measured(measure)).collect())
                     .unwrap_or_default(),
+                micro_batch: state.micro_batch(number),
                 threads: threads.get(&number).copied(),
             }
         });
@@ -164,6 +169,7 @@ impl StudyRecord {
             folds,
             finalists: state.finalists,
             looks: state.looks,
+            dropped: state.dropped,
             finished,
             gave_up: state.gave_up_at > 0,
             state: Arc::unwrap_or_clone(state.search),

@@ -101,6 +101,7 @@ fn again(state: &StudyState, snapshot: Option<&SearchState>, logged: &Logged) ->
         (Event::SpaceExhausted { .. }, Some(pending)) => ("space exhausted".to_owned(), proposed(pending)?),
         (Event::StartsClosed { .. }, _) => (recorded(), noted(estimate::closing(state, logged.at), "starts stay open")),
         (Event::FinalistsChosen(_), _) => (recorded(), noted(choosing(state, logged.at), "no finalists")),
+        (Event::CheckpointsDropped { .. }, _) => (recorded(), noted(state.making_room(), "no checkpoint goes")),
         (Event::GivenUp { .. }, _) => (recorded(), noted(giving_up(state), "the search goes on")),
         _ => return Ok(None),
     }))

@@ -1,11 +1,12 @@
 //! Opening a study to work on it: starting it, continuing it, or asking more of it.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     clock::{Clock, wall_millis},
     events::{Event, WorkerInfo},
     folds::Fold,
+    runner::UNFINISHED,
     spec::StudySpec,
     store::{SqliteStore, Store, StoreError, StudyFolder, StudyLock},
     study::StudyState,
@@ -104,6 +105,10 @@ fn begin_beside(
         }
         events
     })?;
+    // The limit may be another than before.
+    if crate::store::study(store)?.making_room().is_some() {
+        store.commit(now, &mut |state| state.making_room().into_iter().collect())?;
+    }
     let (trials, budget_seconds) = (before.trials, before.budget_seconds);
     let more = (wanted.trials, wanted.budget_seconds) != (trials, budget_seconds);
     Ok(if more { Opened::Extended { trials, budget_seconds } } else { Opened::Continued })
@@ -131,17 +136,23 @@ pub(crate) fn release_dead(store: &mut dyn Store, folder: &StudyFolder, suspects
     Ok(())
 }
 
-/// Removes checkpoints that the study does not name, or no longer needs: a crash can leave them behind.
-fn remove_unneeded(store: &mut dyn Store, folder: &StudyFolder) -> Result<(), StoreError> {
-    let kept: Vec<_> = crate::store::study(store)?.kept_checkpoints().iter().map(|path| folder.absolute(path)).collect();
-    let path = folder.checkpoints();
-    let wrap = |source| StoreError::Io { path: path.clone(), action: "list the checkpoints", source };
-    for entry in std::fs::read_dir(&path).map_err(wrap)? {
-        let file = entry.map_err(wrap)?.path();
-        let of_a_fold = file.is_dir() && file.file_name().is_some_and(|name| Fold::is_name(&name.to_string_lossy()));
-        if of_a_fold || (file.is_file() && !kept.contains(&file)) {
-            let removed = if of_a_fold { std::fs::remove_dir_all(&file) } else { std::fs::remove_file(&file) };
-            removed.map_err(|source| StoreError::Io { path: file.clone(), action: "remove an old checkpoint", source })?;
+/// Removes checkpoints that the study does not name, or no longer needs, and files that were never finished: a crash can leave them behind. Nobody
+/// else may be at work.
+pub(crate) fn remove_unneeded(store: &mut dyn Store, folder: &StudyFolder) -> Result<(), StoreError> {
+    let kept: BTreeSet<_> = crate::store::study(store)?.kept_checkpoints().iter().map(|path| folder.absolute(path)).collect();
+    sweep_up(&folder.checkpoints(), |file, name| if file.is_dir() { Fold::is_name(name) } else { !kept.contains(file) })?;
+    sweep_up(&folder.artefacts(), |file, name| file.is_file() && name.starts_with(UNFINISHED))
+}
+
+/// Removes what is `unneeded`, a file or a folder, in `folder`.
+fn sweep_up(folder: &Path, unneeded: impl Fn(&Path, &str) -> bool) -> Result<(), StoreError> {
+    let wrap = |source| StoreError::Io { path: folder.to_owned(), action: "list its files", source };
+    for entry in std::fs::read_dir(folder).map_err(wrap)? {
+        let entry = entry.map_err(wrap)?;
+        let (path, name) = (entry.path(), entry.file_name());
+        if unneeded(&path, &name.to_string_lossy()) {
+            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|source| StoreError::Io { path, action: "remove a file that nobody needs", source })?;
         }
     }
     Ok(())

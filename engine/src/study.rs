@@ -1,18 +1,20 @@
 //! The study as folded from its events: a pure state machine that also says which events may follow.
 
+mod checkpoints;
 mod claims;
 pub(crate) mod kept;
+mod memory;
 mod refused;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::Arc,
 };
 
 use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
 
+pub use checkpoints::Dropped;
 pub use claims::Claim;
 pub use refused::Refused;
 use refused::out_of_order;
@@ -22,7 +24,7 @@ use crate::{
     enqueued::{Enqueued, Queue},
     events::{Event, Logged, TrialAdded, WorkerInfo},
     finalists::{Finalists, FinalistsChosen},
-    folds::{self, Folds},
+    folds::Folds,
     runner::{Checkpoint, Completed},
     schedulers::{self, Action},
     spec::StudySpec,
@@ -60,6 +62,7 @@ pub struct StudyState {
     /// Live workers by name.
     pub workers: BTreeMap<String, WorkerInfo>,
     pub workers_started: u32,
+    pub dropped: Dropped,
     /// Active time up to the last event.
     active_millis: i64,
     last_at: i64,
@@ -78,6 +81,12 @@ pub struct TrialProgress {
     pub crashes: u32,
     /// The newest official one: where the next segment starts.
     pub checkpoint: Option<Checkpoint>,
+    /// The official one before it, as long as the trial can go on: where the next segment starts when the newest turns out to be damaged.
+    pub before: Option<Checkpoint>,
+    /// Of the checkpoint it waited with, which went because the disk's limit was reached, until it goes on; 0: none did.
+    pub(crate) dropped_step: u64,
+    /// So many examples at a time in place of what its config says, since the device ran out of memory.
+    pub micro_batch: Option<u32>,
     /// With the fence each was made under, in order.
     pub completed: Vec<(usize, u64, Completed)>,
     /// Of its evaluations, by step: the metrics that constraints and the second objective ask for.
@@ -131,6 +140,7 @@ impl StudyState {
             looks: Vec::new(),
             workers: BTreeMap::new(),
             workers_started: 0,
+            dropped: Dropped::default(),
             active_millis: 0,
             last_at: first.at,
             clock: None,
@@ -192,7 +202,7 @@ impl StudyState {
             .is_some_and(|seconds| self.active_millis(now) >= i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX))
     }
 
-    /// Steps trained more than once, because a worker or a checkpoint was lost. None in an undisturbed study; a lower bound after a
+    /// Steps trained more than once, because a worker or a checkpoint was lost, or a checkpoint dropped. None in an undisturbed study; a lower bound after a
     /// worker was killed, because steps are known only from its last evaluation or checkpoint: those after it count once, when they are
     /// trained again.
     pub fn steps_repeated(&self) -> u64 {
@@ -211,20 +221,6 @@ impl StudyState {
 
     fn search_mut(&mut self) -> &mut SearchState {
         Arc::make_mut(&mut self.search)
-    }
-
-    /// Checkpoints that may be needed again: of trials that can go on, and the final weights of those that are or may become finalists, and of the Pareto
-    /// front, from which the user may take any. What is no longer part of the front never is again.
-    pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
-        let mut best: Vec<u32> = self.best_complete().take(folds::best(self.settings()) as usize).collect();
-        let front = self.search.front();
-        best.extend(best.clone().into_iter().flat_map(|trial| self.finalists.all_repeats(trial)));
-        let kept = self.search.trials().iter().filter(|trial| match trial.phase {
-            Phase::Active { .. } | Phase::Paused { .. } => true,
-            Phase::Complete => best.contains(&trial.number) || front.contains(&trial.number),
-            Phase::Failed { .. } => false,
-        });
-        kept.filter_map(|trial| self.trials[trial.number as usize].checkpoint.as_ref()).map(|c| c.path.clone()).collect()
     }
 
     fn repeats(&self, event: &Event) -> Result<bool, Refused> {
@@ -328,12 +324,17 @@ impl StudyState {
                 let claim = self.held(*trial, *fence)?;
                 claim.last_step = claim.last_step.max(checkpoint.step);
                 claim.saved = Some((checkpoint.step, at));
-                self.trials[*trial as usize].checkpoint = Some(checkpoint.clone());
+                self.trials[*trial as usize].saved(checkpoint);
             }
-            Event::CheckpointLost { trial, fence, .. } => {
+            Event::CheckpointLost { trial, fence, only_newest, .. } => {
                 self.held(*trial, *fence)?.saved = None;
-                self.trials[*trial as usize].checkpoint = None;
+                self.trials[*trial as usize].lose_checkpoint(!only_newest);
             }
+            Event::OutOfMemory { trial, fence, micro_batch, .. } => {
+                self.held(*trial, *fence)?;
+                self.trials[*trial as usize].micro_batch = Some(*micro_batch);
+            }
+            Event::CheckpointsDropped { before, newest } => self.drop_checkpoints(before, newest)?,
             Event::SegmentCompleted { trial, rung, fence, completed } => self.complete(*trial, *rung, *fence, completed)?,
             Event::SegmentFailed { trial, rung, fence, cause } => {
                 self.end_claim(*trial, *rung, *fence, None)?;
@@ -485,7 +486,7 @@ impl StudyState {
         let progress = &mut self.trials[trial as usize];
         progress.crashes = 0;
         if let Some(checkpoint) = &completed.checkpoint {
-            progress.checkpoint = Some(checkpoint.clone());
+            progress.saved(checkpoint);
         }
         progress.completed.push((rung, fence, completed.clone()));
         let second = self.search.second.map(|second| second.cost(progress.measured(second.measure)));
@@ -493,6 +494,9 @@ impl StudyState {
         let top = self.search.ladder.top();
         self.suspects.remove(&trial);
         let reached = if completed.stopped_early || completed.full_length { top } else { rung };
+        if reached == top {
+            self.trials[trial as usize].before = None;
+        }
         self.search_mut().change(trial, |state| {
             state.stopped_at = completed.stopped_early.then_some(rung);
             // A finalist passes by the lower rungs, and one that stopped itself has its value at those it passed over.

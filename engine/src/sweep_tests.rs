@@ -1,6 +1,7 @@
 //! Whole sweeps in one process.
 
 mod budget;
+mod checkpoints;
 mod enqueued;
 mod faults;
 mod finalists;
@@ -34,7 +35,7 @@ use crate::{
     store::{Change, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, study},
     study::StudyState,
     testing::{self, CurveRunner, FAULT_AT, Fault, spec},
-    worker::{Ended, Worker, WorkerError, run_worker},
+    worker::{Ended, Worker, WorkerError, WorkerMessage, run_worker},
 };
 
 struct Sweep {
@@ -61,6 +62,15 @@ impl Sweep {
     }
 
     fn work_with(&self, store: impl Store + 'static, sampler: Box<dyn samplers::Sampler>) -> Result<Ended, WorkerError> {
+        self.work_telling(store, sampler, &mut |_| {})
+    }
+
+    fn work_telling(
+        &self,
+        store: impl Store + 'static,
+        sampler: Box<dyn samplers::Sampler>,
+        tell: &mut dyn FnMut(&WorkerMessage),
+    ) -> Result<Ended, WorkerError> {
         let worker = Worker {
             store: Box::new(store),
             folder: StudyFolder::new(self.dir.path()),
@@ -72,7 +82,7 @@ impl Sweep {
             clock: Clock::Simulated(self.clock),
             lock: None,
         };
-        run_worker(worker, &mut |_| {})
+        run_worker(worker, tell)
     }
 
     /// As the command does: starts or continues, then works.

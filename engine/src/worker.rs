@@ -76,7 +76,7 @@ pub enum WorkerMessage {
     Idle {
         slot: String,
     },
-    /// Something went wrong and was mended: a line for the user.
+    /// Something went wrong and was mended, or goes on otherwise than was asked for: a line for the user.
     Mended {
         line: String,
     },
@@ -104,6 +104,9 @@ pub enum WorkerError {
     /// A segment met something that every other would meet too.
     #[error("{0}")]
     Machine(String),
+    /// The device is at fault, or gone: this process is as good as dead.
+    #[error("the device can no longer be used: {0}")]
+    Device(String),
 }
 
 /// A slot and what it runs.
@@ -154,8 +157,19 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
         let others = Others { looked: Stopwatch::start(), dead: Vec::new() };
         let stops = if matches!(clock, Clock::Study) { Stops::watch() } else { Stops::default() };
-        let mut work =
-            Loop { dispatcher, clock, stops, looked: Stopwatch::start(), slots: running, ended, cancel, stopping: None, others, tell };
+        let mut work = Loop {
+            dispatcher,
+            clock,
+            stops,
+            looked: Stopwatch::start(),
+            slots: running,
+            ended,
+            cancel,
+            stopping: None,
+            others,
+            told_of_space: false,
+            tell,
+        };
         let result = work.run();
         // On an error segments may still be running: the threads can only be left once they have stopped.
         work.cancel_all();
@@ -194,6 +208,8 @@ struct Loop<'a> {
     ended: Receiver<executor::Ended>,
     cancel: Cancel,
     stopping: Option<Ended>,
+    /// That checkpoints which must stay take more of the disk than they may.
+    told_of_space: bool,
     tell: &'a mut dyn FnMut(&WorkerMessage),
 }
 
@@ -317,8 +333,11 @@ impl Loop<'_> {
         let index = ended.slot;
         let Some(Running { what, cancel, disowned }) = &self.slots[index].running else { return Ok(()) };
         let (what, asked, disowned) = (*what, cancel.is_set(), *disowned);
-        let Ending { events, machine, mended } = match what {
-            What::Segment { trial, rung, fence } => ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), ended.outcome, asked),
+        let Ending { events, ends_worker, mended } = match what {
+            What::Segment { trial, rung, fence } => {
+                let state = study(&mut *self.dispatcher.store)?;
+                ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), state, ended.outcome, asked)
+            }
             What::Fold(fold) => self.fold_ended(fold, ended.outcome, asked),
         };
         if let Some(line) = mended {
@@ -329,7 +348,7 @@ impl Loop<'_> {
         }
         self.slots[index].running = None;
         (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
-        machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
+        ends_worker.map_or(Ok(()), Err)
     }
 
     fn fold_ended(&mut self, fold: Fold, outcome: Result<Outcome, TrialError>, asked: bool) -> Ending {
@@ -338,7 +357,7 @@ impl Loop<'_> {
         let worker = self.dispatcher.worker.clone();
         let lost = |cause: String| Event::FoldLost { fold, worker: worker.clone(), cause, crashed: false };
         let failed = |cause: String| Event::FoldFailed { fold, worker: worker.clone(), cause };
-        let mut machine = None;
+        let mut ends_worker = None;
         let event = match outcome {
             Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
                 let folded = Folded { value: completed.value, steps: completed.steps_trained, seconds: completed.seconds };
@@ -348,12 +367,15 @@ impl Loop<'_> {
             Ok(Outcome::Cancelled) if asked => lost("interrupted".to_owned()),
             Ok(Outcome::Cancelled) => failed(UNASKED.to_owned()),
             Err(TrialError::Machine(why)) => {
-                machine = Some(why.clone());
+                ends_worker = Some(WorkerError::Machine(why.clone()));
                 lost(why)
+            }
+            Err(TrialError::Device(why)) => {
+                return Ending { events: Vec::new(), ends_worker: Some(WorkerError::Device(why)), mended: None };
             }
             Err(cause) => failed(cause.to_string()),
         };
-        Ending { events: vec![event], machine, mended: None }
+        Ending { events: vec![event], ends_worker, mended: None }
     }
 
     /// Commits what slot `index` told, all of it at once, and only then acts on it: checkpoints that are no longer needed go. When the
@@ -382,11 +404,30 @@ impl Loop<'_> {
             other => other?,
         }
         if changes_files {
+            self.make_room()?;
             let kept = study(&mut *self.dispatcher.store)?.kept_checkpoints();
             for path in before.into_iter().filter(|path| !kept.contains(path)) {
                 // A file that stays behind is swept up when the study is next opened.
                 let _ = std::fs::remove_file(self.dispatcher.folder.absolute(&path));
             }
+        }
+        Ok(())
+    }
+
+    /// Says which checkpoints go, where they take more of the disk than they may; that what is left does so, too, is told once.
+    fn make_room(&mut self) -> Result<(), StoreError> {
+        let state = study(&mut *self.dispatcher.store)?;
+        let lacking = match state.making_room() {
+            Some(_) => {
+                let now = self.now()?;
+                self.dispatcher.store.commit(now, &mut |state| state.making_room().into_iter().collect())?;
+                study(&mut *self.dispatcher.store)?.too_little_space()
+            }
+            None => state.too_little_space(),
+        };
+        if let (Some(lacking), false) = (lacking, self.told_of_space) {
+            self.told_of_space = true;
+            (self.tell)(&WorkerMessage::Mended { line: lacking.to_string() });
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The numbers behind the text: what won, what it gained, what it cost.
 
-use engine::{record::StudyRecord, state::Phase};
+use engine::{record::StudyRecord, state::Phase, study::Dropped};
 use search_spaces::{
     goals::{Constraint, Second},
     settings::{Metric, Objective},
@@ -27,6 +27,8 @@ pub struct Summary {
     /// Optimizer steps trained in all.
     pub steps: u64,
     pub saved: Saved,
+    /// To keep to the disk's limit.
+    pub dropped: Dropped,
     /// Wall-clock seconds without breaks of over a minute in which nothing ran.
     pub active_seconds: f64,
     /// Slots that worked on it.
@@ -171,6 +173,7 @@ impl Summary {
             finished: record.finished,
             steps: tables.trials.iter().map(|trial| trial.steps).sum(),
             saved: if record.finished { saved(tables) } else { Saved::default() },
+            dropped: record.dropped,
             active_seconds: tables.active_seconds,
             slots: slots.len(),
         }

@@ -9,6 +9,7 @@ use engine::{
     runner::Evaluation,
     state::{Phase, SearchState, TrialKind, TrialState},
     streams::{Purpose, stream},
+    study::Dropped,
     tested::{Look, Tested},
 };
 use rand::{RngExt, rngs::ChaCha8Rng};
@@ -80,6 +81,7 @@ fn record(trials: u32, rungs: u32, seed: u64, finished: bool) -> StudyRecord {
         finalists: Finalists::default(),
         looks: Vec::new(),
         folds: Vec::new(),
+        dropped: Dropped::default(),
         finished,
         state,
         gave_up: false,

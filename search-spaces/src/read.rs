@@ -244,12 +244,17 @@ fn second(json: Json) -> Result<Option<Second>, String> {
     }
 }
 
-/// The file gives durations, the settings hold seconds.
+/// The file gives durations and amounts, the settings hold seconds and bytes.
 fn settings(mut json: Json) -> Json {
     if let Some(fields) = json.as_object_mut() {
-        for (name, seconds) in [("budget", "budget_seconds"), ("checkpoint_every", "checkpoint_every_seconds")] {
+        let named = [
+            ("budget", "budget_seconds"),
+            ("checkpoint_every", "checkpoint_every_seconds"),
+            ("checkpoint_space", "checkpoint_space_bytes"),
+        ];
+        for (name, field) in named {
             if let Some(value) = fields.remove(name) {
-                fields.insert(seconds.to_string(), value);
+                fields.insert(field.to_string(), value);
             }
         }
     }

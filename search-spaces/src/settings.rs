@@ -32,6 +32,9 @@ pub struct Settings {
     pub eval_every: f64,
     /// A checkpoint at least this often within a segment.
     pub checkpoint_every_seconds: u64,
+    /// What checkpoints may take of the disk before those that are needed least go; `None`: no limit.
+    #[serde(default)]
+    pub checkpoint_space_bytes: Option<u64>,
 }
 
 /// What trials have in common at a rung.
@@ -171,9 +174,36 @@ pub fn parse_duration(text: &str) -> Option<u64> {
     (seconds > 0).then_some(seconds)
 }
 
+/// Bytes of `20GB`, `500 MB`, `2TB`, or of `16GiB` and the like: a whole number with a unit. `None` for anything else, and for nothing at all.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let unit: u64 = match text[digits..].trim_start() {
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    let bytes = text[..digits].parse::<u64>().ok()?.checked_mul(unit)?;
+    (bytes > 0).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse_duration;
+    use super::{parse_bytes, parse_duration};
+
+    #[test]
+    fn amounts_of_bytes() {
+        assert_eq!(parse_bytes("20GB"), Some(20_000_000_000));
+        assert_eq!(parse_bytes(" 500 MB "), Some(500_000_000));
+        assert_eq!(parse_bytes("16GiB"), Some(16 << 30));
+        for wrong in ["", "20", "GB", "0GB", "1.5GB", "20 gigabytes", "20gb", "-1GB", "99999999999999999999GB", "99999999TB"] {
+            assert_eq!(parse_bytes(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn durations() {

@@ -28,7 +28,7 @@ fn ten_mistakes_at_once() {
         split: (validation: 0.6, test: 0.5),
     ),
     objective: Minimize(Accuracy),
-    settings: (trials: 0, eta: "three", budget: "8 hours"),
+    settings: (trials: 0, eta: "three", budget: "8 hours", checkpoint_space: "lots"),
     space: (
         batch_size: Choice([8, 16, 16]),
         optimizer: Choice([AdamW(learning_rate: LogUniform(0.0, 1e-3)), Sgd(momentum: 1.5)]),
@@ -66,19 +66,25 @@ fn ten_mistakes_at_once() {
 
     bbc.ron:9:24: `trials` must be from 1 to 1000000, not 0
       |
-    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours", checkpoint_space: "lots"),
       |                        ^
 
     bbc.ron:9:32: `eta` must be a whole number, not the string "three"
       |
-    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours", checkpoint_space: "lots"),
       |                                ^^^^^^^
 
     bbc.ron:9:49: "8 hours" is not a duration above 0
       |
-    9 |     settings: (trials: 0, eta: "three", budget: "8 hours"),
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours", checkpoint_space: "lots"),
       |                                                 ^^^^^^^^^
       = help: write hours, minutes and seconds, such as "8h", "90m" or "1h30m"
+
+    bbc.ron:9:78: "lots" is not an amount of bytes above 0
+      |
+    9 |     settings: (trials: 0, eta: "three", budget: "8 hours", checkpoint_space: "lots"),
+      |                                                                              ^^^^^^
+      = help: write a whole number of MB, GB or TB, such as "20GB" or "500MB"
 
     bbc.ron:11:36: this option is listed twice
        |

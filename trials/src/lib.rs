@@ -12,6 +12,7 @@ pub mod hub;
 pub mod metrics;
 pub mod models;
 mod monitor;
+pub mod needs;
 pub mod ops;
 pub mod optimizers;
 pub mod parameters;

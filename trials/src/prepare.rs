@@ -27,6 +27,7 @@ use crate::{
     hub::{self, HubError},
     metrics::Measures,
     models::{BaseModel, Model, Takes, bert::BertBase, convnet::ConvNetBase},
+    needs::Needs,
     runner::{Runner, RunnerSettings},
 };
 
@@ -135,6 +136,11 @@ pub fn check_tokens(task: &TextTask, base: &dyn BaseModel, folder: &Path) -> Res
 impl Prepared {
     pub fn runner(&self, settings: RunnerSettings) -> Runner {
         Runner::new(Arc::clone(&self.task), Arc::clone(&self.base), self.device, settings, self.measures.clone())
+    }
+
+    /// What training `config` in full needs at least.
+    pub fn needs(&self, config: &Config) -> candle_core::Result<Needs> {
+        Needs::of(config, self.base.as_ref(), &self.task)
     }
 
     /// Writes `model` as a Hugging Face folder.

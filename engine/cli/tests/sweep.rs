@@ -4,6 +4,7 @@ mod common;
 
 use std::{
     fs,
+    path::Path,
     process::{Command, Stdio},
     thread::sleep,
     time::Duration,
@@ -159,15 +160,92 @@ fn a_sweep_that_was_killed_goes_on_where_it_was() {
 
 /// Waits until a trial of the study has reached a rung.
 fn wait_for_a_value(place: &Workplace) {
+    wait_for(place, "study", |status| !status["best_value"].is_null());
+}
+
+fn wait_for(place: &Workplace, study: &str, what: impl Fn(&serde_json::Value) -> bool) {
     for _ in 0..3000 {
-        let run = place.run(&["status", "study", "--json"]);
+        let run = place.run(&["status", study, "--json"]);
         let status: Option<serde_json::Value> = serde_json::from_str(&run.out).ok();
-        if status.is_some_and(|status| !status["best_value"].is_null()) {
+        if status.is_some_and(|status| what(&status)) {
             return;
         }
         sleep(Duration::from_millis(20));
     }
-    panic!("no trial has reached a rung");
+    panic!("no trial has reached that rung");
+}
+
+/// Trial, rung, examples and value of everything that has one.
+fn values(place: &Workplace, study: &str) -> Vec<String> {
+    let table = fs::read_to_string(place.path(study).join("tables/rungs.csv")).unwrap();
+    let mut rows: Vec<String> = table.lines().map(|line| line.splitn(5, ',').take(4).collect::<Vec<_>>().join(",")).collect();
+    rows.sort();
+    rows
+}
+
+/// Flips a byte of every trial's newest checkpoints, of so many.
+fn damage(study: &Path, count: usize) {
+    let files = names(&study.join("checkpoints"));
+    let parts = |name: &str| -> Option<(u32, u64)> {
+        let (trial, step) = name.strip_prefix("trial-")?.strip_suffix(".ckpt")?.split_once("-step-")?;
+        Some((trial.parse().ok()?, step.parse().ok()?))
+    };
+    let mut files: Vec<_> = files.iter().filter_map(|name| Some((parts(name)?, name))).collect();
+    files.sort();
+    for same in files.chunk_by(|((a, _), _), ((b, _), _)| a == b) {
+        for (_, name) in same.iter().rev().take(count) {
+            let path = study.join("checkpoints").join(name);
+            let mut bytes = fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_damaged_checkpoint_is_noticed_and_made_up_for() {
+    let place = Workplace::new();
+    let space =
+        common::SPACE.replace("trials: 4", "trials: 9, scheduler: SuccessiveHalving, finalists: 0").replace("epochs: 2", "epochs: 12");
+    place.write("space.ron", &space.replace("eta: 2", "eta: 2, checkpoint_every: \"1s\""));
+    place.run(&["sweep", "space.ron", "--study", "undisturbed"]).succeeded();
+    for (study, newest) in [("one", 1), ("two", 2)] {
+        let mut sweep =
+            place.command(&["sweep", "space.ron", "--study", study]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // One of those at the second rung goes on to the top.
+        wait_for(&place, study, |status| status["reached"][1].as_u64().is_some_and(|trials| trials >= 2));
+        Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap();
+        assert_eq!(sweep.wait().unwrap().code(), Some(130));
+        damage(&place.path(study), newest);
+        let again = place.run(&["sweep", "space.ron", "--study", study]).succeeded();
+        let noticed = "does not have the blake3 it was written with: it is damaged; it ";
+        assert!(again.err.contains(&format!("{noticed}goes on from the one before, of step ")), "{}", again.err);
+        assert_eq!(again.err.contains(&format!("{noticed}is trained again from its start")), newest == 2, "{}", again.err);
+        assert_eq!(values(&place, study), values(&place, "undisturbed"));
+        let status: serde_json::Value = serde_json::from_str(&place.run(&["status", study, "--json"]).succeeded().out).unwrap();
+        assert!(status["steps_repeated"].as_u64().unwrap() > 0 && status["trials_failed"] == 0, "{status}");
+    }
+}
+
+#[test]
+fn checkpoints_keep_to_the_space_they_are_given() {
+    let place = Workplace::new();
+    let settings = |limit: &str| format!("trials: 12, scheduler: SuccessiveHalving, finalists: 0, checkpoint_space: \"{limit}\"");
+    place.space_with("trials: 4", &settings("1MB"));
+    let bytes = |study: &str| -> u64 {
+        let folder = place.path(study).join("checkpoints");
+        names(&folder).iter().map(|name| fs::metadata(folder.join(name)).unwrap().len()).sum()
+    };
+    let swept = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    assert!(bytes("study") <= 1_000_000 && !swept.err.contains("must stay"), "{}\n{}", bytes("study"), swept.err);
+    let done = status(&place);
+    assert!(done["checkpoints_dropped"].as_u64().unwrap() > 0, "{done}");
+    place.space_with("trials: 4", "trials: 12, scheduler: SuccessiveHalving, finalists: 0");
+    place.run(&["sweep", "space.ron", "--study", "free"]).succeeded();
+    assert!(bytes("free") > 1_000_000);
+    assert_eq!(values(&place, "study"), values(&place, "free"));
 }
 
 #[test]

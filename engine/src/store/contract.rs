@@ -230,7 +230,7 @@ fn a_trial_whose_checkpoint_is_lost_starts_anew() {
         started(store);
         put(store, &[claimed(0, 1, "cpu#1"), completed(0, 1, 0.5), decided(Action::Promote { trial: 0, rung: 1 })]).unwrap();
         put(store, &[claimed(1, 2, "cpu#1")]).unwrap();
-        let lost = Event::CheckpointLost { trial: 0, fence: 2, cause: "it is gone".to_owned() };
+        let lost = Event::CheckpointLost { trial: 0, fence: 2, cause: "it is gone".to_owned(), only_newest: true };
         let segment = Event::SegmentLost { trial: 0, rung: 1, fence: 2, cause: "it is gone".to_owned(), crashed: false };
         put(store, &[lost.clone(), segment]).unwrap();
         assert!(study(store).unwrap().trials[0].checkpoint.is_none());
@@ -239,6 +239,90 @@ fn a_trial_whose_checkpoint_is_lost_starts_anew() {
         let state = study(store).unwrap();
         assert_eq!(state.trials[0].claim.as_ref().unwrap().from_step, 0);
         assert_eq!((&state.search.trials()[0].values[..], state.search.trials()[0].phase), (&[0.5][..], Phase::Active { rung: 1 }));
+    });
+}
+
+/// Up to rung 1, then on to rung 2 with a newest checkpoint, of step 12, that turns out to be damaged.
+fn damaged_on_the_way_to_the_top(store: &mut dyn Store) {
+    let done = |rung, fence, steps| {
+        let Event::SegmentCompleted { trial, mut completed, .. } = completed(rung, fence, 0.5) else { unreachable!() };
+        (completed.steps_trained, completed.passes, completed.seconds) = (steps, steps as f64 / 36.0, steps as f64);
+        Event::SegmentCompleted { trial, rung, fence, completed }
+    };
+    started(store);
+    put(store, &[claimed(0, 1, "cpu#1"), done(0, 1, 4), decided(Action::Promote { trial: 0, rung: 1 })]).unwrap();
+    put(store, &[claimed(1, 2, "cpu#1"), done(1, 2, 8), decided(Action::Promote { trial: 0, rung: 2 })]).unwrap();
+    let lost = Event::CheckpointLost { trial: 0, fence: 3, cause: "damaged".to_owned(), only_newest: true };
+    let segment = Event::SegmentLost { trial: 0, rung: 2, fence: 3, cause: "damaged".to_owned(), crashed: false };
+    put(store, &[claimed(2, 3, "cpu#1"), lost, segment]).unwrap();
+}
+
+#[test]
+fn a_trial_whose_newest_checkpoint_is_lost_goes_on_from_the_one_before() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        damaged_on_the_way_to_the_top(store);
+        let step = |checkpoint: &Option<Checkpoint>| checkpoint.as_ref().map(|checkpoint| checkpoint.step);
+        let state = study(store).unwrap();
+        assert_eq!((step(&state.trials[0].checkpoint), step(&state.trials[0].before)), (Some(4), None));
+        assert_eq!(state.kept_checkpoints(), [std::path::Path::new("checkpoints/4")]);
+        put(store, &[claimed(2, 4, "cpu#1")]).unwrap();
+        assert_eq!(study(store).unwrap().trials[0].claim.as_ref().unwrap().from_step, 4);
+        // Past rung 1 again, to 20; then its worker dies.
+        let checkpoint = Checkpoint { path: "checkpoints/20".into(), step: 20, blake3: "00".to_owned(), bytes: 1 };
+        let lost = Event::SegmentLost { trial: 0, rung: 2, fence: 4, cause: "killed".to_owned(), crashed: true };
+        put(store, &[evaluated(4, 12, 0.5), Event::Checkpointed { trial: 0, fence: 4, checkpoint }, lost]).unwrap();
+        let progress = &study(store).unwrap().trials[0];
+        assert_eq!((step(&progress.checkpoint), step(&progress.before)), (Some(20), Some(4)));
+        assert_eq!((progress.steps_trained, progress.furthest_step), (4 + 8 + 16, 20));
+        // Config and steps do not go together here: a pass of its batches of 16 has three steps.
+        assert_eq!(progress.spent(), (12.0, 12.0 / 36.0 + 16.0 / 3.0), "what was trained twice was spent twice");
+        let Event::SegmentCompleted { trial, rung, mut completed, .. } = completed(2, 5, 0.6) else { unreachable!() };
+        completed.steps_trained = 16;
+        put(store, &[claimed(2, 5, "cpu#1"), Event::SegmentCompleted { trial, rung, fence: 5, completed }]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!((state.trials[0].steps_trained, state.trials[0].furthest_step, state.steps_repeated()), (44, 36, 8));
+        assert_eq!((state.search.trials()[0].phase, step(&state.trials[0].before)), (Phase::Complete, None));
+    });
+}
+
+#[test]
+fn when_both_checkpoints_are_lost_the_trial_starts_anew() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        damaged_on_the_way_to_the_top(store);
+        let lost = Event::CheckpointLost { trial: 0, fence: 4, cause: "damaged".to_owned(), only_newest: true };
+        let segment = Event::SegmentLost { trial: 0, rung: 2, fence: 4, cause: "damaged".to_owned(), crashed: false };
+        put(store, &[claimed(2, 4, "cpu#1"), lost, segment, claimed(2, 5, "cpu#1")]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!((state.trials[0].claim.as_ref().unwrap().from_step, state.kept_checkpoints().len()), (0, 0));
+    });
+}
+
+#[test]
+fn an_event_of_before_the_one_before_was_kept_loses_all() {
+    let event = r#"{"CheckpointLost":{"trial":0,"fence":3,"cause":"damaged"}}"#;
+    assert!(matches!(serde_json::from_str(event).unwrap(), Event::CheckpointLost { only_newest: false, .. }));
+}
+
+#[test]
+fn only_checkpoints_that_wait_are_dropped() {
+    for_each_store(|open| {
+        let store = &mut *open();
+        started(store);
+        let dropped = |before: &[u32], newest: &[u32]| Event::CheckpointsDropped { before: before.to_vec(), newest: newest.to_vec() };
+        refused(put(store, &[dropped(&[0], &[])]));
+        refused(put(store, &[dropped(&[], &[0])]));
+        refused(put(store, &[dropped(&[], &[7])]));
+        put(store, &[claimed(0, 1, "cpu#1"), completed(0, 1, 0.5)]).unwrap();
+        put(store, &[dropped(&[], &[0])]).unwrap();
+        refused(put(store, &[dropped(&[], &[0])]));
+        let state = study(store).unwrap();
+        assert_eq!((state.dropped.checkpoints, state.dropped.steps, state.kept_checkpoints().len()), (1, 0, 0));
+        put(store, &[decided(Action::Promote { trial: 0, rung: 1 }), claimed(1, 2, "cpu#1")]).unwrap();
+        let state = study(store).unwrap();
+        assert_eq!((state.dropped.steps, state.trials[0].claim.as_ref().unwrap().from_step), (4, 0));
+        refused(put(store, &[dropped(&[], &[0])]));
     });
 }
 

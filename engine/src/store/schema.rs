@@ -106,6 +106,8 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             params![STUDY, trial, kind, uri, step as i64, file.map(|c| &c.blake3), file.map(|c| c.bytes as i64)],
         )
     };
+    let no_checkpoint =
+        |trial: u32| run("DELETE FROM artefact WHERE study = ? AND trial = ? AND kind = 'checkpoint'", params![STUDY, trial]);
     match &logged.event {
         Event::Created(spec) => run(
             "INSERT INTO study(id, spec, spec_hash, trials, budget_seconds) VALUES (?, ?, ?, ?, ?)",
@@ -174,9 +176,11 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::Checkpointed { trial, checkpoint, .. } => {
             artefact(*trial, "checkpoint", &checkpoint.path.to_string_lossy(), checkpoint.step, Some(checkpoint))
         }
-        Event::CheckpointLost { trial, .. } => {
-            run("DELETE FROM artefact WHERE study = ? AND trial = ? AND kind = 'checkpoint'", params![STUDY, trial])
-        }
+        Event::CheckpointLost { trial, .. } => match &state.trials[*trial as usize].checkpoint {
+            Some(file) => artefact(*trial, "checkpoint", &file.path.to_string_lossy(), file.step, Some(file)),
+            None => no_checkpoint(*trial),
+        },
+        Event::CheckpointsDropped { newest, .. } => newest.iter().try_for_each(|trial| no_checkpoint(*trial)),
         Event::SegmentCompleted { trial, rung, completed, .. } => {
             if let Some(file) = &completed.checkpoint {
                 artefact(*trial, "checkpoint", &file.path.to_string_lossy(), file.step, Some(file))?;
@@ -189,6 +193,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
         // Few, and read from the events alone.
         Event::FoldClaimed { worker, .. } => seen(worker),
+        Event::OutOfMemory { .. } => Ok(()),
         Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } | Event::Tested(_) => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),
     }

@@ -69,6 +69,7 @@ impl StudyState {
         }
         let from_step = progress.checkpoint.as_ref().map_or(0, |c| c.step);
         self.queue.remove(&trial);
+        self.dropped.steps += std::mem::take(&mut progress.dropped_step);
         progress.fence = fence;
         progress.claim =
             Some(Claim { worker: worker.to_owned(), slot: slot.to_owned(), rung, at, from_step, last_step: from_step, saved: None });

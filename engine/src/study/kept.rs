@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-use super::{PendingStart, StudyState, TrialProgress};
+use super::{Dropped, PendingStart, StudyState, TrialProgress};
 use crate::{
     clock::Base,
     enqueued::Queue,
@@ -48,6 +48,7 @@ struct SettledRow<'a> {
     finalists: &'a Finalists,
     folds: &'a Folds,
     looks: &'a [Look],
+    dropped: Dropped,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +58,8 @@ struct Settled {
     finalists: Finalists,
     folds: Folds,
     looks: Vec<Look>,
+    #[serde(default)]
+    dropped: Dropped,
 }
 
 #[derive(Serialize)]
@@ -104,8 +107,8 @@ impl StudyState {
     }
 
     pub(crate) fn kept_settled(&self) -> Bytes {
-        let StudyState { enqueued, finalists, folds, looks, .. } = self;
-        rmp_serde::to_vec_named(&SettledRow { settings: self.settings(), enqueued, finalists, folds, looks })
+        let StudyState { enqueued, finalists, folds, looks, dropped, .. } = self;
+        rmp_serde::to_vec_named(&SettledRow { settings: self.settings(), enqueued, finalists, folds, looks, dropped: *dropped })
     }
 
     pub(crate) fn kept_row(&self, trial: u32) -> Bytes {
@@ -121,10 +124,12 @@ impl StudyState {
             | Event::Evaluated { trial, .. }
             | Event::Checkpointed { trial, .. }
             | Event::CheckpointLost { trial, .. }
+            | Event::OutOfMemory { trial, .. }
             | Event::SegmentCompleted { trial, .. }
             | Event::SegmentFailed { trial, .. }
             | Event::SegmentLost { trial, .. } => vec![*trial],
             Event::TrialAdded(trial) => vec![trial.number],
+            Event::CheckpointsDropped { before, newest } => before.iter().chain(newest).copied().collect(),
             // Further trainings are queued, or taken out of the queue.
             Event::SettingsChanged(_) | Event::Enqueued(_) | Event::FinalistsChosen(_) => self.finalists.repeats().collect(),
             Event::Created(_)
@@ -166,7 +171,7 @@ impl StudyState {
             }
         }
         state.spec.space.settings = settled.settings;
-        let Settled { enqueued, finalists, folds, looks, .. } = settled;
+        let Settled { enqueued, finalists, folds, looks, dropped, .. } = settled;
         Some(StudyState {
             pending: now.pending,
             closed_from: now.closed_from,
@@ -180,6 +185,7 @@ impl StudyState {
             finalists,
             folds,
             looks,
+            dropped,
             ..state
         })
     }

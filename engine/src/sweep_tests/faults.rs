@@ -1,12 +1,12 @@
-//! Workers that die, checkpoints that get lost, disks that are full.
+//! Workers that die, disks that are full.
 
 use super::*;
 
 /// Fails at its commit number `left`; what that commit was to write may be lost or written.
-struct Crashing {
-    inner: MemoryStore,
-    left: u32,
-    written: bool,
+pub(super) struct Crashing {
+    pub inner: MemoryStore,
+    pub left: u32,
+    pub written: bool,
 }
 
 impl Store for Crashing {
@@ -87,42 +87,6 @@ fn a_sweep_that_is_interrupted_continues_where_it_stopped() {
     let undisturbed = MemoryStore::default();
     Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
     assert_eq!(trials(state.search.trials()), trials(self::state(&undisturbed).search.trials()));
-}
-
-#[test]
-fn a_trial_whose_checkpoint_is_lost_is_trained_again_to_the_same_values() {
-    let undisturbed = MemoryStore::default();
-    Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1).run(&undisturbed, &spec(12));
-    let expected = state(&undisturbed);
-    for damage in ["gone", "damaged"] {
-        let sweep = Sweep::new(CurveRunner::default(), SchedulerKind::SuccessiveHalving, 1);
-        let store = MemoryStore::default();
-        begin(&mut store.clone(), &spec(12)).unwrap();
-        // Dies when trials have reached the first rung.
-        sweep.work(Crashing { inner: store.clone(), left: 60, written: true }).unwrap_err();
-        let files = sweep.checkpoints_on_disk();
-        assert!(files.len() > 5, "{files:?}");
-        for file in &files {
-            let path = sweep.dir.path().join("checkpoints").join(file);
-            if damage == "gone" { std::fs::remove_file(path).unwrap() } else { std::fs::write(path, "x").unwrap() }
-        }
-        assert_eq!(sweep.run(&store, &spec(12)), Ended::Finished, "{damage}");
-        let state = state(&store);
-        assert_eq!(trials(state.search.trials()), trials(expected.search.trials()), "{damage}");
-        let events = store.clone().events(0).unwrap();
-        let lost =
-            events.windows(2).filter(|pair| matches!(pair[0].event, Event::CheckpointLost { .. })).map(|pair| match &pair[1].event {
-                Event::SegmentLost { cause, crashed: false, .. } => cause.as_str(),
-                other => panic!("{other:?}"),
-            });
-        let lost: Vec<&str> = lost.collect();
-        assert!(
-            !lost.is_empty() && lost.iter().all(|cause| *cause == "the checkpoint of step 4 is lost; it is trained again from its start"),
-            "{lost:?}"
-        );
-        assert!(state.steps_repeated() >= 4 * lost.len() as u64 && sweep.runner.repeated() as u64 >= state.steps_repeated());
-        assert_eq!(mismatches(&store), []);
-    }
 }
 
 #[test]
@@ -207,4 +171,70 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
     let next =
         events[claimed + 1..].iter().find(|l| matches!(l.event, Event::SegmentClaimed { .. } | Event::SegmentCompleted { .. })).unwrap();
     assert!(matches!(next.event, Event::SegmentCompleted { trial: 0, .. }), "{next:?}");
+}
+
+#[test]
+fn a_trial_that_needs_too_much_memory_goes_on_with_half_as_many_examples_at_a_time() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::OutOfMemory)]), SchedulerKind::None, 2);
+    let mut store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec(4)), Ended::Finished);
+    let then = state(&store);
+    assert_eq!((then.search.trials()[2].phase, then.trials[2].micro_batch, then.trials[2].crashes), (Phase::Complete, Some(8), 0));
+    assert!(then.trials.iter().enumerate().all(|(number, progress)| number == 2 || progress.micro_batch.is_none()));
+    let undisturbed = MemoryStore::default();
+    Sweep::new(CurveRunner::default(), SchedulerKind::None, 2).run(&undisturbed, &spec(4));
+    assert_eq!(trials(then.search.trials()), trials(state(&undisturbed).search.trials()));
+    let events = store.events(0).unwrap();
+    let told = events.windows(2).find_map(|pair| match (&pair[0].event, &pair[1].event) {
+        (Event::OutOfMemory { trial: 2, fence: 1, micro_batch: 8, cause }, Event::SegmentLost { cause: lost, crashed: false, .. }) => {
+            Some(format!("{cause}\n{lost}"))
+        }
+        _ => None,
+    });
+    insta::assert_snapshot!(told.unwrap(), @r"
+    no memory is left
+    the memory was too little for 16 examples at a time (no memory is left); it goes on with 8
+    ");
+    assert_eq!(mismatches(&store), []);
+    assert_eq!(StudyRecord::read(&mut store, &StudyFolder::new(sweep.dir.path())).unwrap().trials[2].micro_batch, Some(8));
+}
+
+#[test]
+fn a_trial_that_needs_too_much_memory_twice_has_failed() {
+    let sweep = Sweep::new(CurveRunner::with([(1, Fault::NeverFits)]), SchedulerKind::None, 1);
+    let store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec(3)), Ended::Finished);
+    let state = state(&store);
+    assert_eq!((state.search.trials()[1].phase, state.trials[1].fence), (Phase::Failed { rung: 0 }, 2));
+    insta::assert_snapshot!(
+        state.trials[1].cause.as_deref().unwrap(),
+        @"the memory was too little for 16 examples at a time, and again for 8 (no memory is left): `micro_batch: Some(4)`, fewer slots, or fewer blocks that train need less"
+    );
+}
+
+#[test]
+fn a_finalist_is_trained_as_its_config_had_to_be() {
+    let mut spec = spec(4);
+    spec.space.settings.finalists = 1;
+    let sweep = Sweep::new(CurveRunner::with((0..4).map(|trial| (trial, Fault::OutOfMemory))), SchedulerKind::SuccessiveHalving, 1);
+    let store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+    let state = state(&store);
+    let repeats: Vec<u32> = state.finalists.repeats().collect();
+    assert!(repeats.len() == 2 && repeats.iter().all(|repeat| state.micro_batch(*repeat) == Some(8)));
+}
+
+#[test]
+fn a_device_that_is_gone_leaves_its_claims_to_whoever_notices() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::DeviceGone)]), SchedulerKind::Asha, 2);
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    let error = sweep.work(store.clone()).unwrap_err();
+    assert!(matches!(error, WorkerError::Device(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the device can no longer be used: it fell off the bus");
+    let then = state(&store);
+    assert!(then.trials[2].claim.is_some() && then.workers.len() == 1);
+    let again = Sweep { runner: Arc::new(CurveRunner::default()), ..sweep };
+    assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
+    assert!(state(&store).search.trials().iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
 }

@@ -1,5 +1,6 @@
 //! The summary in words.
 
+use engine::study::Dropped;
 use search_spaces::{
     goals::Constraint,
     settings::{Direction, Metric},
@@ -22,6 +23,7 @@ pub(super) fn paragraphs(summary: &Summary, validation: Option<u64>) -> Vec<Stri
     paragraphs.extend(uncertainty(summary, validation));
     paragraphs.push(trials(summary));
     paragraphs.push(cost(summary));
+    paragraphs.extend(dropped(summary));
     paragraphs
 }
 
@@ -281,6 +283,15 @@ fn cost(summary: &Summary) -> String {
     }
 }
 
+fn dropped(summary: &Summary) -> Option<String> {
+    let Dropped { checkpoints, steps } = summary.dropped;
+    let again = match steps {
+        0 => "no trial that went on was without one".to_owned(),
+        steps => format!("trials that went on without one trained {} again", format::counted(steps, "optimizer step")),
+    };
+    (checkpoints > 0).then(|| format!("To keep to checkpoint_space, {} had to go; {again}.", format::counted(checkpoints, "checkpoint")))
+}
+
 #[cfg(test)]
 mod tests {
     use engine::{record::StudyRecord, state::Phase};
@@ -435,6 +446,18 @@ The search has not ended, so what early termination saves is not known yet; 6,71
         let best: Vec<u32> = record.state.leaderboard().into_iter().take(2).collect();
         with_finalists(&mut record, &[(best[0], &[Some(0.944)]), (best[1], &[Some(0.951)])]);
         assert!(said(&record).ends_with(" What won has the best mean accuracy of the finalists."), "{}", said(&record));
+    }
+
+    #[test]
+    fn what_the_limit_on_the_disk_cost() {
+        let mut record = sample_record(1, 3, 1);
+        let last = |record: &StudyRecord| words(record, None).lines().last().unwrap_or_default().to_owned();
+        record.dropped = Dropped { checkpoints: 1, steps: 0 };
+        assert_eq!(last(&record), "To keep to checkpoint_space, 1 checkpoint had to go; no trial that went on was without one.");
+        record.dropped = Dropped { checkpoints: 12, steps: 1200 };
+        let expected =
+            "To keep to checkpoint_space, 12 checkpoints had to go; trials that went on without one trained 1,200 optimizer steps again.";
+        assert_eq!(last(&record), expected);
     }
 
     #[test]

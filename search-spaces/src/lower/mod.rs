@@ -176,6 +176,14 @@ impl<'s> Lowerer<'s> {
                 };
                 i64::try_from(seconds).ok().map(Template::Integer)
             }
+            (Kind::Bytes, Shape::Text(text)) => {
+                let Some(bytes) = crate::settings::parse_bytes(text).and_then(|bytes| i64::try_from(bytes).ok()) else {
+                    let hint = "write a whole number of MB, GB or TB, such as \"20GB\" or \"500MB\"".to_string();
+                    self.report(&node.span, format!("{text:?} is not an amount of bytes above 0"), hint);
+                    return None;
+                };
+                Some(Template::Integer(bytes))
+            }
             (Kind::List(item), Shape::List(nodes)) => {
                 let items: Vec<Option<Template>> =
                     nodes.iter().enumerate().map(|(index, node)| self.lower(node, item, &at.item(index))).collect();
@@ -244,6 +252,7 @@ fn expected(kind: &Kind) -> String {
         Kind::Bool => "`true` or `false`".to_string(),
         Kind::Text | Kind::MetricName => "a string".to_string(),
         Kind::Duration => "a duration such as \"8h\" or \"1h30m\"".to_string(),
+        Kind::Bytes => "an amount of bytes such as \"20GB\"".to_string(),
         Kind::List(_) => "a list in brackets".to_string(),
         Kind::Option(inner) => format!("{} or `None`", expected(inner)),
         Kind::Struct(kind) => {

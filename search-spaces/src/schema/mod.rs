@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     MetricName,
     /// `8h`, `90m`, `1h30m`, in seconds.
     Duration,
+    /// `20GB`, `500MB`, in bytes.
+    Bytes,
     List(&'static Kind),
     /// `None`, `Some(x)` or plain `x`.
     Option(&'static Kind),
@@ -158,7 +160,14 @@ mod tests {
                     }
                 }
             }
-            Kind::Real(_) | Kind::Integer { .. } | Kind::Seed | Kind::Bool | Kind::Text | Kind::MetricName | Kind::Duration => {}
+            Kind::Real(_)
+            | Kind::Integer { .. }
+            | Kind::Seed
+            | Kind::Bool
+            | Kind::Text
+            | Kind::MetricName
+            | Kind::Duration
+            | Kind::Bytes => {}
         }
     }
 

@@ -195,6 +195,7 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("devices", &Kind::Option(&TEXT), "None"),
         field("eval_every", &SHARE_OF_PASS, "0.25"),
         field("checkpoint_every", &Kind::Duration, "\"3m\""),
+        field("checkpoint_space", &Kind::Option(&Kind::Bytes), "None"),
     ],
 });
 

@@ -76,6 +76,11 @@ impl Optimizer {
         Optimizer { rule, slots: BTreeMap::new() }
     }
 
+    /// Numbers that are kept for each one of a parameter.
+    pub fn kept(&self) -> usize {
+        self.rule.buffers().len()
+    }
+
     /// Takes one step with the parameter called `name`. `gradient` has its shape; `update.count` is filled in here.
     pub fn step(&mut self, name: &str, parameter: &Var, gradient: &Tensor, update: Update) -> Result<()> {
         if !self.slots.contains_key(name) {

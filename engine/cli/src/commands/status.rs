@@ -24,9 +24,13 @@ struct Summary {
     /// Of the cross-validation: ended, and wanted in all.
     folds_ended: usize,
     folds: usize,
-    /// Optimizer steps in all, and those of them that were trained again because a worker or a checkpoint was lost.
+    /// Optimizer steps in all, and those of them that were trained again because a worker or a checkpoint was lost, or a checkpoint
+    /// dropped.
     steps_trained: u64,
     steps_repeated: u64,
+    /// Checkpoints that went because of `checkpoint_space`, and the steps that were trained again for want of them.
+    checkpoints_dropped: u64,
+    steps_dropped: u64,
     rungs: Vec<u64>,
     /// Trials that have reached each rung.
     reached: Vec<usize>,
@@ -94,6 +98,8 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
         folds: progress.folds.1,
         steps_trained: state.trials.iter().map(|trial| trial.steps_trained).sum(),
         steps_repeated: state.steps_repeated(),
+        checkpoints_dropped: state.dropped.checkpoints,
+        steps_dropped: state.dropped.steps,
         rungs: search.ladder.rungs.clone(),
         reached: (0..search.ladder.rungs.len())
             .map(|rung| search.searched().filter(|t| t.values.get(rung).is_some_and(|v| !v.is_nan())).count())
@@ -150,9 +156,13 @@ fn words(summary: &Summary) -> String {
     }
     let repeated = match summary.steps_repeated {
         0 => "none of them known to be repeated".to_owned(),
-        steps => format!("{steps} of them again, after a worker or a checkpoint was lost"),
+        steps => format!("{steps} of them again, after a worker was lost or a checkpoint had gone"),
     };
     rows.push(vec!["steps".to_owned(), format!("{} trained, {repeated}", summary.steps_trained)]);
+    if summary.checkpoints_dropped > 0 {
+        let (dropped, steps) = (summary.checkpoints_dropped, summary.steps_dropped);
+        rows.push(vec!["checkpoints".to_owned(), format!("{dropped} dropped to keep to checkpoint_space, which cost {steps} steps")]);
+    }
     let budget = summary.budget_seconds.map_or_else(String::new, |budget| format!(" of {}", text::seconds(budget as f64)));
     let left = summary.seconds_left.map_or_else(String::new, |seconds| format!(", about {} to go", text::seconds(seconds)));
     rows.push(vec!["active time".to_owned(), format!("{}{budget}{left}", text::seconds(summary.active_seconds))]);

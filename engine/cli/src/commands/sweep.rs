@@ -39,6 +39,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     }
     let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
+    check::disk((&ready, &spec), &devices, context)?;
     if before.is_none() {
         check::budget((&ready, &spec), overrides, &devices, context)?;
     }

@@ -3,6 +3,7 @@
 mod budget;
 mod candidates;
 mod describe;
+mod disk;
 mod measure;
 mod probe;
 
@@ -52,11 +53,17 @@ pub(super) fn budget(
     budget::check(Task { ready, spec }, overrides, devices, context)
 }
 
+/// See [`disk::check`].
+pub(super) fn disk((ready, spec): (&Ready, &StudySpec), devices: &[DeviceSlots], context: &mut Context) -> Result<(), Error> {
+    disk::check(Task { ready, spec }, devices, context)
+}
+
 pub(super) fn run(arguments: &Check, context: &mut Context) -> Result<(), Error> {
     let space = setup::read_space(&arguments.space, &arguments.overrides, context)?;
     let (ready, devices) = ready::check(&space, setup::devices(&space), context)?;
     let spec = ready.spec(&space)?;
     let task = Task { ready: &ready, spec: &spec };
+    disk::check(task, &devices, context)?;
     context.say(format!("{}: no mistakes", arguments.space.display()))?;
     let blocks = ready.prepared.base.blocks();
     context.say(format!("\nModel {}: {} blocks, lowest first", named(&space.model), blocks.len()))?;

@@ -1,7 +1,7 @@
 //! What a study would cost, from a few steps of its cheapest and its dearest config.
 
 use engine::{devices::DeviceSlots, estimate, folds};
-use search_spaces::{config::Config, ladder::Ladder};
+use search_spaces::{config::Config, ladder::Ladder, settings::Settings};
 
 use super::{
     super::ready::slots,
@@ -66,10 +66,7 @@ fn expectation(task: Task<'_>, [cheap, dear]: [(&Probe, &Config); 2], shared: Op
             ),
         ],
         vec!["memory".to_owned(), memory(dear.0, shared, slots)],
-        vec![
-            "disk".to_owned(),
-            format!("up to {}", text::bytes((dear.0.checkpoint_bytes as f64 + dear.0.weights()) * f64::from(settings.trials))),
-        ],
+        vec!["disk".to_owned(), disk(dear.0, settings)],
     ];
     text::table(&rows)
 }
@@ -78,6 +75,15 @@ fn expectation(task: Task<'_>, [cheap, dear]: [(&Probe, &Config); 2], shared: Op
 fn seen(ladder: &Ladder, times: f64) -> Ladder {
     let seen = |rung: &u64| ((*rung as f64 * times) as u64).min(ladder.horizon());
     Ladder { rungs: ladder.rungs.iter().map(seen).collect(), ..ladder.clone() }
+}
+
+/// Of every trial that may go on two checkpoints are kept.
+fn disk(dear: &Probe, settings: &Settings) -> String {
+    let all = 2.0 * (dear.checkpoint_bytes as f64 + dear.weights()) * f64::from(settings.trials);
+    match settings.checkpoint_space_bytes.map(|limit| limit as f64).filter(|limit| *limit < all) {
+        Some(limit) => format!("about {}, the limit for checkpoints; without it up to {}", text::bytes(limit), text::bytes(all)),
+        None => format!("up to {}", text::bytes(all)),
+    }
 }
 
 fn share(share: f64) -> String {
