@@ -5,6 +5,7 @@ mod claims;
 pub(crate) mod kept;
 mod memory;
 mod refused;
+mod trusted;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -121,6 +122,7 @@ impl StudyState {
         if first.seq != 1 {
             return out_of_order(format!("a study begins with event 1, not with event {}", first.seq));
         }
+        trusted::check_first(spec, first.at)?;
         let mut search = SearchState::new(spec.space.objective, spec.ladder.clone(), spec.space.settings.trials);
         (search.second, search.constraints) = (spec.space.second, spec.space.constraints.clone());
         (search.seq, search.finalists) = (first.seq, spec.space.settings.finalists);
@@ -153,6 +155,7 @@ impl StudyState {
         if next.seq != self.search.seq + 1 {
             return out_of_order(format!("event {} cannot follow event {}", next.seq, self.search.seq));
         }
+        trusted::check(self, next)?;
         if self.repeats(&next.event)? {
             return Ok(false);
         }
@@ -161,7 +164,7 @@ impl StudyState {
             self.workers.retain(|name, _| !workers.contains(name));
         }
         if !self.workers.is_empty() {
-            self.active_millis += (next.at - self.last_at).max(0);
+            self.active_millis = self.active_millis.saturating_add((next.at - self.last_at).max(0));
         }
         self.last_at = self.last_at.max(next.at);
         self.fold(&next.event, next.at)?;
@@ -176,7 +179,7 @@ impl StudyState {
 
     /// Active milliseconds at time `now`: those in which at least one worker was there.
     pub fn active_millis(&self, now: i64) -> i64 {
-        self.active_millis + if self.workers.is_empty() { 0 } else { (now - self.last_at).max(0) }
+        self.active_millis.saturating_add(if self.workers.is_empty() { 0 } else { now.saturating_sub(self.last_at).max(0) })
     }
 
     /// When the last event was.
@@ -206,7 +209,7 @@ impl StudyState {
     /// worker was killed, because steps are known only from its last evaluation or checkpoint: those after it count once, when they are
     /// trained again.
     pub fn steps_repeated(&self) -> u64 {
-        self.trials.iter().map(|trial| trial.steps_trained.saturating_sub(trial.furthest_step)).sum()
+        self.trials.iter().map(|trial| trial.steps_trained.saturating_sub(trial.furthest_step)).fold(0, u64::saturating_add)
     }
 
     /// Trials whose segment waits for a slot, lowest number first.
@@ -247,7 +250,7 @@ impl StudyState {
                 if settings.trials > before.trials {
                     self.closed_from = None;
                     let enqueued = self.enqueued.total();
-                    self.search_mut().planned = settings.trials + enqueued;
+                    self.search_mut().planned = settings.trials.saturating_add(enqueued);
                 } else if longer && let Some(planned) = self.closed_from.take() {
                     self.search_mut().planned = planned;
                 }
@@ -289,13 +292,13 @@ impl StudyState {
             Event::Enqueued(enqueued) => {
                 self.enqueued.push((**enqueued).clone());
                 let planned = (self.search.planned as usize).max(self.search.searched().len()) as u32;
-                self.search_mut().planned = planned + 1;
-                self.closed_from = self.closed_from.map(|planned| planned + 1);
+                self.search_mut().planned = planned.saturating_add(1);
+                self.closed_from = self.closed_from.map(|planned| planned.saturating_add(1));
                 self.reopen_finalists();
             }
             Event::SpaceExhausted { trials } => {
                 let enqueued = self.enqueued.waiting().len() as u32;
-                self.search_mut().planned = *trials + enqueued;
+                self.search_mut().planned = trials.saturating_add(enqueued);
                 self.pending = None;
             }
             Event::StartsClosed { trials, .. } => {

@@ -145,7 +145,7 @@ pub(crate) fn check_ladder(lowerer: &mut Lowerer<'_>, settings: &Settings, max_e
 }
 
 /// Points a grid may have: each is a trial, and none is tried twice.
-const MOST_POINTS: u64 = 1_000_000;
+pub(crate) const MOST_POINTS: u64 = 1_000_000;
 
 /// A grid over what has none.
 pub(crate) fn check_grid(lowerer: &mut Lowerer<'_>, settings: &Settings, parameters: &[Parameter]) {

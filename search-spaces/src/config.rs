@@ -51,7 +51,7 @@ impl Augment {
 impl Config {
     /// Optimizer steps of its full length, for a training split of `examples`: the last batch of a pass may be smaller.
     pub fn total_steps(&self, examples: u64) -> u64 {
-        examples.div_ceil(u64::from(self.batch_size.max(1))).max(1) * u64::from(self.epochs.max(1))
+        examples.div_ceil(u64::from(self.batch_size.max(1))).max(1).saturating_mul(u64::from(self.epochs.max(1)))
     }
 }
 

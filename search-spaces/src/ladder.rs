@@ -47,7 +47,7 @@ impl Ladder {
     /// `Auto` is the evaluation nearest to a fiftieth of the horizon, but the first one at the earliest, and none before the default recipe has
     /// warmed up: on recorded learning curves earlier first rungs were the better ones, down to a fiftieth.
     pub(crate) fn of(settings: &Settings, epochs: u32, examples_per_epoch: u64, rise: f64) -> Result<Ladder, (String, String)> {
-        let horizon = u64::from(epochs) * examples_per_epoch;
+        let horizon = u64::from(epochs).saturating_mul(examples_per_epoch);
         let r_min = match settings.r_min {
             Resource::Epochs(epochs) => (epochs * examples_per_epoch as f64).ceil() as u64,
             Resource::Examples(examples) => examples,

@@ -21,6 +21,7 @@ mod read;
 pub mod recipes;
 mod schema;
 pub mod settings;
+mod sound;
 pub mod space;
 pub mod template;
 mod tree;

@@ -41,7 +41,7 @@ impl Scheduler for SuccessiveHalving {
             // Before trial 0 is there nobody knows whether it is a baseline; a call then starts no more than the cohort has either way.
             let beside = baseline(state).filter(|_| first == 0);
             let end = first.saturating_add(cohort_size(&state.ladder) + usize::from(beside.is_some())).min(planned(state));
-            let mut actions = cohort(state, first, end);
+            let mut actions = cohort(state, first, end, free);
             if !actions.is_empty() || any_active(started(state, first, end)) {
                 actions.truncate(free);
                 return actions;
@@ -77,8 +77,8 @@ fn started(state: &SearchState, first: usize, end: usize) -> impl Iterator<Item 
     state.searched().skip(first).take(end.saturating_sub(first))
 }
 
-/// All that the cohort of the trials from `first` up to `end` can do now.
-fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
+/// What the cohort of the trials from `first` up to `end` can do now, for so many `free` slots: with many rungs a cohort has no end of trials to start.
+fn cohort(state: &SearchState, first: usize, end: usize, free: usize) -> Vec<Action> {
     let beside = baseline(state).filter(|_| first == 0);
     let members = started(state, first + usize::from(beside.is_some()), end);
     let mut actions = Vec::new();
@@ -98,7 +98,7 @@ fn cohort(state: &SearchState, first: usize, end: usize) -> Vec<Action> {
     }
     // The cohort's first trial has the number that the next one gets, before it is there.
     let learn_from = state.searched().nth(first).map_or(state.trials().len() as u32, |trial| trial.number);
-    actions.extend((searched.max(first)..end).map(|_| Action::Start { learn_from }));
+    actions.extend((searched.max(first)..end).take(free.max(1)).map(|_| Action::Start { learn_from }));
     if actions.is_empty() && !any_active(members.clone()) {
         actions.extend(last_resort(state, &members));
     }

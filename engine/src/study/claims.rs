@@ -104,7 +104,7 @@ impl StudyState {
         let reached = claim.from_step + steps;
         let progress = &mut self.trials[trial as usize];
         progress.furthest_step = progress.furthest_step.max(reached);
-        progress.steps_trained += steps;
+        progress.steps_trained = progress.steps_trained.saturating_add(steps);
         progress.claim = None;
         Ok(())
     }
