@@ -1,9 +1,6 @@
 //! `thawline worker`: trains segments of a study's trials on one device, until nothing is left to do.
 
-use std::{
-    io::{Write as _, stdin},
-    sync::Arc,
-};
+use std::io::{Write as _, stdin};
 
 use engine::{
     clock,
@@ -41,7 +38,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
-    let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));
+    let runner = (context.runner)(&ready.prepared, ready::runner_settings(&spec.space));
     let parts = worker::Worker {
         store: Box::new(store),
         folder,
