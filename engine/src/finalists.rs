@@ -157,6 +157,12 @@ impl Finalists {
         self.repeats.get(&trial).into_iter().flatten().copied()
     }
 
+    /// Every trial that stands here.
+    pub(crate) fn named(&self) -> impl Iterator<Item = u32> + '_ {
+        let trainings = self.repeats.iter().flat_map(|(parent, repeats)| std::iter::once(*parent).chain(repeats.iter().copied()));
+        trainings.chain(self.chosen.iter().flat_map(|chosen| chosen.trials.iter().copied()))
+    }
+
     /// Those that are not the search's own.
     pub fn repeats(&self) -> impl Iterator<Item = u32> + '_ {
         self.trials().iter().flat_map(|trial| self.trainings(*trial).skip(1))

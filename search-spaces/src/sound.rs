@@ -35,7 +35,8 @@ impl Space {
         }
         for recipe in &self.recipes {
             if let Some(assignment) = &recipe.assignment {
-                draw::validate(&self.parameters, assignment).map_err(|why| format!("a recipe {:?} whose place is none: {why}", recipe.name))?;
+                draw::validate(&self.parameters, assignment)
+                    .map_err(|why| format!("a recipe {:?} whose place is none: {why}", recipe.name))?;
             }
         }
         if self.settings.sampler == SamplerKind::Grid && grid::size(&self.parameters).is_none_or(|size| size > MOST_POINTS) {

@@ -9,6 +9,7 @@
 
 use std::process::ExitCode;
 
+use thawline::program::Program;
 use trials::metrics::{Logits, Measure, Measures};
 
 /// Cohen's kappa with quadratic weights (Cohen 1968): `cohen_kappa_score(weights="quadratic")` of scikit-learn. 1 is perfect, 0 what guessing
@@ -35,7 +36,7 @@ impl Measure for WeightedKappa {
 #[expect(clippy::print_stderr, reason = "nothing else could tell")]
 fn main() -> ExitCode {
     match Measures::default().with(WeightedKappa) {
-        Ok(measures) => thawline::program::run(measures),
+        Ok(measures) => thawline::program::run(Program { measures, ..Program::default() }),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE

@@ -1,8 +1,9 @@
 //! What a command gets from outside: where it may write, and what the environment says.
 
-use std::{fmt, io::Write, path::PathBuf};
+use std::{fmt, io::Write, path::PathBuf, sync::Arc};
 
-use trials::metrics::Measures;
+use engine::runner::TrialRunner;
+use trials::{metrics::Measures, prepare::Prepared, runner::RunnerSettings};
 
 use crate::{assets::Assets, exit::Error};
 
@@ -17,6 +18,8 @@ pub struct Context {
     pub assets: Assets,
     /// What is measured of every evaluation.
     pub measures: Measures,
+    /// What trains the trials of a study.
+    pub runner: fn(&Prepared, RunnerSettings) -> Arc<dyn TrialRunner>,
     /// This program, to be started again as a worker.
     pub program: PathBuf,
 }

@@ -6,5 +6,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    thawline::program::run(trials::metrics::Measures::default())
+    thawline::program::run(thawline::program::Program::default())
 }

@@ -5,10 +5,12 @@ use std::{
     io::{IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Parser as _;
-use trials::metrics::Measures;
+use engine::runner::TrialRunner;
+use trials::{metrics::Measures, prepare::Prepared, runner::RunnerSettings};
 
 use crate::{
     args::Arguments,
@@ -22,10 +24,27 @@ use crate::{
 #[cfg(unix)]
 const SETTINGS: [(&str, &str); 2] = [("CANDLE_NUM_THREADS", "1"), ("MIMALLOC_PURGE_DELAY", "-1")];
 
-/// Runs the program in this process: a `main` of your own with more `measures` is this program with more metrics, its workers included.
+/// What a `main` of your own may bring; the default is this program as it is.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// What is measured of every evaluation.
+    pub measures: Measures,
+    /// Makes what trains the trials of a study, in each of its workers, from the study's model, data and settings. `train`, the probes of
+    /// `check` and the test split are the standard runner's all the same.
+    pub runner: fn(&Prepared, RunnerSettings) -> Arc<dyn TrialRunner>,
+}
+
+impl Default for Program {
+    fn default() -> Program {
+        Program { measures: Measures::default(), runner: |prepared, settings| Arc::new(prepared.runner(settings)) }
+    }
+}
+
+/// Runs the program in this process: a `main` of your own with another `program` is this program with more metrics or another runner, its
+/// workers included.
 ///
 /// The process may be replaced by itself, with [`SETTINGS`] in its environment: call this first.
-pub fn run(measures: Measures) -> ExitCode {
+pub fn run(program: Program) -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(unix)]
     restart_with_settings();
@@ -39,7 +58,8 @@ pub fn run(measures: Measures) -> ExitCode {
             python: PathBuf::from("python3"),
             debian: PathBuf::from("/usr/share/datasets"),
         },
-        measures,
+        measures: program.measures,
+        runner: program.runner,
         program: env::current_exe().unwrap_or_else(|_| PathBuf::from("thawline")),
     };
     match commands::run(arguments.command, &mut context) {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-use super::{Dropped, PendingStart, StudyState, TrialProgress};
+use super::{Dropped, PendingStart, StudyState, TrialProgress, trusted};
 use crate::{
     clock::Base,
     enqueued::Queue,
@@ -28,6 +28,8 @@ const SHAPE: u32 = 1;
 struct Now {
     shape: u32,
     seq: u64,
+    /// Rows there must be.
+    trials: usize,
     planned: u32,
     pending: Option<PendingStart>,
     closed_from: Option<u32>,
@@ -94,6 +96,7 @@ impl StudyState {
         rmp_serde::to_vec_named(&Now {
             shape: SHAPE,
             seq: self.search.seq,
+            trials: self.trials.len(),
             planned: self.search.planned,
             pending: self.pending.clone(),
             closed_from: self.closed_from,
@@ -152,6 +155,9 @@ impl StudyState {
     /// The state that was kept, of the study that begins with `first`. `None`: it is of no use, and has to be folded.
     pub(crate) fn from_kept(first: &Logged, kept: &Kept) -> Option<StudyState> {
         let now: Now = rmp_serde::from_slice(&kept.now).ok().filter(|now: &Now| now.shape == SHAPE)?;
+        if now.trials != kept.rows.len() {
+            return None;
+        }
         let settled: Settled = rmp_serde::from_slice(&kept.settled).ok()?;
         let mut state = StudyState::begin(first).ok()?;
         let search = Arc::make_mut(&mut state.search);
@@ -172,7 +178,7 @@ impl StudyState {
         }
         state.spec.space.settings = settled.settings;
         let Settled { enqueued, finalists, folds, looks, dropped, .. } = settled;
-        Some(StudyState {
+        let state = StudyState {
             pending: now.pending,
             closed_from: now.closed_from,
             gave_up_at: now.gave_up_at,
@@ -187,7 +193,9 @@ impl StudyState {
             looks,
             dropped,
             ..state
-        })
+        };
+        trusted::check_kept(&state).ok()?;
+        Some(state)
     }
 }
 
@@ -216,6 +224,30 @@ mod tests {
         testing::{config, spec},
     };
 
+    /// A store may come from a stranger, too: what leads out of the study's folder is not believed.
+    #[test]
+    fn a_state_that_no_events_lead_to_is_of_no_use() {
+        let store = &mut MemoryStore::default();
+        let first = with_a_trial(store);
+        let state = store.state().unwrap().unwrap();
+        let kept = |state: &StudyState| Kept {
+            now: state.kept_now().unwrap(),
+            settled: state.kept_settled().unwrap(),
+            rows: vec![state.kept_row(0).unwrap()],
+        };
+        assert!(StudyState::from_kept(&first, &kept(state)).is_some());
+        assert!(StudyState::from_kept(&first, &Kept { rows: Vec::new(), ..kept(state) }).is_none());
+        let changed = |change: &dyn Fn(&mut StudyState)| {
+            let mut state = state.clone();
+            change(&mut state);
+            StudyState::from_kept(&first, &kept(&state)).is_none()
+        };
+        assert!(changed(&|state| state.trials[0].checkpoint.as_mut().unwrap().path = "../elsewhere".into()));
+        assert!(changed(&|state| state.trials[0].completed[0].2.predictions = Some("/etc/passwd".into())));
+        assert!(changed(&|state| state.search_mut().change(0, |trial| trial.phase = crate::state::Phase::Active { rung: 9 })));
+        assert!(changed(&|state| state.search_mut().change(0, |trial| trial.parent = Some(9))));
+    }
+
     /// The names of all fields, without the values.
     fn shape(value: &Value) -> String {
         match value {
@@ -239,7 +271,16 @@ mod tests {
     /// Whoever changes this raises [`SHAPE`], unless all that is new has a default: what an older program has kept must not be misread.
     #[test]
     fn the_shape_of_what_is_kept() {
-        let mut store = MemoryStore::default();
+        let store = &mut MemoryStore::default();
+        with_a_trial(store);
+        let state = store.state().unwrap().unwrap();
+        insta::assert_snapshot!(shapes(&state.kept_now().unwrap()), @"(active_millis clock closed_from gave_up_at last_at pending(enqueued learn_from number upto_seq worker) planned seq shape workers(cpu#1(boot device pid slots threads worker)) workers_started)");
+        insta::assert_snapshot!(shapes(&state.kept_settled().unwrap()), @"(enqueued(all[] started) finalists(chosen open repeats()) folds() looks[] settings(budget_seconds checkpoint_every_seconds devices eta eval_every finalist_seeds finalists folds r_min(Examples) rungs sampler scheduler seed trials))");
+        insta::assert_snapshot!(shapes(&state.kept_row(0).unwrap()), @"(progress(cause checkpoint(blake3 bytes path step) claim(at from_step last_step rung saved slot worker) completed[[(checkpoint(blake3 bytes path step) full_length passes predictions seconds step steps_trained stopped_early trainable_parameters value weights(bytes parameters))]] crashes fence furthest_step noted() recipe salvaged[] steps_trained) queued search(assignment config(adapter augment(crop erase flip jitter mix) batch_size class_weights clip_norm decay_on dropout(attention(Constant) classifier(Constant) hidden(Constant)) early_stopping epochs frozen_norm keep label_smoothing layer_decay micro_batch optimizer(AdamW(beta1 beta2 epsilon learning_rate weight_decay)) schedule(Linear(end)) unfreeze warmup) inside kind number parent phase(Active(rung)) stopped_at values[]) suspect)");
+    }
+
+    /// On its way to the second rung, while the next is about to start. Gives the first event.
+    fn with_a_trial(store: &mut MemoryStore) -> Logged {
         store.create(0, spec(3)).unwrap();
         let worker = "cpu#1".to_owned();
         let info = WorkerInfo {
@@ -275,9 +316,6 @@ mod tests {
             Event::Decided { upto_seq: 8, action: Action::Start { learn_from: 0 }, worker: worker.clone() },
         ];
         store.commit(0, &mut |_| events.to_vec()).unwrap();
-        let state = store.state().unwrap().unwrap();
-        insta::assert_snapshot!(shapes(&state.kept_now().unwrap()), @"(active_millis clock closed_from gave_up_at last_at pending(enqueued learn_from number upto_seq worker) planned seq shape workers(cpu#1(boot device pid slots threads worker)) workers_started)");
-        insta::assert_snapshot!(shapes(&state.kept_settled().unwrap()), @"(enqueued(all[] started) finalists(chosen open repeats()) folds() looks[] settings(budget_seconds checkpoint_every_seconds devices eta eval_every finalist_seeds finalists folds r_min(Examples) rungs sampler scheduler seed trials))");
-        insta::assert_snapshot!(shapes(&state.kept_row(0).unwrap()), @"(progress(cause checkpoint(blake3 bytes path step) claim(at from_step last_step rung saved slot worker) completed[[(checkpoint(blake3 bytes path step) full_length passes predictions seconds step steps_trained stopped_early trainable_parameters value weights(bytes parameters))]] crashes fence furthest_step noted() recipe salvaged[] steps_trained) queued search(assignment config(adapter augment(crop erase flip jitter mix) batch_size class_weights clip_norm decay_on dropout(attention(Constant) classifier(Constant) hidden(Constant)) early_stopping epochs frozen_norm keep label_smoothing layer_decay micro_batch optimizer(AdamW(beta1 beta2 epsilon learning_rate weight_decay)) schedule(Linear(end)) unfreeze warmup) inside kind number parent phase(Active(rung)) stopped_at values[]) suspect)");
+        store.page(0, 1).unwrap().remove(0)
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     folds::Fold,
     runner::{Checkpoint, Completed},
     spec::StudySpec,
-    state::TrialKind,
+    state::{Phase, TrialKind},
 };
 
 /// Steps, examples and bytes are counted up to here: far more than any machine comes to, and few enough to be added up.
@@ -51,6 +51,7 @@ pub(super) fn check(state: &StudyState, next: &Logged) -> Result<(), Refused> {
     match &next.event {
         Event::SettingsChanged(settings) => settings.check().or_else(|what| out_of_order(format!("no settings have {what}"))),
         Event::WorkerStarted(info) => worker(info),
+        Event::Stopped { millis } if !(0..=MAX_MILLIS).contains(millis) => out_of_order(format!("nobody stops for {millis} ms")),
         Event::Decided { upto_seq, .. } => seen(*upto_seq),
         Event::TrialAdded(added) => {
             seen(added.snapshot_seq)?;
@@ -84,7 +85,10 @@ fn count(what: &str, number: u64) -> Result<(), Refused> {
 }
 
 fn worker(info: &WorkerInfo) -> Result<(), Refused> {
-    let WorkerInfo { worker, slots, threads, .. } = info;
+    let WorkerInfo { worker, slots, threads, clock, .. } = info;
+    if clock.as_ref().is_some_and(|clock| clock.offset.unsigned_abs() > MAX_MILLIS.unsigned_abs()) {
+        return out_of_order(format!("worker {worker} cannot have such a clock"));
+    }
     if (*slots).max(*threads) <= MAX_SLOTS {
         return Ok(());
     }
@@ -92,6 +96,38 @@ fn worker(info: &WorkerInfo) -> Result<(), Refused> {
 }
 
 /// Its place may be none: what a sampler proposes may turn out to make no config.
+/// Refuses a state that was kept in rows and that no events lead to: it comes from where the events come from.
+pub(super) fn check_kept(state: &StudyState) -> Result<(), Refused> {
+    time(state.last_at)?;
+    let (trials, top) = (state.search.trials().len(), state.search.ladder.top());
+    state.settings().check().or_else(|what| out_of_order(format!("no settings have {what}")))?;
+    state.workers.values().try_for_each(worker)?;
+    for (trial, progress) in state.search.trials().iter().zip(&state.trials) {
+        let rung = match trial.phase {
+            Phase::Active { rung } | Phase::Paused { rung } | Phase::Failed { rung } => rung,
+            Phase::Complete => top,
+        };
+        let claimed = progress.claim.as_ref().map_or(0, |claim| claim.rung);
+        let parent = trial.parent.unwrap_or_default() as usize;
+        if rung > top || claimed > top || trial.values.len() > top + 1 || parent >= trials || progress.fence > MAX_COUNT {
+            return out_of_order(format!("trial {} cannot be {:?} with {} values", trial.number, trial.phase, trial.values.len()));
+        }
+        progress.checkpoint.iter().chain(&progress.before).try_for_each(checkpoint)?;
+        progress.completed.iter().try_for_each(|(_, _, segment)| completed(segment))?;
+    }
+    let named = state
+        .finalists
+        .named()
+        .chain(state.folds.iter().map(|(fold, _)| fold.trial))
+        .chain(state.looks.iter().map(|look| look.tested.trial));
+    for trial in named {
+        if trial as usize >= trials {
+            return out_of_order(format!("there is no trial {trial}"));
+        }
+    }
+    Ok(())
+}
+
 fn trial(added: &TrialAdded) -> Result<(), Refused> {
     if added.kind == TrialKind::Finalist {
         return out_of_order(format!("trial {} cannot be a finalist's: those are added when finalists are chosen", added.number));

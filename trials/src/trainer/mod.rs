@@ -62,7 +62,7 @@ impl std::fmt::Debug for Job<'_> {
 
 /// A file that cannot be written or read is the machine's fault, and one that holds the wrong thing the trial's; one that is gone, or not as
 /// it was written, is nobody's.
-fn stored(error: CheckpointError) -> TrialError {
+pub fn stored(error: CheckpointError) -> TrialError {
     match &error {
         CheckpointError::Write { source, .. } if is_full(source) => TrialError::Machine(format!("{error}: {FULL}")),
         CheckpointError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => TrialError::CheckpointLost(error.to_string()),

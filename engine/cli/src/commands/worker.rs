@@ -1,9 +1,6 @@
 //! `thawline worker`: trains segments of a study's trials on one device, until nothing is left to do.
 
-use std::{
-    io::{Write as _, stdin},
-    sync::Arc,
-};
+use std::io::{Write as _, stdin};
 
 use engine::{
     clock::Clock,
@@ -25,10 +22,12 @@ pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error
         cancel_when_closed(stdin(), cancel.clone());
     }
     match work(arguments, cancel, context) {
-        // A worker that cannot use its device any more is one that died: it says so, and its supervisor sees the rest.
-        Err(End::Died(error)) => Err(error),
-        Err(End::Failed(error)) => {
-            tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
+        Err(end) => {
+            let (message, error) = match end {
+                End::DeviceLost(error) => (WorkerMessage::DeviceLost { message: error.message.clone() }, error),
+                End::Failed(error) => (WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 }, error),
+            };
+            tell(context, &message);
             Err(if arguments.supervised { Error { message: String::new(), ..error } } else { error })
         }
         Ok(()) => Ok(()),
@@ -39,7 +38,8 @@ pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error
 enum End {
     /// Another start would not help.
     Failed(Error),
-    Died(Error),
+    /// It may come back: what ran on it is for the supervisor to release.
+    DeviceLost(Error),
 }
 
 impl From<Error> for End {
@@ -51,6 +51,8 @@ impl From<Error> for End {
 fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), End> {
     let parsed = parse_devices(&arguments.device, arguments.threads, ACCELERATORS).map_err(Error::environment)?;
     let slots = DeviceSlots { device: parsed[0].device, slots: arguments.slots, threads: arguments.threads };
+    // `ready` opens it, too, but does not tell whether it is the device that is at fault.
+    trials::device::open(slots.device).map_err(|error| End::DeviceLost(Error::environment(error)))?;
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
@@ -58,7 +60,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
     let lock = WorkerLock::acquire(&folder).map_err(study::store_error)?;
-    let runner = Arc::new(ready.prepared.runner(ready::runner_settings(&spec.space)));
+    let runner = (context.runner)(&ready.prepared, ready::runner_settings(&spec.space));
     let parts = worker::Worker {
         store: Box::new(store),
         folder,
@@ -74,7 +76,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         WorkerError::Store(error) => End::Failed(study::store_error(error)),
         WorkerError::Config { .. } => End::Failed(Error::failed(error)),
         WorkerError::Thread { .. } | WorkerError::Machine(_) => End::Failed(Error::environment(error)),
-        WorkerError::Device(_) => End::Died(Error::environment(error)),
+        WorkerError::Device(_) => End::DeviceLost(Error::environment(error)),
     })?;
     Ok(())
 }

@@ -103,6 +103,7 @@ mod tests {
             interactive: false,
             assets: Assets { cache: nowhere.clone(), hub: String::new(), python: nowhere.clone(), debian: nowhere.clone() },
             measures,
+            runner: crate::program::Program::default().runner,
             program: nowhere,
         };
         let (ready, devices) = ready::check(&space, setup::devices(&space), &mut context)?;
