@@ -220,8 +220,9 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
 }
 
 fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool, now: i64) -> Plan {
-    let decision = schedulers::next(scheduler, &state.search);
-    let searched = decision.is_none() && state.search.index().active().next().is_none() && state.pending.is_none();
+    let ended = state.target_reached.is_some();
+    let decision = if ended { None } else { schedulers::next(scheduler, &state.search) };
+    let searched = decision.is_none() && state.is_idle() && (ended || state.pending.is_none());
     let choosing = if searched { choosing(state, now) } else { None };
     let to_fold = searched && choosing.is_none() && state.repeats_open() == 0;
     if to_fold && state.folds_open() == 0 {
@@ -246,16 +247,17 @@ fn plan(state: &StudyState, scheduler: &dyn Scheduler, worker: &str, busy: bool,
     };
     // A segment whose worker died runs alone in its worker, so that a second death is known to be its own doing.
     let claim = |trial: &u32| state.trials[*trial as usize].claim.as_ref();
-    if state.suspects().any(|trial| claim(&trial).is_some_and(|claim| claim.worker == worker)) {
+    let suspects = || state.suspects().filter(|trial| state.is_wanted(*trial));
+    if suspects().any(|trial| claim(&trial).is_some_and(|claim| claim.worker == worker)) {
         return Plan::Wait;
     }
-    if let Some(trial) = state.suspects().find(|trial| claim(trial).is_none()) {
+    if let Some(trial) = suspects().find(|trial| claim(trial).is_none()) {
         return if busy { Plan::Wait } else { segment(trial) };
     }
-    if let Some(trial) = state.waiting().next() {
+    if let Some(trial) = state.waiting().find(|trial| state.is_wanted(*trial)) {
         return segment(trial);
     }
-    if let Some(pending) = &state.pending {
+    if let (Some(pending), false) = (&state.pending, ended) {
         let elsewhere = pending.worker != worker && state.workers.contains_key(&pending.worker);
         return if elsewhere { Plan::Wait } else { Plan::Add(pending.clone()) };
     }

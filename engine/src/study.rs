@@ -68,6 +68,8 @@ pub struct StudyState {
     active_millis: i64,
     last_at: i64,
     pub(crate) clock: Option<Base>,
+    /// The trial of the search that was the first to be as good as the settings ask for, which has ended the search.
+    pub target_reached: Option<u32>,
 }
 
 /// How far a trial's training has come.
@@ -146,6 +148,7 @@ impl StudyState {
             active_millis: 0,
             last_at: first.at,
             clock: None,
+            target_reached: None,
         })
     }
 
@@ -189,8 +192,32 @@ impl StudyState {
 
     /// Whether every trial of the search has gone as far as it is to go. More trials or a larger budget may let the search go on.
     pub fn is_finished(&self) -> bool {
-        let idle = self.pending.is_none() && self.search.index().active().next().is_none();
+        if self.target_reached.is_some() {
+            return self.is_idle();
+        }
+        let idle = self.pending.is_none() && self.is_idle();
         idle && schedulers::next(&*schedulers::build(self.settings().scheduler), &self.search).is_none()
+    }
+
+    /// Whether no trial of the search is on its way to a rung, as far as that is still wanted.
+    pub(crate) fn is_idle(&self) -> bool {
+        let claimed = |trial: u32| self.trials[trial as usize].claim.is_some();
+        self.search.index().active().all(|trial| !self.is_wanted(trial) && !claimed(trial))
+    }
+
+    /// Whether a segment of `trial` is still to be run, if one is due: a search that has reached its target goes on with its finalists alone.
+    pub(crate) fn is_wanted(&self, trial: u32) -> bool {
+        self.target_reached.is_none() || self.search.trials()[trial as usize].kind == TrialKind::Finalist
+    }
+
+    /// Whether `trial`, of the search and trained in full, keeps all constraints and is as good as `target`.
+    fn is_as_good_as(&self, target: f64, trial: &TrialState) -> bool {
+        let Some(top) = trial.values.len().checked_sub(1) else { return false };
+        let cost = self.search.cost(trial, top);
+        trial.phase == Phase::Complete
+            && trial.kind != TrialKind::Finalist
+            && cost.is_feasible()
+            && cost.value <= self.search.objective.cost(target)
     }
 
     /// Whether nothing is left to do: neither of the search, nor for finalists or folds.
@@ -260,6 +287,13 @@ impl StudyState {
                 }
                 self.search_mut().finalists = settings.finalists;
                 self.spec.space.settings = (**settings).clone();
+                if settings.target != before.target {
+                    let reached = settings.target.and_then(|target| self.search.searched().find(|trial| self.is_as_good_as(target, trial)));
+                    let reached = reached.map(|trial| trial.number);
+                    if std::mem::replace(&mut self.target_reached, reached).is_some() && reached.is_none() {
+                        self.reopen_finalists();
+                    }
+                }
             }
             Event::WorkerStarted(info) => {
                 self.workers_started += 1;
@@ -515,6 +549,10 @@ impl StudyState {
             }
             state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         });
+        let good = self.settings().target.is_some_and(|target| self.is_as_good_as(target, &self.search.trials()[trial as usize]));
+        if good && self.target_reached.is_none() {
+            self.target_reached = Some(trial);
+        }
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ mod finalists;
 mod folds;
 mod goals;
 mod going_on;
+mod target;
 
 use std::{
     collections::BTreeMap,

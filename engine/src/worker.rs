@@ -45,6 +45,8 @@ pub struct Worker {
 pub enum Ended {
     /// Nothing is left to do.
     Finished,
+    /// A trial is as good as was asked for, and its finalists are trained.
+    TargetReached,
     /// The budget is spent, or what is left of it is too little for another trial. What was running has been checkpointed.
     BudgetSpent,
     /// Asked to stop. What was running has been checkpointed.
@@ -223,6 +225,7 @@ impl Loop<'_> {
             } else if self.slots.iter().any(|s| s.running.is_some()) && study(&mut *self.dispatcher.store)?.budget_spent(now) {
                 self.stop(Ended::BudgetSpent);
             }
+            self.cancel_what_is_not_wanted()?;
             let finished = self.stopping.is_none() && self.fill()?;
             if self.slots.iter().all(|slot| slot.running.is_none())
                 && let Some(how) = self.stopping.or(finished.then_some(Ended::Finished))
@@ -232,6 +235,8 @@ impl Loop<'_> {
                 }
                 // The last segment may have completed although it was told to stop.
                 let how = if how == Ended::BudgetSpent && self.dispatcher.finished(now)? { Ended::Finished } else { how };
+                let reached = study(&mut *self.dispatcher.store)?.target_reached.is_some();
+                let how = if how == Ended::Finished && reached { Ended::TargetReached } else { how };
                 let worker = self.dispatcher.worker.clone();
                 self.commit(&[Event::WorkerEnded { worker }])?;
                 (self.tell)(&WorkerMessage::Ended(how));
@@ -282,6 +287,22 @@ impl Loop<'_> {
             self.stopping = Some(how);
             self.cancel_all();
         }
+    }
+
+    /// Once the target is reached, what the search still trains has been in vain.
+    fn cancel_what_is_not_wanted(&mut self) -> Result<(), StoreError> {
+        let state = study(&mut *self.dispatcher.store)?;
+        if state.target_reached.is_none() {
+            return Ok(());
+        }
+        for running in self.slots.iter().filter_map(|slot| slot.running.as_ref()) {
+            if let What::Segment { trial, .. } = running.what
+                && !state.is_wanted(trial)
+            {
+                running.cancel.set();
+            }
+        }
+        Ok(())
     }
 
     fn cancel_all(&self) {

@@ -13,7 +13,7 @@ use crate::{
     template::Template,
 };
 
-/// What makes a study this study. Trials, budget, devices, sampler, checkpoint interval and space may change when it is continued.
+/// What makes a study this study. Trials, budget, devices, sampler, target, checkpoint interval and space, and the patience with a slot may change when it is continued.
 #[derive(Serialize)]
 struct Identity<'a> {
     model: &'a Location,
@@ -50,7 +50,7 @@ impl From<&Settings> for Decisive {
 
 impl Space {
     /// blake3, in hex, of all that must stay the same when a study is continued. It does not depend on the file's layout, comments or
-    /// order of fields, nor on trials, budget, devices, sampler, checkpoint interval and space.
+    /// order of fields, nor on trials, budget, devices, sampler, target, checkpoint interval and space, and the patience with a slot.
     pub fn hash(&self) -> String {
         let identity = Identity {
             model: &self.model,

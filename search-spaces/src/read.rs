@@ -251,6 +251,7 @@ fn settings(mut json: Json) -> Json {
             ("budget", "budget_seconds"),
             ("checkpoint_every", "checkpoint_every_seconds"),
             ("checkpoint_space", "checkpoint_space_bytes"),
+            ("stall_after", "stall_after_seconds"),
         ];
         for (name, field) in named {
             if let Some(value) = fields.remove(name) {

@@ -35,6 +35,17 @@ pub struct Settings {
     /// What checkpoints may take of the disk before those that are needed least go; `None`: no limit.
     #[serde(default)]
     pub checkpoint_space_bytes: Option<u64>,
+    /// The search ends once a trial that has been trained in full is this good; `None`: no value is good enough to end it. May change when a study is continued.
+    #[serde(default)]
+    pub target: Option<f64>,
+    /// A slot that gets nowhere for so long is taken for wedged.
+    #[serde(default = "stall_after")]
+    pub stall_after_seconds: u64,
+}
+
+/// Of studies of before it could be set.
+fn stall_after() -> u64 {
+    1800
 }
 
 /// What trials have in common at a rung.

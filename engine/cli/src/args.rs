@@ -37,6 +37,8 @@ pub enum Command {
     Report(Report),
     /// Print a study's best config
     Best(Best),
+    /// Take every decision of a study again and compare
+    Replay(Replay),
     /// Train one config to its full length: production training
     Train(Train),
     /// Write a trained trial of a study as a Hugging Face model folder
@@ -94,6 +96,9 @@ pub struct Overrides {
     /// Active time to spend in all: 8h, 90m, 1h30m; a study that goes on can only get more
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub budget: Option<u64>,
+    /// End the search once a fully trained trial is as good as this
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub target: Option<f64>,
     /// Seed of every random draw; a study that goes on keeps its own
     #[arg(long)]
     pub seed: Option<u64>,
@@ -117,7 +122,19 @@ pub struct Sweep {
     pub study: PathBuf,
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Work beside the sweep that runs in this study, if one does
+    #[arg(long)]
+    pub join: bool,
     /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The study's folder
+    pub study: PathBuf,
+    /// Print it as JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -43,11 +43,11 @@ pub enum StoreError {
     NotWritable { path: PathBuf },
     #[error("{path}: event {seq} cannot be read: {why}", path = path.display())]
     Corrupt { path: PathBuf, seq: u64, why: String },
-    #[error("{path}: failed to {action}: {source}{}", way_out(source.kind()), path = path.display())]
+    #[error("{path}: failed to {action}: {source}{}", way_out(source), path = path.display())]
     Io { path: PathBuf, action: &'static str, source: std::io::Error },
     #[error(
         "{path}: failed to {action}: {source}{}",
-        if source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) { ": the disk may be full; make room, then run the same command again" } else { "" },
+        if source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure) { ": the disk may be full, or fail; see to it, then run the same command again" } else { "" },
         path = path.display()
     )]
     Sqlite { path: PathBuf, action: &'static str, source: rusqlite::Error },
@@ -56,11 +56,16 @@ pub enum StoreError {
 }
 
 /// What to do about an error of the machine; empty for others.
-fn way_out(kind: ErrorKind) -> &'static str {
-    match kind {
+fn way_out(error: &std::io::Error) -> &'static str {
+    // EIO on every Unix, which has no kind of its own.
+    const INPUT_OUTPUT: i32 = 5;
+    match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": make room, then run the same command again",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             ": check whose it is and how the disk is mounted, or choose another folder"
+        }
+        _ if cfg!(unix) && error.raw_os_error() == Some(INPUT_OUTPUT) => {
+            ": the disk does not do what it should; see to it, then run the same command again"
         }
         _ => "",
     }
@@ -74,7 +79,7 @@ impl StoreError {
             | StoreError::OldSqlite { .. }
             | StoreError::DiskFull { .. }
             | StoreError::NotWritable { .. } => true,
-            StoreError::Io { source, .. } => !way_out(source.kind()).is_empty(),
+            StoreError::Io { source, .. } => !way_out(source).is_empty(),
             StoreError::Sqlite { source, .. } => source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure),
             _ => false,
         }

@@ -36,7 +36,7 @@ impl SqliteStore {
         let path = folder.database();
         let why = match path.metadata() {
             Ok(file) if file.is_file() && file.len() > 0 => return SqliteStore::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE),
-            Ok(_) => "its study.sqlite holds nothing".to_owned(),
+            Ok(_) => return Err(holds_nothing(folder.root())),
             Err(_) if folder.root().is_file() => "that is a file; name the study's folder".to_owned(),
             Err(_) if folder.root().is_dir() => "there is no study.sqlite in this folder".to_owned(),
             Err(_) => "there is no such folder".to_owned(),
@@ -65,15 +65,23 @@ impl SqliteStore {
         }
         refuse_network(path.parent().unwrap_or(&path))?;
         // First by looking at the file: opening it with SQLite could already write to it.
-        if let Some((application, format)) = header(&path)? {
-            check_format(&path, application, format)?;
+        match header(&path) {
+            // A creation that was cut short: SQLite undoes it before anything is read.
+            Err(StoreError::NotAStudy { .. }) if journal(&path).exists() => {}
+            Err(error) => return Err(error),
+            Ok(Some((application, format))) => check_format(&path, application, format)?,
+            Ok(None) => {}
         }
         let wrap = |source| sqlite_error(&path, "open the study", source);
         let mut db = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrap)?;
         db.busy_timeout(BUSY).map_err(wrap)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
         let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)?;
-        if empty && flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        if empty && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+            // Its creation was cut short, and SQLite has undone it.
+            return Err(holds_nothing(path.parent().unwrap_or(&path)));
+        }
+        if empty {
             // Before the write-ahead log is switched on, so that the header tells the format from the start.
             schema::create(&tx).map_err(wrap)?;
             tx.commit().map_err(wrap)?;
@@ -189,6 +197,17 @@ pub(super) fn read(path: &Path, db: &Connection, after: u64, most: usize) -> Res
         events.push(Logged { seq, at: row.get(1).map_err(wrap)?, event });
     }
     Ok(events)
+}
+
+fn holds_nothing(folder: &Path) -> StoreError {
+    StoreError::NotAStudy { path: folder.to_owned(), why: "its study.sqlite holds nothing".to_owned() }
+}
+
+/// What SQLite undoes a change by that was cut short, before the write-ahead log is switched on.
+fn journal(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-journal");
+    PathBuf::from(name)
 }
 
 /// `application_id` and `user_version` from the first bytes of an SQLite file; `None` when there is no file, or nothing in it.

@@ -40,6 +40,8 @@ struct Now {
     last_at: i64,
     #[serde(default)]
     clock: Option<Base>,
+    #[serde(default)]
+    target_reached: Option<u32>,
 }
 
 /// What belongs to no trial and seldom changes.
@@ -106,6 +108,7 @@ impl StudyState {
             active_millis: self.active_millis,
             last_at: self.last_at,
             clock: self.clock.clone(),
+            target_reached: self.target_reached,
         })
     }
 
@@ -187,6 +190,7 @@ impl StudyState {
             active_millis: now.active_millis,
             last_at: now.last_at,
             clock: now.clock,
+            target_reached: now.target_reached,
             enqueued,
             finalists,
             folds,
@@ -274,9 +278,9 @@ mod tests {
         let store = &mut MemoryStore::default();
         with_a_trial(store);
         let state = store.state().unwrap().unwrap();
-        insta::assert_snapshot!(shapes(&state.kept_now().unwrap()), @"(active_millis clock closed_from gave_up_at last_at pending(enqueued learn_from number upto_seq worker) planned seq shape workers(cpu#1(boot device pid slots threads worker)) workers_started)");
-        insta::assert_snapshot!(shapes(&state.kept_settled().unwrap()), @"(enqueued(all[] started) finalists(chosen open repeats()) folds() looks[] settings(budget_seconds checkpoint_every_seconds devices eta eval_every finalist_seeds finalists folds r_min(Examples) rungs sampler scheduler seed trials))");
-        insta::assert_snapshot!(shapes(&state.kept_row(0).unwrap()), @"(progress(cause checkpoint(blake3 bytes path step) claim(at from_step last_step rung saved slot worker) completed[[(checkpoint(blake3 bytes path step) full_length passes predictions seconds step steps_trained stopped_early trainable_parameters value weights(bytes parameters))]] crashes fence furthest_step noted() recipe salvaged[] steps_trained) queued search(assignment config(adapter augment(crop erase flip jitter mix) batch_size class_weights clip_norm decay_on dropout(attention(Constant) classifier(Constant) hidden(Constant)) early_stopping epochs frozen_norm keep label_smoothing layer_decay micro_batch optimizer(AdamW(beta1 beta2 epsilon learning_rate weight_decay)) schedule(Linear(end)) unfreeze warmup) inside kind number parent phase(Active(rung)) stopped_at values[]) suspect)");
+        insta::assert_snapshot!(shapes(&state.kept_now().unwrap()), @"(active_millis clock closed_from gave_up_at last_at pending(enqueued learn_from number upto_seq worker) planned seq shape target_reached trials workers(cpu#1(boot device pid slots threads worker)) workers_started)");
+        insta::assert_snapshot!(shapes(&state.kept_settled().unwrap()), @"(dropped(checkpoints steps) enqueued(all[] started) finalists(chosen open repeats()) folds() looks[] settings(budget_seconds checkpoint_every_seconds checkpoint_space_bytes devices eta eval_every finalist_seeds finalists folds r_min(Examples) rungs sampler scheduler seed stall_after_seconds target trials))");
+        insta::assert_snapshot!(shapes(&state.kept_row(0).unwrap()), @"(progress(before cause checkpoint(blake3 bytes path step) claim(at from_step last_step rung saved slot worker) completed[[(checkpoint(blake3 bytes path step) full_length passes predictions seconds step steps_trained stopped_early trainable_parameters value weights(bytes parameters))]] crashes dropped_step fence furthest_step micro_batch noted() recipe salvaged[] steps_trained) queued search(assignment config(adapter augment(crop erase flip jitter mix) batch_size class_weights clip_norm decay_on dropout(attention(Constant) classifier(Constant) hidden(Constant)) early_stopping epochs frozen_norm keep label_smoothing layer_decay micro_batch optimizer(AdamW(beta1 beta2 epsilon learning_rate weight_decay)) schedule(Linear(end)) unfreeze warmup) inside kind number parent phase(Active(rung)) stopped_at values[]) suspect)");
     }
 
     /// On its way to the second rung, while the next is about to start. Gives the first event.

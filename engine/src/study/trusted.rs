@@ -115,11 +115,9 @@ pub(super) fn check_kept(state: &StudyState) -> Result<(), Refused> {
         progress.checkpoint.iter().chain(&progress.before).try_for_each(checkpoint)?;
         progress.completed.iter().try_for_each(|(_, _, segment)| completed(segment))?;
     }
-    let named = state
-        .finalists
-        .named()
-        .chain(state.folds.iter().map(|(fold, _)| fold.trial))
-        .chain(state.looks.iter().map(|look| look.tested.trial));
+    let folds = state.folds.iter().map(|(fold, _)| fold.trial);
+    let looks = state.looks.iter().map(|look| look.tested.trial);
+    let named = state.target_reached.into_iter().chain(state.finalists.named()).chain(folds).chain(looks);
     for trial in named {
         if trial as usize >= trials {
             return out_of_order(format!("there is no trial {trial}"));

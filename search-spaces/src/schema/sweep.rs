@@ -196,8 +196,12 @@ static SETTINGS: Kind = Kind::Struct(&Struct {
         field("eval_every", &SHARE_OF_PASS, "0.25"),
         field("checkpoint_every", &Kind::Duration, "\"3m\""),
         field("checkpoint_space", &Kind::Option(&Kind::Bytes), "None"),
+        field("target", &Kind::Option(&ANY_NUMBER), "None"),
+        field("stall_after", &Kind::Duration, "\"30m\""),
     ],
 });
+
+static ANY_NUMBER: Kind = real(-1e300, false, 1e300, false, "a number");
 
 static SHARE_OF_PASS: Kind = real(1e-6, false, 1e6, false, "at least 1e-6 (passes over the training data)");
 

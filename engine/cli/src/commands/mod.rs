@@ -11,6 +11,7 @@ mod init;
 mod interrupt;
 mod outcome;
 mod ready;
+mod replay;
 mod report;
 mod setup;
 mod simulate;
@@ -31,6 +32,7 @@ pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
         Command::Sweep(arguments) => sweep::run(&arguments, context),
         Command::Enqueue(arguments) => enqueue::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
+        Command::Replay(arguments) => replay::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Best(arguments) => best::run(&arguments, context),
         Command::Train(arguments) => train::run(&arguments, context),

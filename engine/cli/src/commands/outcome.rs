@@ -64,6 +64,7 @@ impl Test {
 fn word(ended: Ended) -> &'static str {
     match ended {
         Ended::Finished => "finished",
+        Ended::TargetReached => "target_reached",
         Ended::BudgetSpent => "budget_spent",
         Ended::Interrupted => "interrupted",
     }
@@ -179,6 +180,7 @@ fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &m
     }
     match ended {
         Ended::Finished => next(format!("{go_on} --trials {}", record.space.settings.trials.saturating_mul(2)), "search on"),
+        Ended::TargetReached => next(format!("{go_on} --target BEYOND"), "search on"),
         Ended::BudgetSpent => next(format!("{go_on} --budget LONGER"), "search on"),
         Ended::Interrupted => {}
     }

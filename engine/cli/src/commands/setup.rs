@@ -32,6 +32,7 @@ pub(super) fn read_space(path: &Path, overrides: &Overrides, context: &Context) 
     let settings = &mut space.settings;
     settings.trials = overrides.trials.unwrap_or(settings.trials);
     settings.budget_seconds = overrides.budget.or(settings.budget_seconds);
+    settings.target = overrides.target.or(settings.target);
     settings.seed = overrides.seed.unwrap_or(settings.seed);
     settings.devices = overrides.devices.clone().or_else(|| settings.devices.clone());
     Ok(space)

@@ -9,7 +9,7 @@ use crate::{args::Status, context::Context, exit::Error, progress::text};
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Summary {
-    /// `running`: a sweep or a worker is at work; `finished`: nothing is left to do; `budget_spent`: more budget lets it go on; `stopped`:
+    /// `running`: a sweep or a worker is at work; `finished`: nothing is left to do; `target_reached`: a target beyond it lets it go on; `budget_spent`: more budget does; `stopped`:
     /// the same command goes on.
     state: &'static str,
     trials_planned: u32,
@@ -82,6 +82,7 @@ fn summarise(state: &StudyState, worked_on: bool, now: i64) -> Summary {
     Summary {
         state: match (worked_on, finished) {
             (true, _) => "running",
+            (false, true) if state.target_reached.is_some() => "target_reached",
             (false, _) if budget_spent => "budget_spent",
             (false, true) => "finished",
             (false, false) => "stopped",

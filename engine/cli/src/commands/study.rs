@@ -34,7 +34,12 @@ pub(super) fn settings_if_there(folder: &StudyFolder) -> Result<Option<Settings>
     if folder.database().metadata().is_ok_and(|file| file.len() == 0) || !folder.database().exists() {
         return Ok(None);
     }
-    let mut store = SqliteStore::open(folder).map_err(store_error)?;
+    let mut store = match SqliteStore::open(folder) {
+        Ok(store) => store,
+        // Its creation was cut short, and has been undone just now.
+        Err(_) if folder.database().metadata().is_ok_and(|file| file.len() == 0) => return Ok(None),
+        Err(error) => return Err(store_error(error)),
+    };
     Ok(store.state().map_err(store_error)?.map(|state| state.settings().clone()))
 }
 

@@ -19,7 +19,7 @@ use engine::{
     clock::Clock,
     devices::DeviceSlots,
     session::{Opened, Session},
-    store::study as state_of,
+    store::{StoreError, study as state_of},
     supervisor::{Supervisor, SupervisorError, supervise},
     worker::Ended,
 };
@@ -45,8 +45,14 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     }
     context.note(ready.prepared.report.to_string().trim_end());
 
-    let mut session = Session::open(folder, &spec).map_err(study::store_error)?;
-    report::keep_data_report(&ready.prepared.report, &session.folder)?;
+    let mut session = match Session::open(folder.clone(), &spec) {
+        Err(StoreError::InUse { .. }) if arguments.join => Session::join(folder, &spec),
+        opened => opened,
+    }
+    .map_err(study::store_error)?;
+    if session.opened != Opened::Joined {
+        report::keep_data_report(&ready.prepared.report, &session.folder)?;
+    }
     let has_test = !ready.prepared.task.test.is_empty();
     // The workers read model and data for themselves; this process keeps neither.
     drop(ready);
@@ -54,18 +60,53 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     let settings = state_of(&mut session.store).map_err(study::store_error)?.settings().clone();
     overrides.overruled(file_seed, &settings).into_iter().for_each(|line| context.note(line));
     let interrupts = interrupt::watch()?;
-    let mut ended = match idle(&mut session)? {
+    if session.opened == Opened::Joined {
+        let ended = search(&mut session, &devices, &interrupts, context)?;
+        if !session.take_over().map_err(study::store_error)? {
+            context.note(format!(
+                "{}; the sweep that was joined says the rest",
+                if ended == Ended::Interrupted { "stopped" } else { "nothing is left to do here" }
+            ));
+            return if ended == Ended::Interrupted {
+                Err(Error::interrupted("interrupted; the study is safe, and its sweep goes on"))
+            } else {
+                Ok(())
+            };
+        }
+        // Its own sweep has ended before.
+        return outcome(&mut session, ended, has_test, (&devices, &interrupts), arguments, context);
+    }
+    let ended = match idle(&mut session)? {
         Some(ended) => {
-            let more = if ended == Ended::Finished { "--trials" } else { "--budget" };
-            context.note(format!("nothing is left to do; search on with more {more}"));
+            let more = match ended {
+                Ended::TargetReached => "--target beyond it",
+                Ended::BudgetSpent => "--budget",
+                Ended::Finished | Ended::Interrupted => "--trials",
+            };
+            context.note(format!(
+                "nothing is left to do; search on with {}{more}",
+                if ended == Ended::TargetReached { "a " } else { "more " }
+            ));
             ended
         }
         None => search(&mut session, &devices, &interrupts, context)?,
     };
-    if has_test && ended != Ended::Interrupted && !test_split::evaluate(&mut session, &devices, &interrupts, context)? {
+    outcome(&mut session, ended, has_test, (&devices, &interrupts), arguments, context)
+}
+
+/// Looks at the test split, writes everything and says what came out.
+fn outcome(
+    session: &mut Session,
+    mut ended: Ended,
+    has_test: bool,
+    (devices, interrupts): (&[DeviceSlots], &Interrupts),
+    arguments: &Sweep,
+    context: &mut Context,
+) -> Result<(), Error> {
+    if has_test && ended != Ended::Interrupted && !test_split::evaluate(session, devices, interrupts, context)? {
         ended = Ended::Interrupted;
     }
-    let Session { store, folder, .. } = &mut session;
+    let Session { store, folder, .. } = session;
     outcome::conclude(folder, store, ended, arguments, context)
 }
 
@@ -75,6 +116,9 @@ fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
     let spent = state.budget_spent(Clock::Study.now(state));
     // With the starts closed it is more budget that lets it go on.
     let finished = state.is_over() && state.closed_from.is_none();
+    if state.is_over() && state.target_reached.is_some() {
+        return Ok(Some(Ended::TargetReached));
+    }
     Ok(if finished { Some(Ended::Finished) } else { (spent || state.is_over()).then_some(Ended::BudgetSpent) })
 }
 
@@ -99,7 +143,7 @@ fn search(session: &mut Session, devices: &[DeviceSlots], interrupts: &Interrupt
             cancel: &interrupts.finish,
             kill: &interrupts.now,
             clock: Clock::Study,
-            stall_after: 1800.0,
+            stall_after: spec.space.settings.stall_after_seconds as f64,
         },
         &mut |state| {
             if interrupts.finish.is_set() && !std::mem::replace(&mut told, true) {
