@@ -73,8 +73,19 @@ struct Running {
 ///
 /// Slots that get free at the same time are served in their order, so that the same arguments give the same study.
 pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, until: f64) -> Result<Simulated, WorkerError> {
+    simulate_in(&MemoryStore::default(), spec, runner, slots, until)
+}
+
+/// The same, with the study in `store`, which is empty before.
+pub fn simulate_in(
+    store: &MemoryStore,
+    spec: &StudySpec,
+    runner: &dyn SimulatedRunner,
+    slots: usize,
+    until: f64,
+) -> Result<Simulated, WorkerError> {
     let settings = &spec.space.settings;
-    let mut store = MemoryStore::default();
+    let mut store = store.clone();
     store.create(0, spec.clone())?;
     let worker = register(&mut store, DeviceSlots { device: Device::Cpu, slots, threads: 1 }, Clock::Simulated(|| 0), None)?;
     let folder = StudyFolder::new("simulated");
