@@ -35,7 +35,8 @@ impl Space {
         }
         for recipe in &self.recipes {
             if let Some(assignment) = &recipe.assignment {
-                draw::validate(&self.parameters, assignment).map_err(|why| format!("a recipe {:?} whose place is none: {why}", recipe.name))?;
+                draw::validate(&self.parameters, assignment)
+                    .map_err(|why| format!("a recipe {:?} whose place is none: {why}", recipe.name))?;
             }
         }
         if self.settings.sampler == SamplerKind::Grid && grid::size(&self.parameters).is_none_or(|size| size > MOST_POINTS) {
@@ -108,7 +109,7 @@ impl Domain {
     }
 
     /// Whether it is as its type says, and numbers within it can be counted and subtracted.
-    fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         match self {
             Domain::Uniform { low, high } => low <= high && (high - low).is_finite(),
             Domain::LogUniform { low, high } => *low > 0.0 && low <= high && (high / low).is_finite(),
@@ -189,7 +190,7 @@ mod tests {
         insta::assert_snapshot!(with("batch_size", Domain::LogInt { low: 1, high: 2 }), @"a value that parameter 1 is not");
         insta::assert_snapshot!(wrong(|space| space.parameters[0].condition = Some(Condition { parent: 0, option: 0 })), @r#"the parameter "epochs" under a choice that there is not"#);
         insta::assert_snapshot!(wrong(|space| space.parameters[1].path = "epochs".into()), @r#"the parameter "epochs" twice"#);
-        insta::assert_snapshot!(wrong(|space| drop(space.parameters.pop())), @"a value that parameter 4 is not");
+        insta::assert_snapshot!(wrong(|space| drop(space.parameters.pop())), @"a value that parameter 5 is not");
         insta::assert_snapshot!(wrong(|space| space.recipes[0].assignment = Some(crate::domain::Assignment::default())), @r#"a recipe "literature default" whose place is none: `epochs` has no value, although it is active"#);
         insta::assert_snapshot!(wrong(|space| space.settings.sampler = SamplerKind::Grid), @"a grid of more points than can be counted");
         insta::assert_snapshot!(wrong(|space| space.settings.finalist_seeds = 0), @"finalist_seeds 0, which is not from 1 to 100");

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folder::refuse_network, not_created, schema};
+use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folder::refuse_network, not_created, schema, trusted};
 use crate::{
     events::{Event, Logged},
     spec::StudySpec,
@@ -62,12 +62,14 @@ impl SqliteStore {
             return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned(), needed: OLDEST_SQLITE.1 });
         }
         refuse_network(path.parent().unwrap_or(&path))?;
+        trusted::refuse_links(path.parent().unwrap_or(&path))?;
         // First by looking at the file: opening it with SQLite could already write to it.
         if let Some((application, format)) = header(&path)? {
             check_format(&path, application, format)?;
         }
         let wrap = |source| sqlite_error(&path, "open the study", source);
         let mut db = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrap)?;
+        trusted::harden(&db).map_err(wrap)?;
         db.busy_timeout(BUSY).map_err(wrap)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
         let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)?;
@@ -79,6 +81,7 @@ impl SqliteStore {
             let application = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
             let format = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
             check_format(&path, application, format)?;
+            trusted::check_tables(&path, &tx)?;
             tx.rollback().map_err(wrap)?;
         }
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(wrap)?;
@@ -198,13 +201,17 @@ fn corrupt(path: &Path, seq: u64, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Corrupt { path: path.to_owned(), seq, why: why.to_string() }
 }
 
-fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
+pub(super) fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::NotWritable { path },
         Some(ErrorCode::DatabaseCorrupt) => {
             StoreError::NotAStudy { path, why: "the file is damaged: go back to a copy, or start a new study".to_owned() }
+        }
+        Some(ErrorCode::TooBig) => {
+            let why = "it holds a value that is longer than any of a study: it is damaged, or not to be trusted".to_owned();
+            StoreError::NotAStudy { path, why }
         }
         Some(ErrorCode::NotADatabase) => StoreError::NotAStudy { path, why: "this is not an SQLite file".to_owned() },
         _ => StoreError::Sqlite { path, action, source },

@@ -95,7 +95,8 @@ fn nothing_is_counted_that_cannot_be() {
 
 #[test]
 fn what_is_not_there_is_not_spoken_of() {
-    let fold = |trial, index| Event::FoldClaimed { fold: Fold { trial, index, of: 3 }, worker: WORKER.to_owned(), slot: "cpu/0".to_owned() };
+    let fold =
+        |trial, index| Event::FoldClaimed { fold: Fold { trial, index, of: 3 }, worker: WORKER.to_owned(), slot: "cpu/0".to_owned() };
     insta::assert_snapshot!(refused(fold(7, 0)), @"there is no trial 7");
     insta::assert_snapshot!(refused(fold(0, 3)), @"there is no part 3 of 3");
     let folded = Folded { value: 0.5, steps: 1, seconds: 1.0 };
@@ -103,7 +104,8 @@ fn what_is_not_there_is_not_spoken_of() {
     insta::assert_snapshot!(refused(completed), @"there is no trial 7");
     let tested = Tested { trial: u32::MAX, examples: 1, metrics: [].into(), value: 0.5, low: 0.4, high: 0.6 };
     insta::assert_snapshot!(refused(Event::Tested(Box::new(tested))), @"there is no trial 4294967295");
-    let chosen = FinalistsChosen { trials: vec![1], seeds: 2, wanted: (1, 2), seconds_left: None, added: vec![Repeat { number: 1, parent: 1 }] };
+    let chosen =
+        FinalistsChosen { trials: vec![1], seeds: 2, wanted: (1, 2), seconds_left: None, added: vec![Repeat { number: 1, parent: 1 }] };
     insta::assert_snapshot!(refused(Event::FinalistsChosen(Box::new(chosen))), @"there is no trial 1");
 }
 
@@ -145,7 +147,8 @@ fn planned_trials_do_not_overflow() {
     // As the command line may have it.
     many.space.settings.trials = u32::MAX;
     store.create(0, many).unwrap();
-    let enqueued = |name: &str| Event::Enqueued(Box::new(Enqueued { name: name.to_owned(), config: Arc::new(config(1e-3)), assignment: None }));
+    let enqueued =
+        |name: &str| Event::Enqueued(Box::new(Enqueued { name: name.to_owned(), config: Arc::new(config(1e-3)), assignment: None }));
     let exhausted = Event::SpaceExhausted { trials: u32::MAX };
     store.commit(0, &mut |_| vec![enqueued("a"), enqueued("b"), exhausted.clone(), enqueued("c")]).unwrap();
     assert_eq!(study(&mut store).unwrap().search.planned, u32::MAX);
