@@ -109,7 +109,7 @@ impl Domain {
     }
 
     /// Whether it is as its type says, and numbers within it can be counted and subtracted.
-    fn is_sound(&self) -> bool {
+    pub fn is_sound(&self) -> bool {
         match self {
             Domain::Uniform { low, high } => low <= high && (high - low).is_finite(),
             Domain::LogUniform { low, high } => *low > 0.0 && low <= high && (high / low).is_finite(),

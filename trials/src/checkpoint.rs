@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
@@ -18,6 +18,8 @@ use serde_json::{Map, Value, json};
 /// Key and value of the header's entry that says what kind of safetensors file it is.
 const KIND: (&str, &str) = ("thawline", "checkpoint 1");
 const STATE: &str = "state";
+/// Files are read into memory whole, whatever their events say of them.
+const MAX_BYTES: u64 = 64 << 30;
 
 /// Why a checkpoint cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -138,18 +140,18 @@ pub struct Contents {
 pub fn read(checkpoint: &Checkpoint) -> Result<Contents, CheckpointError> {
     let path = &checkpoint.path;
     let failed = |source| CheckpointError::Read { path: path.clone(), source };
-    let found = fs::metadata(path).map_err(failed)?.len();
+    let found = path.metadata().map_err(failed)?.len();
     if found != checkpoint.bytes {
         return Err(CheckpointError::Length { path: path.clone(), expected: checkpoint.bytes, found });
     }
-    let file = fs::read(path).map_err(failed)?;
+    let file = crate::files::read(path, MAX_BYTES).map_err(failed)?;
     if *blake3::hash(&file).to_hex() != *checkpoint.blake3 {
         return Err(CheckpointError::Damaged { path: path.clone() });
     }
     parse(path, file)
 }
 
-fn parse(path: &Path, file: Vec<u8>) -> Result<Contents, CheckpointError> {
+pub(crate) fn parse(path: &Path, file: Vec<u8>) -> Result<Contents, CheckpointError> {
     let foreign = |reason: &str| CheckpointError::Foreign { path: path.to_owned(), reason: reason.to_owned() };
     let (header, metadata) = safetensors::SafeTensors::read_metadata(&file).map_err(|error| foreign(&error.to_string()))?;
     let entries = metadata.metadata().as_ref().ok_or_else(|| foreign("its header has no metadata"))?;
@@ -171,6 +173,13 @@ impl Contents {
         Some((info.shape.clone(), bytemuck::pod_collect_to_vec(bytes)))
     }
 
+    /// Of all tensors, in order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.metadata.tensors().into_keys().collect();
+        names.sort();
+        names
+    }
+
     pub(crate) fn unfit(&self, reason: impl std::fmt::Display) -> CheckpointError {
         CheckpointError::Unfit { path: self.path.clone(), reason: reason.to_string() }
     }
@@ -178,6 +187,8 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use candle_core::Device;
     use proptest::prelude::*;
 

@@ -8,6 +8,8 @@ pub mod device;
 pub mod effect;
 pub mod files;
 pub mod freezing;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hub;
 pub mod metrics;
 pub mod models;

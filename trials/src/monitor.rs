@@ -18,7 +18,7 @@ impl Monitor {
             self.best = Some(cost);
             self.without = 0;
         } else {
-            self.without += 1;
+            self.without = self.without.saturating_add(1);
         }
         self.without
     }

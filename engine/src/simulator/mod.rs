@@ -113,7 +113,7 @@ pub fn simulate_in(
             drop(sender);
             let events: Vec<TrialEvent> = receiver.iter().collect();
             let seconds = runner.seconds(&segment, from.as_ref().map_or(0, |checkpoint| checkpoint.step));
-            let end = now + (seconds * 1e9).round() as u64;
+            let end = now.saturating_add((seconds * 1e9).round() as u64);
             found.see(&spec.space.objective, &events, now as f64 / 1e9, seconds, until, outcome.is_err());
             found.spent += seconds.min(until - now as f64 / 1e9);
             free.pop_first();

@@ -50,6 +50,12 @@ pub const SECONDS_A_RUN: f64 = 1000.0;
 /// A run that costs next to nothing would fill a simulation with more trials than it could ever end.
 const LEAST_COST: f64 = 1e-6;
 
+/// Of a table's text, which may come out of a small file that is packed: a hundred times as much as the largest tables that are published.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Beyond these an integer is no number that a curve's config could be written with.
+const MAX_INT: f64 = (1_u64 << 53) as f64;
+
 /// What is wrong with a table.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -110,12 +116,16 @@ impl Axis {
         if matches!(kind, Kind::Int) && !(low.fract() == 0.0 && high.fract() == 0.0) {
             return Err(format!("an int from {low} to {high} has bounds that are no whole numbers"));
         }
-        Ok(match (kind, log) {
+        let domain = match (kind, log) {
             (Kind::Float, false) => Domain::Uniform { low, high },
             (Kind::Float, true) => Domain::LogUniform { low, high },
             (Kind::Int, false) => Domain::Int { low: low as i64, high: high as i64 },
             (Kind::Int, true) => Domain::LogInt { low: low as i64, high: high as i64 },
-        })
+        };
+        if !domain.is_sound() || (matches!(kind, Kind::Int) && low.abs().max(high.abs()) > MAX_INT) {
+            return Err(format!("from {low} to {high} is further than can be counted"));
+        }
+        Ok(domain)
     }
 }
 
@@ -135,6 +145,19 @@ impl Table {
     /// Reads JSON lines: a header (`name`, `metric`, `direction`, `points`, and of each of the `hyperparameters` `type`, `low`, `high`, `log`), then
     /// for each run `config`, `cost` and `curve` (`null`: diverged).
     pub fn read(text: impl BufRead) -> Result<Table, TableError> {
+        Table::read_within(text, MAX_BYTES)
+    }
+
+    pub(super) fn read_within(text: impl BufRead, most: u64) -> Result<Table, TableError> {
+        let mut text = text.take(most);
+        let table = Table::read_lines(&mut text);
+        if text.limit() == 0 {
+            return Err(TableError::Whole(format!("its text has {most} bytes or more, which is more than is read: take some of its runs")));
+        }
+        table
+    }
+
+    fn read_lines(text: impl BufRead) -> Result<Table, TableError> {
         let mut lines = text.lines().enumerate().map(|(number, line)| (number + 1, line));
         let wrong = |line: usize, why: String| TableError::Line { line, why };
         let (_, first) = lines.next().ok_or_else(|| TableError::Whole("it is empty".to_owned()))?;

@@ -109,9 +109,21 @@ fn what_is_wrong_with_a_table_is_told() {
     insta::assert_snapshot!(wrong(header.replace("LOG", "true")), @"line 1: hyperparameter x: from 0 to 1 is no range on a log axis");
     let whole = header.replace("float", "int").replace("LOG", "false").replace("\"high\": 1", "\"high\": 1.5");
     insta::assert_snapshot!(wrong(whole), @"line 1: hyperparameter x: an int from 0 to 1.5 has bounds that are no whole numbers");
+    let far = header.replace("LOG", "false").replace("\"low\": 0", "\"low\": -1e308").replace("\"high\": 1", "\"high\": 1e308");
+    assert!(wrong(far).ends_with("is further than can be counted"));
+    let far = header.replace("float", "int").replace("LOG", "false").replace("\"high\": 1", "\"high\": 1e300");
+    assert!(wrong(far).ends_with("is further than can be counted"));
     insta::assert_snapshot!(rows(""), @"no run in it has a finite value");
     insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 1, "curve": [1]}"#), @"line 2: a curve of 1 points where the header says 2");
     insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 0, "curve": [1, 2]}"#), @"line 2: a cost of 0 median runs");
     insta::assert_snapshot!(rows(r#"{"config": {"y": 0.5}, "cost": 1, "curve": [1, 2]}"#), @"line 2: no value of x");
     insta::assert_snapshot!(rows(r#"{"config": {"x": 0.5}, "cost": 1, "curve": [1, 1]}"#), @"half of its runs are as good as the best: there is nothing to search for");
+}
+
+#[test]
+fn no_more_than_a_table_may_have_is_read() {
+    // A line without an end, as a packed file of a few bytes may unpack to.
+    let endless = std::io::BufReader::new(std::io::repeat(b' '));
+    let error = Table::read_within(endless, 1000).unwrap_err();
+    insta::assert_snapshot!(error, @"its text has 1000 bytes or more, which is more than is read: take some of its runs");
 }

@@ -41,6 +41,11 @@ pub enum StoreError {
     DiskFull { path: PathBuf },
     #[error("{path}: may not be written, which SQLite needs to do even to read it: check its owner and how the disk is mounted, or copy the study elsewhere", path = path.display())]
     NotWritable { path: PathBuf },
+    #[error(
+        "{path}: is a symbolic link: what a study writes and removes must lie in its own folder; put what it leads to in its place, or link the whole study folder",
+        path = path.display()
+    )]
+    Link { path: PathBuf },
     #[error("{path}: event {seq} cannot be read: {why}", path = path.display())]
     Corrupt { path: PathBuf, seq: u64, why: String },
     #[error("{path}: failed to {action}: {source}{}", way_out(source), path = path.display())]

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{ErrorKind, Read, Seek, Write},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     time::Duration,
 };
 
@@ -48,9 +48,11 @@ impl StudyFolder {
         path.strip_prefix(&self.0).unwrap_or(path).to_owned()
     }
 
-    /// Where a file that an event names is.
+    /// Where a file that an event names is: in this folder, whatever the event says. Events that say otherwise are refused; should one get by, nothing outside
+    /// is read or removed for it.
     pub fn absolute(&self, path: &Path) -> PathBuf {
-        self.0.join(path)
+        let ordinary = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        ordinary.fold(self.0.clone(), |folder, part| folder.join(part))
     }
 
     fn locks(&self) -> PathBuf {
@@ -286,5 +288,9 @@ mod tests {
         let file = folder.checkpoints().join("trial-1-step-2.ckpt");
         assert_eq!(folder.relative(&file), Path::new("checkpoints/trial-1-step-2.ckpt"));
         assert_eq!(folder.absolute(&folder.relative(&file)), file);
+        for path in ["../../home/me/letters.txt", "/home/me/letters.txt", "checkpoints/../../b", "..", "/"] {
+            let path = folder.absolute(Path::new(path));
+            assert!(path.starts_with(folder.root()) && !path.components().any(|part| part == Component::ParentDir), "{path:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod folder;
 mod memory;
 mod schema;
 mod sqlite;
+mod trusted;
 
 pub use error::StoreError;
 pub use folder::{StudyFolder, StudyLock, WorkerLock};

@@ -8,7 +8,9 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema};
+use super::{
+    Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema, trusted,
+};
 use crate::{
     events::{Event, Logged},
     spec::StudySpec,
@@ -64,6 +66,7 @@ impl SqliteStore {
             return Err(StoreError::OldSqlite { found: rusqlite::version().to_owned(), needed: OLDEST_SQLITE.1 });
         }
         refuse_network(path.parent().unwrap_or(&path))?;
+        trusted::refuse_links(path.parent().unwrap_or(&path))?;
         // First by looking at the file: opening it with SQLite could already write to it.
         match header(&path) {
             // A creation that was cut short: SQLite undoes it before anything is read.
@@ -74,6 +77,7 @@ impl SqliteStore {
         }
         let wrap = |source| sqlite_error(&path, "open the study", source);
         let mut db = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrap)?;
+        trusted::harden(&db).map_err(wrap)?;
         db.busy_timeout(BUSY).map_err(wrap)?;
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
         let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)?;
@@ -89,6 +93,7 @@ impl SqliteStore {
             let application = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
             let format = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
             check_format(&path, application, format)?;
+            trusted::check_tables(&path, &tx)?;
             if format < FORMAT {
                 schema::migrate(&tx, format).map_err(wrap)?;
                 tx.commit().map_err(wrap)?;
@@ -251,6 +256,10 @@ pub(super) fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::NotWritable { path },
         Some(ErrorCode::DatabaseCorrupt) => {
             StoreError::NotAStudy { path, why: "the file is damaged: go back to a copy, or start a new study".to_owned() }
+        }
+        Some(ErrorCode::TooBig) => {
+            let why = "it holds a value that is longer than any of a study: it is damaged, or not to be trusted".to_owned();
+            StoreError::NotAStudy { path, why }
         }
         Some(ErrorCode::NotADatabase) => StoreError::NotAStudy { path, why: "this is not an SQLite file".to_owned() },
         _ => StoreError::Sqlite { path, action, source },

@@ -32,6 +32,12 @@ pub enum DataError {
     Read { file: PathBuf, source: std::io::Error },
     #[error("{}: has {bytes} bytes; at most {limit} are read into memory: split it or take a sample of it", file.display())]
     TooLarge { file: PathBuf, bytes: u64, limit: u64 },
+    #[error("{}: has {columns} columns; a table may have {limit}: take those that are needed", file.display())]
+    TooManyColumns { file: PathBuf, columns: usize, limit: usize },
+    #[error("{}: its values take {bytes} bytes of memory or more; at most {limit} are read: split it or take a sample of it", file.display())]
+    UnpacksTooLarge { file: PathBuf, bytes: u64, limit: u64 },
+    #[error("{}: has {rows} rows; at most {limit} are read: split it or take a sample of it", file.display())]
+    TooManyRows { file: PathBuf, rows: u64, limit: u64 },
     #[error("{}: the ending `{ending}` says nothing known about the format; known are .csv, .tsv, .txt (as .tsv), .jsonl, .ndjson, .json \
              (a JSON object a line) and .parquet", file.display())]
     UnknownFormat { file: PathBuf, ending: String },
@@ -132,6 +138,9 @@ impl DataError {
             DataError::Tokenize { .. } => None,
             DataError::Read { .. }
             | DataError::TooLarge { .. }
+            | DataError::TooManyColumns { .. }
+            | DataError::UnpacksTooLarge { .. }
+            | DataError::TooManyRows { .. }
             | DataError::UnknownFormat { .. }
             | DataError::NotFetched { .. }
             | DataError::Malformed { .. }
@@ -167,6 +176,9 @@ impl DataError {
         match self {
             DataError::Read { file, .. }
             | DataError::TooLarge { file, .. }
+            | DataError::TooManyColumns { file, .. }
+            | DataError::UnpacksTooLarge { file, .. }
+            | DataError::TooManyRows { file, .. }
             | DataError::UnknownFormat { file, .. }
             | DataError::Malformed { file, .. }
             | DataError::Parquet { file, .. }

@@ -3,6 +3,7 @@
 pub mod batch;
 mod delimited;
 pub mod error;
+mod footer;
 pub mod image;
 mod jsonl;
 pub mod labels;

@@ -6,16 +6,19 @@ use std::{
     path::Path,
 };
 
-use polars::prelude::{ArrowDataType, Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{ArrowDataType, Column, DataFrame, DataType, ParquetReader, PolarsError, PolarsResult, SerReader};
 
 use super::{
     error::{DataError, Place},
+    footer,
     jsonl::float_text,
     table::{Converter, Pick, Row, Table, value},
 };
 
 /// A compressed file may unpack to much more than its size.
 const MAX_UNPACKED_BYTES: usize = 16 << 30;
+/// A value that is repeated takes no room in a file, but a row each time in memory.
+const MAX_ROWS: usize = 100_000_000;
 
 /// A column as the file declares it.
 pub(super) struct Declared {
@@ -31,21 +34,27 @@ pub(super) fn frame(file: &Path, bytes: Vec<u8>, key: &str, choose: &Choose<'_>)
     if bytes.is_empty() {
         return Err(DataError::NoRows { file: file.to_owned(), what: "is empty" });
     }
+    footer::check(&bytes).map_err(|reason| DataError::Parquet { file: file.to_owned(), reason })?;
     let mut reader = ParquetReader::new(Cursor::new(bytes));
     let mut declared: Vec<Declared> = Vec::new();
-    let mut unpacked = 0usize;
+    let (mut unpacked, mut rows) = (0usize, 0usize);
     let mut said = None;
     guarded(file, &mut || {
         let schema = reader.schema()?;
         declared = schema.iter().map(|(name, field)| Declared { name: name.to_string(), kind: field.dtype().clone() }).collect();
         let metadata = reader.get_metadata()?;
         unpacked = metadata.row_groups.iter().fold(0, |sum, group| sum.saturating_add(group.total_byte_size()));
+        let of_groups = metadata.row_groups.iter().fold(0usize, |sum, group| sum.saturating_add(group.num_rows()));
+        rows = of_groups.max(metadata.num_rows);
         let pairs = metadata.key_value_metadata().as_ref().into_iter().flatten();
         said = pairs.filter(|pair| pair.key == key).find_map(|pair| pair.value.clone());
         Ok(())
     })?;
     if unpacked > MAX_UNPACKED_BYTES {
-        return Err(DataError::TooLarge { file: file.to_owned(), bytes: unpacked as u64, limit: MAX_UNPACKED_BYTES as u64 });
+        return Err(DataError::UnpacksTooLarge { file: file.to_owned(), bytes: unpacked as u64, limit: MAX_UNPACKED_BYTES as u64 });
+    }
+    if rows > MAX_ROWS {
+        return Err(DataError::TooManyRows { file: file.to_owned(), rows: rows as u64, limit: MAX_ROWS as u64 });
     }
     // Before they are read: polars panics on a type that it was built without.
     let columns: Vec<String> = choose(&declared)?.into_iter().map(|column| declared[column].name.clone()).collect();
@@ -142,6 +151,7 @@ pub(super) fn strings(column: &Column, converter: &mut Converter) -> PolarsResul
     let kind = column.dtype();
     Ok(Some(match kind {
         DataType::Binary => {
+            within(column.binary()?.iter().flatten().map(<[u8]>::len))?;
             let read = |bytes: Option<&[u8]>| {
                 let text = bytes.and_then(|bytes| value(converter.text(bytes)));
                 converter.end_row();
@@ -159,7 +169,29 @@ pub(super) fn strings(column: &Column, converter: &mut Converter) -> PolarsResul
     }))
 }
 
+/// Refuses values that take more room than there is: rows that have the same share it, until each gets its own.
+pub(super) fn within(lengths: impl Iterator<Item = usize>) -> PolarsResult<()> {
+    let bytes = lengths.fold(0usize, usize::saturating_add);
+    if bytes <= MAX_UNPACKED_BYTES {
+        return Ok(());
+    }
+    let why = format!("its values take {bytes} bytes of memory; at most {MAX_UNPACKED_BYTES} are read: split it or take a sample of it");
+    Err(PolarsError::ComputeError(why.into()))
+}
+
 fn texts(column: &Column) -> PolarsResult<Vec<Option<String>>> {
     let texts = column.cast(&DataType::String)?;
+    within(texts.str()?.iter().flatten().map(str::len))?;
     Ok(texts.str()?.iter().map(|text| text.and_then(value)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_share_their_room_in_a_file_are_counted_each() {
+        within([MAX_UNPACKED_BYTES].into_iter()).unwrap();
+        insta::assert_snapshot!(within([usize::MAX, 2].into_iter()).unwrap_err(), @"its values take 18446744073709551615 bytes of memory; at most 17179869184 are read: split it or take a sample of it");
+    }
 }

@@ -2,8 +2,7 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
-    io::Read,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -14,11 +13,14 @@ use super::{
     error::{DataError, Place},
     jsonl, parquet,
 };
+use crate::files;
 
 /// Files are read into memory whole.
 const MAX_FILE_BYTES: u64 = 4 << 30;
 /// No text or label is longer: what is, is a broken file (a quote never closed, a binary file).
 pub(super) const MAX_VALUE_BYTES: usize = 1 << 20;
+/// No table of texts is wider: what is, is no table. Each name takes many times its bytes in memory.
+const MAX_COLUMNS: usize = 10_000;
 
 /// A column that is needed, and the field of the space that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,16 @@ pub struct Row {
 /// stray quotes), so a text in it holds neither tab nor line break. A byte order mark is honoured; a row that is not UTF-8 is
 /// taken as windows-1252.
 pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>) -> Result<Table, DataError> {
+    parse(file, &mut || bytes(file), names, wanted)
+}
+
+/// As [`read`], of what `content` gives, which is asked for once the ending is known to be one that can be read.
+pub(crate) fn parse(
+    file: &Path,
+    content: &mut Content<'_>,
+    names: Option<&[String]>,
+    wanted: Option<&[Wanted<'_>]>,
+) -> Result<Table, DataError> {
     let ending = file.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     let header = names.is_none() && !matches!(ending.as_str(), "jsonl" | "ndjson" | "json" | "parquet");
     let pick = |available: &[String]| pick(file, available, header, wanted);
@@ -63,15 +75,15 @@ pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>
         None => Ok(()),
     };
     let table = match ending.as_str() {
-        "csv" => delimited::read(file, &Text::read(file)?, &delimited::CSV, names, &pick)?,
-        "tsv" | "txt" | "" => delimited::read(file, &Text::read(file)?, &delimited::TSV, names, &pick)?,
+        "csv" => delimited::read(file, &Text::of(file, content()?)?, &delimited::CSV, names, &pick)?,
+        "tsv" | "txt" | "" => delimited::read(file, &Text::of(file, content()?)?, &delimited::TSV, names, &pick)?,
         "jsonl" | "ndjson" | "json" => {
             no_names("JSON")?;
-            jsonl::read(file, &Text::read(file)?, &pick)?
+            jsonl::read(file, &Text::of(file, content()?)?, &pick)?
         }
         "parquet" => {
             no_names("Parquet")?;
-            parquet::read(file, bytes(file)?, &pick, wanted.is_none())?
+            parquet::read(file, content()?, &pick, wanted.is_none())?
         }
         _ => return Err(DataError::UnknownFormat { file: file.to_owned(), ending: format!(".{ending}") }),
     };
@@ -90,10 +102,16 @@ pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>
     Ok(table)
 }
 
+/// The bytes of a file.
+pub(crate) type Content<'a> = dyn FnMut() -> Result<Vec<u8>, DataError> + 'a;
+
 /// From the names that a file has to the positions of the wanted columns.
 pub(super) type Pick<'a> = dyn Fn(&[String]) -> Result<Vec<usize>, DataError> + 'a;
 
 fn pick(file: &Path, available: &[String], header: bool, wanted: Option<&[Wanted<'_>]>) -> Result<Vec<usize>, DataError> {
+    if available.len() > MAX_COLUMNS {
+        return Err(DataError::TooManyColumns { file: file.to_owned(), columns: available.len(), limit: MAX_COLUMNS });
+    }
     let Some(wanted) = wanted else { return Ok((0..available.len()).collect()) };
     let find = |wanted: &Wanted<'_>| {
         let mut positions = (0..available.len()).filter(|&i| available[i] == wanted.column);
@@ -120,23 +138,15 @@ pub(super) fn value(text: impl Into<String>) -> Option<String> {
     if text.trim().is_empty() { None } else { Some(text) }
 }
 
-fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
-    let read = |source| DataError::Read { file: file.to_owned(), source };
-    // Before it is opened, which would wait for a pipe's other end.
-    let metadata = file.metadata().map_err(read)?;
-    if metadata.is_dir() {
-        return Err(read(std::io::Error::new(std::io::ErrorKind::IsADirectory, "it is a folder; the path of a file is needed")));
-    }
-    if !metadata.is_file() {
-        return Err(read(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is no regular file, and is needed more than once")));
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        return Err(DataError::TooLarge { file: file.to_owned(), bytes: metadata.len(), limit: MAX_FILE_BYTES });
-    }
-    let mut bytes = Vec::new();
-    // It may grow meanwhile.
-    File::open(file).map_err(read)?.take(MAX_FILE_BYTES).read_to_end(&mut bytes).map_err(read)?;
-    Ok(bytes)
+/// The bytes of a file of data.
+pub(super) fn bytes(file: &Path) -> Result<Vec<u8>, DataError> {
+    files::read(file, MAX_FILE_BYTES).map_err(|source| match source.kind() {
+        ErrorKind::FileTooLarge => {
+            let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+            DataError::TooLarge { file: file.to_owned(), bytes, limit: MAX_FILE_BYTES }
+        }
+        _ => DataError::Read { file: file.to_owned(), source },
+    })
 }
 
 /// A text file's bytes without their byte order mark, in UTF-8 as far as the mark tells; single rows may still be in another encoding.
@@ -147,8 +157,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    fn read(file: &Path) -> Result<Text, DataError> {
-        let mut bytes = bytes(file)?;
+    fn of(file: &Path, mut bytes: Vec<u8>) -> Result<Text, DataError> {
         let mut from = None;
         if let Some((encoding, mark)) = Encoding::for_bom(&bytes) {
             bytes.drain(..mark);

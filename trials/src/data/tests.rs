@@ -5,7 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use polars::prelude::{Column, DataFrame, DataType, NamedFrom as _, ParquetWriter, Series};
+use polars::prelude::{
+    BooleanChunked, ChunkFull as _, Column, DataFrame, DataType, IntoSeries as _, NamedFrom as _, ParquetWriter, Series,
+};
 use search_spaces::data::{Files, Location, Missing, Split, TextColumns, TextData};
 use tempfile::TempDir;
 
@@ -374,4 +376,16 @@ fn folds_share_training_and_validation_examples_out_and_leave_the_test_split_alo
     assert_eq!(judged, pool);
     assert_eq!(task.fold(2, 5, 7).hash(), task.fold(2, 5, 7).hash());
     assert_ne!(task.fold(2, 5, 7).hash(), task.fold(2, 5, 8).hash());
+}
+
+#[test]
+fn a_table_has_no_more_columns_and_rows_than_fit_into_memory() {
+    let folder = Folder::new();
+    let names: Vec<String> = (0..10_001).map(|column| column.to_string()).collect();
+    insta::assert_snapshot!(folder.error(&one(&folder.file("a.csv", names.join(",")))), @"[data.files] a.csv: has 10001 columns; a table may have 10000: take those that are needed");
+    let object: Vec<String> = names.iter().map(|name| format!("\"{name}\": 1")).collect();
+    insta::assert_snapshot!(folder.error(&one(&folder.file("a.jsonl", format!("{{{}}}", object.join(", "))))), @"[data.files] a.jsonl: has 10001 columns; a table may have 10000: take those that are needed");
+    // A value that is the same in all rows takes next to no room in a file.
+    let rows = BooleanChunked::full("text".into(), true, 100_000_001).into_series();
+    insta::assert_snapshot!(folder.error(&one(&folder.file("a.parquet", parquet(vec![rows.into()])))), @"[data.files] a.parquet: has 100000001 rows; at most 100000000 are read: split it or take a sample of it");
 }

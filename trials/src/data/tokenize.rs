@@ -1,7 +1,7 @@
 //! Texts to token ids, as Hugging Face transformers does it.
 
 use std::{
-    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
 
@@ -12,6 +12,10 @@ use tokenizers::{
 };
 
 use super::error::DataError;
+use crate::files;
+
+/// Of each file: ten times as much as the largest vocabularies take.
+pub(crate) const MAX_TOKENIZER_BYTES: u64 = 256 << 20;
 
 /// A model folder's tokenizer.
 #[derive(Debug, Clone)]
@@ -47,8 +51,8 @@ impl Tokenizer {
         let config = if config.is_file() { json(&config)? } else { Value::Null };
         let file = folder.join("tokenizer.json");
         let (mut inner, file) = if file.is_file() {
-            let bytes = fs::read(&file).map_err(|source| DataError::Read { file: file.clone(), source })?;
-            (Inner::from_bytes(bytes).map_err(|e| wrong(&file, &e))?, file)
+            let bytes = read(&file)?;
+            (guarded(|| Inner::from_bytes(bytes)).map_err(|e| wrong(&file, &e))?, file)
         } else {
             let file = folder.join("vocab.txt");
             if !file.is_file() {
@@ -90,11 +94,10 @@ impl Tokenizer {
 impl Encoder {
     /// The error is the tokenizer's own text, without the place.
     pub fn encode(&self, text: &str, pair: Option<&str>) -> Result<Encoded, String> {
-        let encoding = match pair {
+        let encoding: Encoding = guarded(|| match pair {
             None => self.inner.encode_fast(text, true),
             Some(pair) => self.inner.encode_fast((text, pair), true),
-        };
-        let encoding: Encoding = encoding.map_err(|e| e.to_string())?;
+        })?;
         if encoding.is_empty() {
             return Err("the tokenizer turns the text into no tokens at all".into());
         }
@@ -106,7 +109,20 @@ impl Encoder {
     }
 }
 
+/// The tokenizer's own code panics on some files that it has read without a word.
+fn guarded<T>(step: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(step)) {
+        Ok(result) => result.map_err(|e| e.to_string()),
+        Err(_) => Err("the tokenizer's parts do not fit together".to_owned()),
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, DataError> {
+    files::read(file, MAX_TOKENIZER_BYTES).map_err(|source| DataError::Read { file: file.to_owned(), source })
+}
+
 fn from_vocabulary(file: &Path, config: &Value) -> Result<Inner, DataError> {
+    files::check(file, MAX_TOKENIZER_BYTES).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
     let Some(name) = file.to_str() else { return Err(wrong(file, "the path is not valid UTF-8")) };
     let model = WordPiece::from_file(name).build().map_err(|e| wrong(file, &e))?;
     let mut inner = Inner::new(model);
@@ -140,8 +156,7 @@ fn padding(inner: &Inner, config: &Value) -> u32 {
 }
 
 fn json(file: &Path) -> Result<Value, DataError> {
-    let text = fs::read_to_string(file).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
-    serde_json::from_str(&text).map_err(|e| wrong(file, &e))
+    serde_json::from_slice(&read(file)?).map_err(|e| wrong(file, &e))
 }
 
 fn wrong(file: &Path, reason: &(impl ToString + ?Sized)) -> DataError {
@@ -150,6 +165,8 @@ fn wrong(file: &Path, reason: &(impl ToString + ?Sized)) -> DataError {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use serde::Deserialize;
 
     use super::*;

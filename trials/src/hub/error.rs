@@ -37,6 +37,8 @@ pub enum HubError {
         path.display()
     )]
     TensorShape { path: PathBuf, tensor: String, expected: Vec<usize>, found: Vec<usize> },
+    #[error("{}: tensor `{tensor}` has shape {found:?}, so there is nothing in it: the file is damaged, or of no network", path.display())]
+    TensorEmpty { path: PathBuf, tensor: String, found: Vec<usize> },
     #[error("{}: tensor `{tensor}` holds {found}, not f32, f16 or bf16: convert it with transformers' save_pretrained", path.display())]
     TensorType { path: PathBuf, tensor: String, found: String },
     #[error("{}: tensor `{tensor}` holds values that are not finite: the training that made it went wrong, or the file is damaged", path.display())]

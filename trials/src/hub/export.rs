@@ -11,7 +11,7 @@ use candle_core::Device;
 use serde_json::{Map, Value, json};
 
 use super::HubError;
-use crate::parameters::Parameters;
+use crate::{data::tokenize::MAX_TOKENIZER_BYTES, parameters::Parameters};
 
 /// Files of the tokenizer, copied when the base model's folder has them.
 const TOKENIZER: [&str; 5] = ["tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
@@ -84,7 +84,7 @@ fn write(folder: &Path, classifier: &Classifier, parameters: &Parameters) -> Res
     };
     for name in TOKENIZER {
         let from = classifier.base.join(name);
-        match fs::read(&from) {
+        match crate::files::read(&from, MAX_TOKENIZER_BYTES) {
             Ok(bytes) => put(name, &bytes)?,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(HubError::Read { path: from, source }),

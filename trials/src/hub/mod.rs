@@ -10,11 +10,14 @@ pub use error::HubError;
 pub use export::{Classifier, check_destination, export};
 pub use weights::Weights;
 
-use std::{fs, path::Path};
+use std::path::Path;
+
+/// The JSON of a model folder: lists of the tensors of the largest models take a few million bytes.
+const MAX_JSON_BYTES: u64 = 16 << 20;
 
 /// The text of a JSON file as an object.
 pub(crate) fn read_json(path: &Path) -> Result<serde_json::Map<String, serde_json::Value>, HubError> {
-    let text = fs::read(path).map_err(|source| match source.kind() {
+    let text = crate::files::read(path, MAX_JSON_BYTES).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => HubError::Missing { path: path.to_owned() },
         _ => HubError::Read { path: path.to_owned(), source },
     })?;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -12,6 +11,9 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::Value;
 
 use super::{HubError, read_json};
+
+/// A file is read into memory whole: twenty times as much as the largest that is of use here.
+const MAX_FILE_BYTES: u64 = 32 << 30;
 
 /// Some tensors of a model folder, as `f32`, under today's names without the prefix `bert.`, `resnet.` or `mobilenet_v2.`:
 /// `encoder.layer.0.output.LayerNorm.weight`.
@@ -94,6 +96,9 @@ impl Weights {
         let Some(Found { file, name, shape: found, values }) = self.tensors.remove(name) else {
             return Err(HubError::TensorMissing { path: self.listing.clone(), tensor: name.to_owned() });
         };
+        if found.contains(&0) {
+            return Err(HubError::TensorEmpty { path: file, tensor: name, found });
+        }
         if found != shape {
             return Err(HubError::TensorShape { path: file, tensor: name, expected: shape.to_vec(), found });
         }
@@ -130,7 +135,7 @@ fn shards(index: &Path) -> Result<BTreeSet<String>, HubError> {
 }
 
 fn read_file(path: &Path, wanted: &impl Fn(&str) -> bool, tensors: &mut BTreeMap<String, Found>) -> Result<(), HubError> {
-    let bytes = fs::read(path).map_err(|source| match source.kind() {
+    let bytes = crate::files::read(path, MAX_FILE_BYTES).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => HubError::Missing { path: path.to_owned() },
         _ => HubError::Read { path: path.to_owned(), source },
     })?;
@@ -166,4 +171,32 @@ fn values(view: &TensorView) -> Values {
         Dtype::BF16 => pairs().map(|b| bf16::from_le_bytes(b).to_f32()).collect(),
         other => return Values::Other(format!("{other:?}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_tensor_with_nothing_in_it_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let empty = TensorView::new(Dtype::F32, vec![4, 0, 1, 1], &[]).unwrap();
+        fs::write(&path, safetensors::serialize([("conv1.weight", empty)], None).unwrap()).unwrap();
+        let error = Weights::read(&path, &Device::Cpu, |_| true).unwrap().take("conv1.weight", &[4, 0, 1, 1]).unwrap_err();
+        insta::assert_snapshot!(error.to_string().replace(folder.path().to_str().unwrap(), "F"), @"F/model.safetensors: tensor `conv1.weight` has shape [4, 0, 1, 1], so there is nothing in it: the file is damaged, or of no network");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_link_to_what_never_ends_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["model.safetensors", "config.json"] {
+            std::os::unix::fs::symlink("/dev/zero", folder.path().join(name)).unwrap();
+        }
+        assert!(matches!(Weights::read(folder.path(), &Device::Cpu, |_| true), Err(HubError::Read { .. })));
+        assert!(matches!(read_json(&folder.path().join("config.json")), Err(HubError::Read { .. })));
+    }
 }

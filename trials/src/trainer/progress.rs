@@ -53,6 +53,26 @@ pub(crate) struct State {
     pub(crate) updates: std::collections::BTreeMap<String, u64>,
 }
 
+impl State {
+    /// Whether a trial of so many steps can come to it: files may come from strangers. The error is what it cannot.
+    pub(super) fn check(&self, total_steps: u64) -> Result<(), String> {
+        let Progress { step, loss_examples, cost, last, best, .. } = &self.progress;
+        let scores = || last.iter().chain(best);
+        if let Some(wrong) = scores().map(|score| score.step).chain([*step]).find(|step| *step > total_steps) {
+            return Err(format!("it speaks of step {wrong} of {total_steps}"));
+        }
+        let blocks = self.blocks.len();
+        if let Some(wrong) = scores().map(|score| score.lowest).chain(self.lowest).find(|lowest| *lowest >= blocks) {
+            return Err(format!("it speaks of block {wrong} of {blocks}"));
+        }
+        if let Some((name, updates)) = self.updates.iter().find(|(_, updates)| **updates > *step) {
+            return Err(format!("after {step} steps {name} cannot have been updated {updates} times"));
+        }
+        // What is added to them later must not wrap around.
+        if (*cost).max(*loss_examples) > u64::MAX / 2 { Err("it counts what nobody counts to".to_owned()) } else { Ok(()) }
+    }
+}
+
 /// Which trial on which data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Identity {

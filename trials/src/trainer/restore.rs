@@ -69,8 +69,13 @@ impl<'a> Trainer<'a> {
     /// Goes on from `checkpoint`, which an earlier trainer of the same job saved.
     pub fn resume(job: Job<'a>, checkpoint: &Checkpoint) -> Result<Trainer<'a>, TrialError> {
         let contents = checkpoint::read(checkpoint).map_err(stored)?;
+        Trainer::resume_from(job, &contents)
+    }
+
+    /// Goes on from a checkpoint in memory.
+    pub(crate) fn resume_from(job: Job<'a>, contents: &Contents) -> Result<Trainer<'a>, TrialError> {
         let mut trainer = Trainer::new(job)?;
-        trainer.restore(&contents).map_err(fault)?;
+        trainer.restore(contents).map_err(fault)?;
         Ok(trainer)
     }
 
@@ -79,6 +84,7 @@ impl<'a> Trainer<'a> {
         if state.identity != self.identity() {
             return Err(contents.unfit("it is of another trial, config or data"));
         }
+        state.check(self.plan.total_steps).map_err(|what| contents.unfit(what))?;
         restore_weights(self.model.as_mut(), contents, &state)?;
         self.lowest = state.lowest;
         if state.finished {

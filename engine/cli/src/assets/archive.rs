@@ -11,6 +11,9 @@ use std::{
 
 use super::AssetFile;
 
+/// Of a package: a small one may hold names, or files that are passed over, of any length. Ten times as much as those that are fetched.
+const MAX_UNPACKED_BYTES: u64 = 1 << 30;
+
 /// Calls `take` with the name and content of each regular file of the archive for which `wanted` says a limit in bytes.
 pub(super) fn for_each(
     archive: &Path,
@@ -21,7 +24,7 @@ pub(super) fn for_each(
     let name = archive.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let broken = |e: &dyn std::fmt::Display| format!("{name} is not a readable archive: {e}");
     if name.ends_with(".tar.gz") {
-        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(file));
+        let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(file).take(MAX_UNPACKED_BYTES));
         for entry in tar.entries().map_err(|e| broken(&e))? {
             let mut entry = entry.map_err(|e| broken(&e))?;
             let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();

@@ -1,6 +1,10 @@
 //! `thawline report`, and what every sweep ends with.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::Path,
+};
 
 use engine::{record::StudyRecord, state::Phase, store::StudyFolder};
 use reports::ReportError;
@@ -15,6 +19,8 @@ use crate::{args::Report, context::Context, exit::Error};
 
 /// What was found in the data when the study was last opened, for the report.
 const DATA_REPORT: &str = "artefacts/data.json";
+/// Of that: it names every label, and some rows of each file.
+const MAX_DATA_REPORT_BYTES: u64 = 64 << 20;
 
 pub(super) fn run(arguments: &Report, context: &mut Context) -> Result<(), Error> {
     let (folder, record) = study::read(&arguments.study)?;
@@ -24,7 +30,9 @@ pub(super) fn run(arguments: &Report, context: &mut Context) -> Result<(), Error
 
 /// Writes tables, charts and the page, and `best.ron` if there is a best trial.
 pub(super) fn write(record: &StudyRecord, folder: &StudyFolder) -> Result<(), Error> {
-    let data_report = fs::read(folder.root().join(DATA_REPORT)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let mut bytes = Vec::new();
+    let found = fs::File::open(folder.root().join(DATA_REPORT)).and_then(|file| file.take(MAX_DATA_REPORT_BYTES).read_to_end(&mut bytes));
+    let data_report = found.ok().and_then(|_| serde_json::from_slice(&bytes).ok());
     reports::write_report(record, data_report.as_ref(), folder.root()).map_err(|error| match error {
         ReportError::Write { path, source } => Error::write(&path, &source),
         error => Error::failed(error),

@@ -1,6 +1,6 @@
 //! `thawline train`
 
-use std::{fs, path::Path};
+use std::{fs, io::Read as _, path::Path};
 
 use crossbeam_channel::Sender;
 use engine::{
@@ -79,8 +79,10 @@ pub(super) fn read(path: &Path) -> Result<(ConfigFile, Option<Space>), Error> {
 }
 
 fn says_sweep(path: &Path) -> bool {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().any(|line| line.trim_start().starts_with("Sweep"))
+    let mut text = Vec::new();
+    // It stands near the start, below comments; what is longer than that is neither.
+    let read = fs::File::open(path).and_then(|file| file.take(1 << 16).read_to_end(&mut text));
+    read.is_ok() && String::from_utf8_lossy(&text).lines().any(|line| line.trim_start().starts_with("Sweep"))
 }
 
 fn fixed(space: &Space) -> Result<ConfigFile, Error> {

@@ -18,23 +18,23 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// What pictures are turned into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Wanted {
-    pub(super) side: usize,
+pub(crate) struct Wanted {
+    pub(crate) side: usize,
     /// One (grey) or three (red, green, blue).
-    pub(super) channels: usize,
+    pub(crate) channels: usize,
 }
 
 /// A picture as pixels.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Decoded {
+pub(crate) struct Decoded {
     /// `[side, side, channels]`.
-    pub(super) pixels: Vec<u8>,
+    pub(crate) pixels: Vec<u8>,
     /// What had to be changed besides the size, each change once.
-    pub(super) changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Grey for a model of colours: each channel has the same values.
     GreyToColour,
     /// Colours for a model of greys: their luminance.
@@ -52,7 +52,7 @@ impl Wanted {
     /// Why it cannot be read. PNG has check sums. JPEG has none: of damage inside one is noticed what makes its codes invalid and what leaves
     /// too few or too many of them (which in a progressive one nobody counts). That is most of what loses a stretch of 512 bytes to zeros or noise, and little of what
     /// changes a single byte: what leaves valid codes gives other pixels, and nobody can tell.
-    pub(super) fn decode(self, encoded: &[u8]) -> Result<Decoded, String> {
+    pub(crate) fn decode(self, encoded: &[u8]) -> Result<Decoded, String> {
         if encoded.is_empty() {
             return Err("it is empty".to_owned());
         }
@@ -81,7 +81,7 @@ impl Wanted {
     }
 
     /// Eight-bit greys of `height` x `width`.
-    pub(super) fn greys(self, greys: Vec<u8>, height: usize, width: usize) -> Result<Decoded, String> {
+    pub(crate) fn greys(self, greys: Vec<u8>, height: usize, width: usize) -> Result<Decoded, String> {
         let picture = GrayImage::from_raw(width as u32, height as u32, greys).ok_or("it has the wrong number of pixels")?;
         self.shaped(&DynamicImage::ImageLuma8(picture))
     }

@@ -1,48 +1,57 @@
 //! IDX files, as MNIST and Fashion-MNIST have them: a big-endian header, then bytes. Plain or gzip.
 
-use std::io::Read;
+use std::io::{self, ErrorKind, Read};
 
 use flate2::read::GzDecoder;
 
-/// Unpacked, at most this much is read.
-const MAX_BYTES: u64 = 8 << 30;
+/// Values that are read into memory: MNIST has 47 million, the largest sets of its kind twenty times as many.
+const MAX_BYTES: u64 = 4 << 30;
 
 /// Bytes in rows of `item` bytes each.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Idx {
+pub(crate) struct Idx {
     /// Sizes: items first.
-    pub(super) shape: Vec<usize>,
-    pub(super) values: Vec<u8>,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) values: Vec<u8>,
 }
 
 impl Idx {
     /// # Errors
     /// Why it cannot be read.
-    pub(super) fn read(bytes: &[u8]) -> Result<Idx, String> {
-        let mut unpacked = Vec::new();
-        let bytes = if bytes.starts_with(&[0x1f, 0x8b]) {
-            GzDecoder::new(bytes).take(MAX_BYTES).read_to_end(&mut unpacked).map_err(|e| format!("the gzip file is damaged: {e}"))?;
-            &unpacked[..]
-        } else {
-            bytes
+    pub(crate) fn read(bytes: &[u8]) -> Result<Idx, String> {
+        let packed = bytes.starts_with(&[0x1f, 0x8b]);
+        let mut reader: Box<dyn Read + '_> = if packed { Box::new(GzDecoder::new(bytes)) } else { Box::new(bytes) };
+        let failed = |error: io::Error| match error.kind() {
+            ErrorKind::UnexpectedEof => "its header is cut short".to_owned(),
+            _ => format!("the gzip file is damaged: {error}"),
         };
-        let header = |at: usize| bytes.get(at..at + 4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize);
-        let [0, 0, 8, dimensions @ 1..=4] = bytes.get(..4).unwrap_or_default() else {
+        let mut word = || {
+            let mut word = [0; 4];
+            reader.read_exact(&mut word).map(|()| word)
+        };
+        let [0, 0, 8, dimensions @ 1..=4] = word().map_err(failed)? else {
             return Err("it is not an IDX file of bytes".to_owned());
         };
-        let shape: Option<Vec<usize>> = (0..usize::from(*dimensions)).map(|i| header(4 + 4 * i)).collect();
-        let shape = shape.ok_or("its header is cut short")?;
-        let values = &bytes[4 + 4 * shape.len()..];
-        let expected = shape.iter().try_fold(1usize, |product, size| product.checked_mul(*size));
-        if expected != Some(values.len()) {
-            return Err(format!("its header promises {shape:?} values, but {} bytes follow", values.len()));
+        let sizes = (0..dimensions).map(|_| word().map(|size| u64::from(u32::from_be_bytes(size))));
+        let sizes: Vec<u64> = sizes.collect::<io::Result<_>>().map_err(failed)?;
+        let expected = sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size)).filter(|bytes| *bytes <= MAX_BYTES);
+        let Some(expected) = expected else {
+            return Err(format!("its header promises {sizes:?} values; at most {MAX_BYTES} are read"));
+        };
+        // Neither room for what the header claims, nor more than that of what a few packed bytes may unpack to.
+        let mut values = Vec::new();
+        reader.take(expected + 1).read_to_end(&mut values).map_err(failed)?;
+        if values.len() as u64 != expected {
+            let found = if values.len() as u64 > expected { "more".to_owned() } else { format!("{}", values.len()) };
+            return Err(format!("its header promises {sizes:?} values, but {found} bytes follow"));
         }
-        Ok(Idx { values: values.to_vec(), shape })
+        Ok(Idx { values, shape: sizes.into_iter().map(|size| size as usize).collect() })
     }
 
     /// Bytes an item has.
-    pub(super) fn item(&self) -> usize {
-        self.shape[1..].iter().product()
+    pub(crate) fn item(&self) -> usize {
+        // Where there are no items, sizes of theirs may be any.
+        self.shape[1..].iter().fold(1, |product, size| product.saturating_mul(*size))
     }
 }
 
@@ -68,6 +77,18 @@ mod tests {
         }
         let mut huge = plain.clone();
         huge[4..16].fill(0xff);
-        Idx::read(&huge).unwrap_err();
+        insta::assert_snapshot!(Idx::read(&huge).unwrap_err(), @"its header promises [4294967295, 4294967295, 4294967295] values; at most 4294967296 are read");
+        let nothing = [&[0, 0, 8, 4, 0, 0, 0, 0][..], &[0xff; 12]].concat();
+        assert_eq!(Idx::read(&nothing).map(|read| read.item()), Ok(usize::MAX));
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_the_header_promises() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&[0, 0, 8, 1, 0, 0, 0, 2]).unwrap();
+        packed.write_all(&vec![0; 64 << 20]).unwrap();
+        let packed = packed.finish().unwrap();
+        assert!(packed.len() < 1 << 17);
+        insta::assert_snapshot!(Idx::read(&packed).unwrap_err(), @"its header promises [2] values, but more bytes follow");
     }
 }

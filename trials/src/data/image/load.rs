@@ -1,6 +1,6 @@
 //! From pictures in files to a task: found, split, decoded, and what was noticed on the way.
 
-use std::{collections::BTreeMap, fs, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use rayon::prelude::*;
 use search_spaces::data::{Files, ImageData, Location, Unreadable};
@@ -10,14 +10,20 @@ use super::{
     decode::{Change, Decoded, Wanted},
     sources::{self, Data, Found, Picture},
 };
-use crate::data::{
-    Task,
-    error::{DataError, Place},
-    labels::Labels,
-    parts::{Content, Division, Given, NAMED, Part, Parts, Row, Source},
-    pixels::PixelFormat,
-    report::{Contents, DataReport, FileReport, Kind, SplitReport, conflicts, shared},
+use crate::{
+    data::{
+        Task,
+        error::{DataError, Place},
+        labels::Labels,
+        parts::{Content, Division, Given, NAMED, Part, Parts, Row, Source},
+        pixels::PixelFormat,
+        report::{Contents, DataReport, FileReport, Kind, SplitReport, conflicts, shared},
+    },
+    files,
 };
+
+/// Of an encoded picture: the largest that is decoded takes as much without any compression.
+const MAX_ENCODED_BYTES: u64 = 1 << 30;
 
 /// The pictures of every split, not decoded yet.
 #[derive(Debug)]
@@ -229,7 +235,7 @@ impl Split {
 
 fn decode(data: Data, wanted: Wanted) -> Result<Decoded, String> {
     match data {
-        Data::File(path) => fs::read(&path).map_err(|e| e.to_string()).and_then(|bytes| wanted.decode(&bytes)),
+        Data::File(path) => files::read(&path, MAX_ENCODED_BYTES).map_err(|e| e.to_string()).and_then(|bytes| wanted.decode(&bytes)),
         Data::Encoded(bytes) => wanted.decode(&bytes),
         Data::Greys { height, width, values } => wanted.greys(values, height, width),
         Data::Lost(why) => Err(why),

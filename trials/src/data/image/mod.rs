@@ -1,9 +1,9 @@
 //! Images.
 
 mod augment;
-mod decode;
+pub(crate) mod decode;
 mod examples;
-mod idx;
+pub(crate) mod idx;
 mod load;
 mod parquet;
 mod scan;

@@ -1,7 +1,7 @@
 //! Encoded images in Parquet, as the Hugging Face hub has them: a column `image` of bytes, or of structs that hold `bytes`, and a column
 //! `label`.
 
-use std::{fs, path::Path};
+use std::{path::Path, sync::Arc};
 
 use polars::prelude::{ArrowDataType, Column, DataType, PolarsResult};
 use serde_json::Value;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::sources::{Data, Picture};
 use crate::data::{
     error::DataError,
-    parquet::{Declared, frame, guarded, is_plain, strings, wrong_type},
-    table::Converter,
+    parquet::{Declared, frame, guarded, is_plain, strings, within, wrong_type},
+    table::{Converter, bytes},
 };
 
 const IMAGE: &str = "image";
@@ -20,7 +20,6 @@ const LABEL: &str = "label";
 const NAMES: &str = "huggingface";
 
 pub(super) fn read(file: &Path) -> Result<Vec<Picture>, DataError> {
-    let bytes = fs::read(file).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
     let choose = |declared: &[Declared]| {
         let find = |name: &str, fits: &dyn Fn(&ArrowDataType) -> bool| match declared.iter().position(|column| column.name == name) {
             Some(at) if fits(&declared[at].kind) => Ok(at),
@@ -35,7 +34,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Picture>, DataError> {
         };
         Ok(vec![find(IMAGE, &holds_bytes)?, find(LABEL, &is_plain)?])
     };
-    let (frame, said) = frame(file, bytes, NAMES, &choose)?;
+    let (frame, said) = frame(file, bytes(file)?, NAMES, &choose)?;
     let names = said.and_then(|text| names(&text)).unwrap_or_default();
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     guarded(file, &mut || {
@@ -47,7 +46,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<Picture>, DataError> {
         let label = label.unwrap_or_default();
         let name = label.parse::<usize>().ok().and_then(|index| names.get(index)).cloned();
         // A row without an image is one that cannot be read.
-        Picture { name: format!("row {row}"), label: name.unwrap_or(label), data: Data::Encoded(image.unwrap_or_default()) }
+        Picture { name: format!("row {row}"), label: name.unwrap_or(label), data: Data::Encoded(Arc::new(image.unwrap_or_default())) }
     });
     Ok(pictures.collect())
 }
@@ -68,6 +67,7 @@ fn encoded(column: &Column) -> PolarsResult<Vec<Option<Vec<u8>>>> {
         DataType::Struct(_) => column.struct_()?.field_by_name("bytes")?.into(),
         _ => column.clone(),
     };
+    within(bytes.binary()?.iter().flatten().map(<[u8]>::len))?;
     Ok(bytes.binary()?.iter().map(|bytes| bytes.map(<[u8]>::to_vec)).collect())
 }
 
@@ -80,6 +80,8 @@ fn names(text: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use polars::prelude::{DataFrame, IntoSeries as _, NamedFrom as _, ParquetWriter, Series, StructChunked};
 
     use super::*;
@@ -92,7 +94,7 @@ mod tests {
     }
 
     fn found(pictures: Vec<Picture>) -> Vec<(String, String, Vec<u8>)> {
-        let bytes = |data| if let Data::Encoded(bytes) = data { bytes } else { panic!("encoded images are expected") };
+        let bytes = |data| if let Data::Encoded(bytes) = data { bytes.to_vec() } else { panic!("encoded images are expected") };
         pictures.into_iter().map(|picture| (picture.name, picture.label, bytes(picture.data))).collect()
     }
 

@@ -5,13 +5,17 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
-    super::{error::DataError, parts::NAMED},
+    super::{error::DataError, parts::NAMED, table::bytes},
     idx::Idx,
     parquet,
 };
+
+/// A tar is read into memory whole: ten times as much as sets of images take that are trained on in memory.
+const MAX_TAR_BYTES: u64 = 64 << 30;
 
 /// Endings of images, those that cannot be decoded here among them: a file with such a name claims to be one.
 const ENDINGS: [&str; 16] =
@@ -45,7 +49,8 @@ pub(super) struct Found {
 #[derive(Debug)]
 pub(super) enum Data {
     File(PathBuf),
-    Encoded(Vec<u8>),
+    /// Links share theirs: many links to one large file take no room in a tar.
+    Encoded(Arc<Vec<u8>>),
     Greys {
         height: usize,
         width: usize,
@@ -252,8 +257,9 @@ impl<R: Read> Read for Watched<R> {
 }
 
 fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
+    crate::files::check(file, MAX_TAR_BYTES)?;
     let mut sorted = Sorted::default();
-    let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
+    let mut files: BTreeMap<PathBuf, Arc<Vec<u8>>> = BTreeMap::new();
     let mut reader = Watched { inner: io::BufReader::new(File::open(file)?), ended: false };
     let plain = |path: &Path| -> PathBuf { path.components().filter(|part| *part != Component::CurDir).collect() };
     let mut linked = BTreeSet::new();
@@ -277,8 +283,9 @@ fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
             // Not by the size that the header claims.
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
+            let bytes = Arc::new(bytes);
             if linked.contains(&path) {
-                files.insert(path.clone(), bytes.clone());
+                files.insert(path.clone(), Arc::clone(&bytes));
             }
             Data::Encoded(bytes)
         } else if kind.is_hard_link() {
@@ -300,10 +307,7 @@ fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
 fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(name.replace("images", "labels").replace("idx3", "idx1"));
-    let read = |file: &Path| {
-        let bytes = fs::read(file).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
-        Idx::read(&bytes).map_err(|reason| DataError::Idx { file: file.to_owned(), reason })
-    };
+    let read = |file: &Path| Idx::read(&bytes(file)?).map_err(|reason| DataError::Idx { file: file.to_owned(), reason });
     let (images, labels) = (read(path)?, read(&beside)?);
     let (&[count, height, width], &[labelled]) = (&images.shape[..], &labels.shape[..]) else {
         let reason = "images are three-dimensional and their labels one-dimensional".to_owned();
@@ -322,4 +326,31 @@ fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
         data: Data::Greys { height, width, values: values.to_vec() },
     });
     Ok(pictures.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_in_a_tar_share_what_they_lead_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        let mut archive = tar::Builder::new(File::create(&path).unwrap());
+        let mut header = tar::Header::new_gnu();
+        header.set_size(1000);
+        header.set_cksum();
+        archive.append_data(&mut header, "cat/0.png", &[7; 1000][..]).unwrap();
+        for index in 1..4 {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Link);
+            header.set_size(0);
+            archive.append_link(&mut header, format!("cat/{index}.png"), "cat/0.png").unwrap();
+        }
+        archive.finish().unwrap();
+        let found = tar(&path, Path::new("")).unwrap().pictures;
+        let bytes = |picture: &Picture| if let Data::Encoded(bytes) = &picture.data { Arc::clone(bytes) } else { panic!("{picture:?}") };
+        assert_eq!(found.len(), 4);
+        assert!(found.iter().all(|picture| Arc::ptr_eq(&bytes(picture), &bytes(&found[0]))));
+    }
 }
