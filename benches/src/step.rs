@@ -94,6 +94,7 @@ impl Work {
             base: self.base.as_ref(),
             measures: &self.measures,
             objective: Objective { metric: Metric::Accuracy, direction: Direction::Maximize },
+            micro_batch: None,
             config: &self.config,
             ladder: &self.ladder,
             eval_every: 1.0,

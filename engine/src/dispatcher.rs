@@ -211,6 +211,7 @@ fn segment(state: &StudyState, trial: u32, rung: usize, checkpoints: PathBuf, ar
         fold: None,
         ladder: state.spec.ladder.clone(),
         config: (*state.search.trials()[trial as usize].config).clone(),
+        micro_batch: state.micro_batch(trial),
         assignment: state.search.trials()[trial as usize].assignment.clone(),
         seed: state.spec.space.settings.seed,
         checkpoints,

@@ -104,6 +104,14 @@ pub enum Event {
         #[serde(default)]
         only_newest: bool,
     },
+    /// The device's memory was too little for the segment: from now on the trial computes the gradients of so many examples at a time, for batches of the same size. The
+    /// segment's `SegmentLost` follows in the same commit.
+    OutOfMemory {
+        trial: u32,
+        fence: u64,
+        micro_batch: u32,
+        cause: String,
+    },
     /// The disk's limit was reached: these checkpoints go. What follows from the state and the settings.
     CheckpointsDropped {
         /// Trials whose one before the newest goes.
@@ -208,6 +216,7 @@ impl Event {
             Event::Evaluated { .. } => "evaluated",
             Event::Checkpointed { .. } => "checkpointed",
             Event::CheckpointLost { .. } => "checkpoint_lost",
+            Event::OutOfMemory { .. } => "out_of_memory",
             Event::CheckpointsDropped { .. } => "checkpoints_dropped",
             Event::SegmentCompleted { .. } => "segment_completed",
             Event::SegmentFailed { .. } => "segment_failed",

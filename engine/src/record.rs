@@ -67,6 +67,8 @@ pub struct TrialRecord {
     pub stopped_early: bool,
     /// At the last rung it reached, beside [`SearchState::measures`]; empty before the first.
     pub measured: Vec<f64>,
+    /// So many examples at a time in place of what its config says, since the device ran out of memory.
+    pub micro_batch: Option<u32>,
     /// Threads of the slot that ran its last segment: with another number the last bits may differ. `None` before the first.
     pub threads: Option<usize>,
 }
@@ -152,6 +154,7 @@ impl StudyRecord {
                 measured: last
                     .map(|_| state.search.measures().into_iter().map(|measure| trial.measured(measure)).collect())
                     .unwrap_or_default(),
+                micro_batch: state.micro_batch(number),
                 threads: threads.get(&number).copied(),
             }
         });

@@ -27,7 +27,7 @@ use crate::{devices::Device, folds::Fold};
 ///
 /// # Failure
 /// An `Err` is the trial's own fault (non-finite loss, a shape the model cannot take) and ends that trial only, unless it is
-/// [`TrialError::Machine`] or [`TrialError::CheckpointLost`]. The engine also catches
+/// [`TrialError::Machine`], [`TrialError::CheckpointLost`], [`TrialError::OutOfMemory`] or [`TrialError::Device`]. The engine also catches
 /// panics. Nothing is left behind but files in `segment.checkpoints` that no event has named, and where it was killed files that it had not finished, whose names
 /// begin with [`UNFINISHED`].
 ///
@@ -71,6 +71,10 @@ pub struct Segment {
     pub fold: Option<Fold>,
     pub ladder: Ladder,
     pub config: Config,
+    /// So many examples of a batch at a time at most, whatever the config says: the device's memory was too little for as many. The batch counts whole all the
+    /// same, and checkpoints know nothing of it.
+    #[serde(default)]
+    pub micro_batch: Option<u32>,
     /// Where the config lies in the space; `None` for one outside it.
     pub assignment: Option<Assignment>,
     /// The study's seed: random streams are [`crate::streams::stream`]`(seed, trial, purpose)`.
@@ -189,6 +193,12 @@ pub enum TrialError {
     /// same values.
     #[error("{0}")]
     CheckpointLost(String),
+    /// The device has too little memory for it: the segment runs once more with half as many examples at a time.
+    #[error("{0}")]
+    OutOfMemory(String),
+    /// The device itself is at fault, or gone: nothing in this process may use it any more. The worker ends as if it had died by this segment.
+    #[error("{0}")]
+    Device(String),
 }
 
 /// Tells a running segment to stop at the next step.

@@ -2,6 +2,7 @@
 
 mod checkpoints;
 mod claims;
+mod memory;
 mod refused;
 
 use std::{
@@ -80,6 +81,8 @@ pub struct TrialProgress {
     pub before: Option<Checkpoint>,
     /// Of the checkpoint it waited with, which went because the disk's limit was reached, until it goes on; 0: none did.
     pub(crate) dropped_step: u64,
+    /// So many examples at a time in place of what its config says, since the device ran out of memory.
+    pub micro_batch: Option<u32>,
     /// With the fence each was made under, in order.
     pub completed: Vec<(usize, u64, Completed)>,
     /// Of its evaluations, by step: the metrics that constraints and the second objective ask for.
@@ -308,6 +311,10 @@ impl StudyState {
             Event::CheckpointLost { trial, fence, only_newest, .. } => {
                 self.held(*trial, *fence)?.saved = None;
                 self.trials[*trial as usize].lose_checkpoint(!only_newest);
+            }
+            Event::OutOfMemory { trial, fence, micro_batch, .. } => {
+                self.held(*trial, *fence)?;
+                self.trials[*trial as usize].micro_batch = Some(*micro_batch);
             }
             Event::CheckpointsDropped { before, newest } => self.drop_checkpoints(before, newest)?,
             Event::SegmentCompleted { trial, rung, fence, completed } => self.complete(*trial, *rung, *fence, completed)?,

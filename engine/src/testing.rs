@@ -79,6 +79,12 @@ pub(crate) enum Fault {
     GivesUp,
     /// The machine's fault.
     DiskFull,
+    /// Unless it trains with fewer examples at a time.
+    OutOfMemory,
+    /// However few it trains with.
+    NeverFits,
+    /// The device's fault.
+    DeviceGone,
 }
 
 /// Trains nothing: a step counts, and values follow a curve that depends on the learning rate. Its checkpoints are files that hold the step.
@@ -128,6 +134,13 @@ impl CurveRunner {
             Some((step, Ok(text))) if text == step.to_string() => step,
             Some((step, _)) => return Err(TrialError::CheckpointLost(format!("the checkpoint of step {step} is lost"))),
         };
+        match fault {
+            Some(Fault::OutOfMemory) if segment.micro_batch.is_none() => {
+                return Err(TrialError::OutOfMemory("no memory is left".to_owned()));
+            }
+            Some(Fault::NeverFits) => return Err(TrialError::OutOfMemory("no memory is left".to_owned())),
+            _ => {}
+        }
         let mut step = start;
         while step < target {
             if cancel.is_set() {
@@ -151,7 +164,8 @@ impl CurveRunner {
                     Some(Fault::Fails) => return Err(TrialError::NonFiniteLoss { step, loss: "NaN".to_owned() }),
                     Some(Fault::DiskFull) => return Err(TrialError::Machine("the disk is full".to_owned())),
                     Some(Fault::GivesUp) => return Ok(Outcome::Cancelled),
-                    Some(Fault::NotANumber | Fault::StopsEarly | Fault::IsCheap) | None => {}
+                    Some(Fault::DeviceGone) => return Err(TrialError::Device("it fell off the bus".to_owned())),
+                    Some(Fault::NotANumber | Fault::StopsEarly | Fault::IsCheap | Fault::OutOfMemory | Fault::NeverFits) | None => {}
                 }
             }
             let sent = events.send(TrialEvent::Step { step, total_steps: total });

@@ -98,6 +98,9 @@ pub enum WorkerError {
     /// A segment met something that every other would meet too.
     #[error("{0}")]
     Machine(String),
+    /// The device is at fault, or gone: this process is as good as dead.
+    #[error("the device can no longer be used: {0}")]
+    Device(String),
 }
 
 /// A slot and what it runs.
@@ -292,10 +295,10 @@ impl Loop<'_> {
         let index = ended.slot;
         let Some(Running { what, cancel, disowned }) = &self.slots[index].running else { return Ok(()) };
         let (what, asked, disowned) = (*what, cancel.is_set(), *disowned);
-        let Ending { events, machine, mended } = match what {
+        let Ending { events, ends_worker, mended } = match what {
             What::Segment { trial, rung, fence } => {
-                let progress = &study(&mut *self.dispatcher.store)?.trials[trial as usize];
-                ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), progress, ended.outcome, asked)
+                let state = study(&mut *self.dispatcher.store)?;
+                ending::of_segment(&self.dispatcher.folder, (trial, rung, fence), state, ended.outcome, asked)
             }
             What::Fold(fold) => self.fold_ended(fold, ended.outcome, asked),
         };
@@ -307,7 +310,7 @@ impl Loop<'_> {
         }
         self.slots[index].running = None;
         (self.tell)(&WorkerMessage::Idle { slot: self.slots[index].executor.info.name.clone() });
-        machine.map_or(Ok(()), |why| Err(WorkerError::Machine(why)))
+        ends_worker.map_or(Ok(()), Err)
     }
 
     fn fold_ended(&mut self, fold: Fold, outcome: Result<Outcome, TrialError>, asked: bool) -> Ending {
@@ -316,7 +319,7 @@ impl Loop<'_> {
         let worker = self.dispatcher.worker.clone();
         let lost = |cause: String| Event::FoldLost { fold, worker: worker.clone(), cause, crashed: false };
         let failed = |cause: String| Event::FoldFailed { fold, worker: worker.clone(), cause };
-        let mut machine = None;
+        let mut ends_worker = None;
         let event = match outcome {
             Ok(Outcome::Completed(completed)) if completed.value.is_finite() => {
                 let folded = Folded { value: completed.value, steps: completed.steps_trained, seconds: completed.seconds };
@@ -326,12 +329,15 @@ impl Loop<'_> {
             Ok(Outcome::Cancelled) if asked => lost("interrupted".to_owned()),
             Ok(Outcome::Cancelled) => failed(UNASKED.to_owned()),
             Err(TrialError::Machine(why)) => {
-                machine = Some(why.clone());
+                ends_worker = Some(WorkerError::Machine(why.clone()));
                 lost(why)
+            }
+            Err(TrialError::Device(why)) => {
+                return Ending { events: Vec::new(), ends_worker: Some(WorkerError::Device(why)), mended: None };
             }
             Err(cause) => failed(cause.to_string()),
         };
-        Ending { events: vec![event], machine, mended: None }
+        Ending { events: vec![event], ends_worker, mended: None }
     }
 
     /// Commits what slot `index` told, all of it at once, and only then acts on it: checkpoints that are no longer needed go. When the

@@ -78,6 +78,7 @@ impl Runner {
             fold: None,
             ladder: file.ladder.clone(),
             config: file.config.clone(),
+            micro_batch: None,
             assignment: None,
             seed: file.seed,
             checkpoints: folder.to_owned(),
@@ -102,8 +103,8 @@ impl Runner {
         let slot = SlotInfo { name: "test".to_owned(), device: self.device, threads };
         self.pool(&slot)?.install(|| {
             let model = self.model(checkpoint)?;
-            let logits = trainer::evaluate(model.as_ref(), self.base.as_ref(), test.as_ref(), self.task.labels.len())
-                .map_err(|error| TrialError::Other(error.to_string()))?;
+            let logits =
+                trainer::evaluate(model.as_ref(), self.base.as_ref(), test.as_ref(), self.task.labels.len()).map_err(trainer::fault)?;
             let (labels, metric) = (test.labels(), self.settings.objective.metric);
             let metrics = trainer::measured(&self.measures, &logits, test.as_ref());
             let value = metrics.get(metric.name()).copied().unwrap_or(f64::NAN);
@@ -164,6 +165,7 @@ impl TrialRunner for Runner {
             measures: &self.measures,
             objective: self.settings.objective,
             config: &segment.config,
+            micro_batch: segment.micro_batch,
             ladder: &segment.ladder,
             eval_every: self.settings.eval_every,
             seed: segment.seed,

@@ -83,7 +83,7 @@ impl Error {
     /// For a trial outside of a study that could not go on; `what` says which.
     pub fn trial(what: impl fmt::Display, error: &TrialError) -> Error {
         let code = match error {
-            TrialError::Machine(_) => ExitCode::Environment,
+            TrialError::Machine(_) | TrialError::OutOfMemory(_) | TrialError::Device(_) => ExitCode::Environment,
             TrialError::CheckpointLost(_) => ExitCode::Input,
             TrialError::NonFiniteLoss { .. } | TrialError::Other(_) => ExitCode::NoTrial,
         };

@@ -123,12 +123,11 @@ pub fn simulate(spec: &StudySpec, runner: &dyn SimulatedRunner, slots: usize, un
                 TrialEvent::Step { .. } | TrialEvent::Checkpointed(_) => None,
             });
             let mut all: Vec<Event> = evaluated.collect();
-            let progress = &study(&mut *dispatcher.store)?.trials[trial as usize];
-            let ending = ending::of_segment(&folder, segment, progress, outcome, false);
+            let ending = ending::of_segment(&folder, segment, study(&mut *dispatcher.store)?, outcome, false);
             all.extend(ending.events);
             dispatcher.store.commit(millis(now), &mut |_| std::mem::take(&mut all))?;
-            if let Some(why) = ending.machine {
-                return Err(WorkerError::Machine(why));
+            if let Some(error) = ending.ends_worker {
+                return Err(error);
             }
         }
     }

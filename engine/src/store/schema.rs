@@ -178,6 +178,7 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
         // Few, and read from the events alone.
         Event::FoldClaimed { worker, .. } => seen(worker),
+        Event::OutOfMemory { .. } => Ok(()),
         Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } | Event::Tested(_) => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),
     }

@@ -163,3 +163,69 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
         events[claimed + 1..].iter().find(|l| matches!(l.event, Event::SegmentClaimed { .. } | Event::SegmentCompleted { .. })).unwrap();
     assert!(matches!(next.event, Event::SegmentCompleted { trial: 0, .. }), "{next:?}");
 }
+
+#[test]
+fn a_trial_that_needs_too_much_memory_goes_on_with_half_as_many_examples_at_a_time() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::OutOfMemory)]), SchedulerKind::None, 2);
+    let mut store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec(4)), Ended::Finished);
+    let then = state(&store);
+    assert_eq!((then.search.trials()[2].phase, then.trials[2].micro_batch, then.trials[2].crashes), (Phase::Complete, Some(8), 0));
+    assert!(then.trials.iter().enumerate().all(|(number, progress)| number == 2 || progress.micro_batch.is_none()));
+    let undisturbed = MemoryStore::default();
+    Sweep::new(CurveRunner::default(), SchedulerKind::None, 2).run(&undisturbed, &spec(4));
+    assert_eq!(trials(then.search.trials()), trials(state(&undisturbed).search.trials()));
+    let events = store.events(0).unwrap();
+    let told = events.windows(2).find_map(|pair| match (&pair[0].event, &pair[1].event) {
+        (Event::OutOfMemory { trial: 2, fence: 1, micro_batch: 8, cause }, Event::SegmentLost { cause: lost, crashed: false, .. }) => {
+            Some(format!("{cause}\n{lost}"))
+        }
+        _ => None,
+    });
+    insta::assert_snapshot!(told.unwrap(), @r"
+    no memory is left
+    the memory was too little for 16 examples at a time (no memory is left); it goes on with 8
+    ");
+    assert_eq!(replay(&events).unwrap(), []);
+    assert_eq!(StudyRecord::read(&mut store, &StudyFolder::new(sweep.dir.path())).unwrap().trials[2].micro_batch, Some(8));
+}
+
+#[test]
+fn a_trial_that_needs_too_much_memory_twice_has_failed() {
+    let sweep = Sweep::new(CurveRunner::with([(1, Fault::NeverFits)]), SchedulerKind::None, 1);
+    let store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec(3)), Ended::Finished);
+    let state = state(&store);
+    assert_eq!((state.search.trials()[1].phase, state.trials[1].fence), (Phase::Failed { rung: 0 }, 2));
+    insta::assert_snapshot!(
+        state.trials[1].cause.as_deref().unwrap(),
+        @"the memory was too little for 16 examples at a time, and again for 8 (no memory is left): `micro_batch: Some(4)`, fewer slots, or fewer blocks that train need less"
+    );
+}
+
+#[test]
+fn a_finalist_is_trained_as_its_config_had_to_be() {
+    let mut spec = spec(4);
+    spec.space.settings.finalists = 1;
+    let sweep = Sweep::new(CurveRunner::with((0..4).map(|trial| (trial, Fault::OutOfMemory))), SchedulerKind::SuccessiveHalving, 1);
+    let store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &spec), Ended::Finished);
+    let state = state(&store);
+    let repeats: Vec<u32> = state.finalists.repeats().collect();
+    assert!(repeats.len() == 2 && repeats.iter().all(|repeat| state.micro_batch(*repeat) == Some(8)));
+}
+
+#[test]
+fn a_device_that_is_gone_leaves_its_claims_to_whoever_notices() {
+    let sweep = Sweep::new(CurveRunner::with([(2, Fault::DeviceGone)]), SchedulerKind::Asha, 2);
+    let mut store = MemoryStore::default();
+    begin(&mut store, &spec(6)).unwrap();
+    let error = sweep.work(store.clone()).unwrap_err();
+    assert!(matches!(error, WorkerError::Device(_)), "{error:?}");
+    assert_eq!(error.to_string(), "the device can no longer be used: it fell off the bus");
+    let then = state(&store);
+    assert!(then.trials[2].claim.is_some() && then.workers.len() == 1);
+    let again = Sweep { runner: Arc::new(CurveRunner::default()), ..sweep };
+    assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
+    assert!(state(&store).search.trials().iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
+}

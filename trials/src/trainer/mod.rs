@@ -4,6 +4,7 @@ mod clip;
 mod cost;
 mod course;
 mod evaluate;
+mod fault;
 mod finish;
 mod plan;
 mod progress;
@@ -20,7 +21,6 @@ use search_spaces::{config::Config, ladder::Ladder, settings::Objective};
 
 use crate::{checkpoint::CheckpointError, data::Task, metrics::Measures, models::BaseModel};
 
-pub(crate) use self::step::{instantiate, measured};
 pub use self::{
     course::{dropout, rate},
     evaluate::evaluate,
@@ -28,6 +28,10 @@ pub use self::{
     plan::Plan,
     segment::{Places, run},
     step::Trainer,
+};
+pub(crate) use self::{
+    fault::fault,
+    step::{instantiate, measured},
 };
 
 /// Everything that says how a trial trains, whichever of its segments is run.
@@ -39,6 +43,8 @@ pub struct Job<'a> {
     /// Of one of `measures`.
     pub objective: Objective,
     pub config: &'a Config,
+    /// So many examples at a time at most, whatever the config says.
+    pub micro_batch: Option<u32>,
     /// Each rung is evaluated, whether the trial pauses there or not.
     pub ladder: &'a Ladder,
     /// Evaluations this share of a pass apart.
@@ -71,8 +77,3 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 const FULL: &str = "make room, then run the same command again";
-
-/// The trial's own fault. candle's errors may end in a backtrace, which is left out.
-fn fault(error: impl std::fmt::Display) -> TrialError {
-    TrialError::Other(error.to_string().lines().next().unwrap_or_default().to_owned())
-}

@@ -153,7 +153,8 @@ impl<'a> Trainer<'a> {
         self.lowest = Some(lowest);
 
         let indices = self.indices(step)?;
-        let at_a_time = self.job.config.micro_batch.map_or(indices.len(), |count| count as usize);
+        let smaller = [self.job.config.micro_batch, self.job.micro_batch].into_iter().flatten().min();
+        let at_a_time = smaller.map_or(indices.len(), |count| count.max(1) as usize);
         let (all, mut value, mut gradients) = (self.weight_of(&indices), 0.0, Vec::new());
         for (part, indices) in (0..).zip(indices.chunks(at_a_time)) {
             let _recording = ops::record();

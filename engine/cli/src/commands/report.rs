@@ -4,7 +4,10 @@ use std::{fs, io::Write as _, path::Path};
 
 use engine::{record::StudyRecord, state::Phase, store::StudyFolder};
 use reports::ReportError;
-use search_spaces::claim::{Claim, ConfigFile};
+use search_spaces::{
+    claim::{Claim, ConfigFile},
+    config::Config,
+};
 use trials::data::DataReport;
 
 use super::study;
@@ -88,7 +91,8 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         model: record.space.model.clone(),
         data: record.space.data.clone(),
         objective: record.state.objective,
-        config: (*trial.config).clone(),
+        // Where the memory was too little for its own, with what it was trained with.
+        config: Config { micro_batch: about.and_then(|about| about.micro_batch).or(trial.config.micro_batch), ..(*trial.config).clone() },
         ladder: record.state.ladder.clone(),
         eval_every: record.space.settings.eval_every,
         seed: record.space.settings.seed,

@@ -24,14 +24,31 @@ pub(super) fn run(arguments: &Worker, context: &mut Context) -> Result<(), Error
     if arguments.supervised {
         cancel_when_closed(stdin(), cancel.clone());
     }
-    let result = work(arguments, cancel, context);
-    result.map_err(|error| {
-        tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
-        if arguments.supervised { Error { message: String::new(), ..error } } else { error }
-    })
+    match work(arguments, cancel, context) {
+        // A worker that cannot use its device any more is one that died: it says so, and its supervisor sees the rest.
+        Err(End::Died(error)) => Err(error),
+        Err(End::Failed(error)) => {
+            tell(context, &WorkerMessage::Failed { message: error.message.clone(), code: error.code as u8 });
+            Err(if arguments.supervised { Error { message: String::new(), ..error } } else { error })
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
-fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), Error> {
+/// How a worker comes to its end before its time.
+enum End {
+    /// Another start would not help.
+    Failed(Error),
+    Died(Error),
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> End {
+        End::Failed(error)
+    }
+}
+
+fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), End> {
     let parsed = parse_devices(&arguments.device, arguments.threads, ACCELERATORS).map_err(Error::environment)?;
     let slots = DeviceSlots { device: parsed[0].device, slots: arguments.slots, threads: arguments.threads };
     let folder = study::folder(&arguments.store)?;
@@ -53,9 +70,10 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         clock: clock::now_millis,
     };
     run_worker(parts, &mut |message| tell(context, message)).map_err(|error| match error {
-        WorkerError::Store(error) => study::store_error(error),
-        WorkerError::Config { .. } => Error::failed(error),
-        WorkerError::Thread { .. } | WorkerError::Machine(_) => Error::environment(error),
+        WorkerError::Store(error) => End::Failed(study::store_error(error)),
+        WorkerError::Config { .. } => End::Failed(Error::failed(error)),
+        WorkerError::Thread { .. } | WorkerError::Machine(_) => End::Failed(Error::environment(error)),
+        WorkerError::Device(_) => End::Died(Error::environment(error)),
     })?;
     Ok(())
 }

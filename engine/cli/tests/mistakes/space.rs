@@ -431,7 +431,13 @@ fn too_little_space_for_checkpoints_is_refused_before_the_first_trial() {
     let model = TinyBert { hidden: 64, ..TinyBert::default() };
     tiny_bert(&place.path("model"), &model).unwrap();
     place.space_with("trials: 4,", "trials: 4, checkpoint_space: \"1MB\",");
-    insta::assert_snapshot!(refused(&place, 3), @"");
+    insta::assert_snapshot!(refused(&place, 3), @r#"
+    error: space.ron:9:38: 1 MB is too little for checkpoints: one of the default recipe takes 1 MB, and 2 must be there, one for each slot
+      |
+    9 |         trials: 4, checkpoint_space: "1MB",
+      |                                      ^^^^^
+      = help: give 2 MB or more, or leave the limit out
+    "#);
     let checked = place.run(&["check", "space.ron"]);
     assert!(checked.code == 3 && checked.err.contains("too little for checkpoints"), "{}", checked.err);
 }

@@ -39,6 +39,7 @@ fn segments(config: &Config, ladder: &Ladder, folder: &std::path::Path) -> (Vec<
             fold: None,
             ladder: ladder.clone(),
             config: config.clone(),
+            micro_batch: None,
             assignment: None,
             seed: 5,
             checkpoints: folder.to_owned(),

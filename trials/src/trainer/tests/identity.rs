@@ -119,6 +119,30 @@ fn a_checkpoint_of_another_trial_or_config_is_refused() {
     Trainer::resume(fixture.job(&config), &checkpoint).unwrap();
 }
 
+/// As after a device ran out of memory, and on a larger one again.
+#[test]
+fn a_checkpoint_of_whole_batches_goes_on_in_parts_and_back() {
+    let fixture = Fixture::new(&[90]);
+    let folder = tempfile::tempdir().unwrap();
+    let still = || Rate::Constant(0.0);
+    let dropout = Dropout { hidden: still(), attention: still(), classifier: still() };
+    let config = Config { dropout, ..testing::trial_config() };
+    let whole = train(&mut Trainer::new(fixture.job(&config)).unwrap(), u64::MAX);
+    let (mut trainer, mut found) = (Trainer::new(fixture.job(&config)).unwrap(), Vec::new());
+    for (micro_batch, pause, until) in [(Some(2), 3, 5), (None, 8, 11), (Some(1), 13, u64::MAX)] {
+        found.extend(train(&mut trainer, pause));
+        let checkpoint = trainer.save(folder.path()).unwrap();
+        trainer = Trainer::resume(Job { micro_batch, ..fixture.job(&config) }, &checkpoint).unwrap();
+        found.extend(train(&mut trainer, until));
+    }
+    assert_eq!(found.len(), whole.len());
+    for (found, whole) in found.iter().zip(&whole) {
+        assert_eq!(found.step, whole.step);
+        assert!((found.train_loss - whole.train_loss).abs() < 1e-4, "step {}: {} and {}", found.step, found.train_loss, whole.train_loss);
+        assert!((found.metrics["loss"] - whole.metrics["loss"]).abs() < 1e-4, "step {}", found.step);
+    }
+}
+
 #[test]
 fn a_checkpoint_whose_state_lies_is_refused() {
     let fixture = Fixture::new(&[90]);

@@ -96,6 +96,7 @@ impl Fixture {
             measures: &self.measures,
             objective: OBJECTIVE,
             config,
+            micro_batch: None,
             ladder: &self.ladder,
             eval_every: self.eval_every,
             seed: 5,

@@ -102,12 +102,23 @@ fn cifar_config() -> Config {
     }
 }
 
-/// Trains as the fixture says, from `head`'s weights, and compares every step's loss and all that it leaves.
-fn compare(name: &str, base: &dyn BaseModel, head: &BTreeMap<String, Tensor>, task: &Task, config: &Config) {
+/// Trains as the fixture says, from `head`'s weights, and compares every step's loss and all that it leaves. `micro_batch` is the job's own.
+fn compare(name: &str, base: &dyn BaseModel, head: &BTreeMap<String, Tensor>, task: &Task, config: &Config, micro_batch: Option<u32>) {
     let course = Course::of(name);
     let ladder = Ladder { eta: 3, rungs: vec![u64::from(config.epochs) * task.train.len() as u64], ..Ladder::default() };
     let measures = Measures::default();
-    let job = Job { task, base, measures: &measures, objective: OBJECTIVE, config, ladder: &ladder, eval_every: 1e-9, seed: 5, trial: 3 };
+    let job = Job {
+        task,
+        base,
+        measures: &measures,
+        objective: OBJECTIVE,
+        config,
+        micro_batch,
+        ladder: &ladder,
+        eval_every: 1e-9,
+        seed: 5,
+        trial: 3,
+    };
     let batches: Vec<Vec<usize>> =
         (0..2).flat_map(|epoch| order::batches(&task.train.lengths(), config.batch_size as usize, job.seed, job.trial, epoch)).collect();
     let found: Vec<u32> = batches.concat().into_iter().map(|index| index as u32).collect();
@@ -140,30 +151,33 @@ fn compare(name: &str, base: &dyn BaseModel, head: &BTreeMap<String, Tensor>, ta
     assert_eq!(known, course.0.keys().filter(|name| name.starts_with("after/")).count(), "{name}: nothing was left out");
 }
 
-fn compare_bert(name: &str, config: &Config) {
+fn compare_bert(name: &str, config: &Config, micro_batch: Option<u32>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tiny-bert");
     let base = BertBase::load(&folder, &Device::Cpu).unwrap();
     let head = candle_core::safetensors::load(folder.join("model.safetensors"), &Device::Cpu).unwrap().into_iter().collect();
-    compare(name, &base, &head, &texts(&Course::of(name)), config);
+    compare(name, &base, &head, &texts(&Course::of(name)), config, micro_batch);
 }
 
 fn compare_cifar(name: &str, config: &Config) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/models/convnet/fixtures/cifar.safetensors");
     let base = ConvNetBase::load(&file, &Device::Cpu).unwrap();
     let head = candle_core::safetensors::load(file, &Device::Cpu).unwrap().into_iter().collect();
-    compare(name, &base, &head, &images(&Course::of(name), &base), config);
+    compare(name, &base, &head, &images(&Course::of(name), &base), config, None);
 }
 
 #[test]
 fn a_bert_trains_as_pytorchs_does_and_in_parts_too() {
     for micro_batch in [None, Some(3), Some(1)] {
-        compare_bert("bert", &Config { micro_batch, ..bert_config() });
+        compare_bert("bert", &Config { micro_batch, ..bert_config() }, None);
     }
+    // As where a device's memory is too little for the config's own.
+    compare_bert("bert", &bert_config(), Some(2));
+    compare_bert("bert", &Config { micro_batch: Some(3), ..bert_config() }, Some(1));
 }
 
 #[test]
 fn blocks_that_thaw_on_the_way_train_as_pytorchs_do() {
-    compare_bert("thawed", &Config { unfreeze: Unfreeze::Progressive { start: 1, blocks: 1, every: 0.5 }, ..bert_config() });
+    compare_bert("thawed", &Config { unfreeze: Unfreeze::Progressive { start: 1, blocks: 1, every: 0.5 }, ..bert_config() }, None);
 }
 
 #[test]
@@ -184,8 +198,18 @@ fn bits(base: &dyn BaseModel, task: &Task, config: &Config, threads: usize) -> V
     pool.install(|| {
         let ladder = Ladder { eta: 3, rungs: vec![1000], ..Ladder::default() };
         let measures = Measures::default();
-        let job =
-            Job { task, base, measures: &measures, objective: OBJECTIVE, config, ladder: &ladder, eval_every: 1.0, seed: 5, trial: 3 };
+        let job = Job {
+            task,
+            base,
+            measures: &measures,
+            objective: OBJECTIVE,
+            config,
+            micro_batch: None,
+            ladder: &ladder,
+            eval_every: 1.0,
+            seed: 5,
+            trial: 3,
+        };
         let mut trainer = Trainer::new(job).unwrap();
         trainer.model.parameters_mut().thaw_from(0).unwrap();
         let batch = task.train.batch(&(0..config.batch_size as usize).collect::<Vec<_>>(), base.device()).unwrap();

@@ -48,6 +48,7 @@ impl Study {
             fold: None,
             ladder,
             config: self.config.clone(),
+            micro_batch: None,
             assignment: None,
             seed: 5,
             checkpoints: folder.clone(),

@@ -13,7 +13,7 @@ pub(super) fn check(task: Task<'_>, devices: &[DeviceSlots], context: &mut Conte
     let one = match task.ready.prepared.needs(&default.config) {
         Ok(needs) => needs.checkpoint_bytes(),
         Err(why) => {
-            context.note(format!("whether {shown} are enough for checkpoints is not known: {why}"));
+            context.note(format!("whether {shown} is enough for checkpoints is not known: {why}"));
             return Ok(());
         }
     };
@@ -22,8 +22,7 @@ pub(super) fn check(task: Task<'_>, devices: &[DeviceSlots], context: &mut Conte
         return Ok(());
     }
     let each = if slots == 1 { "one must be there".to_owned() } else { format!("{slots} must be there, one for each slot") };
-    let message =
-        format!("{shown} are too little for checkpoints: one of the default recipe takes {}, and {each}", text::bytes(one as f64));
+    let message = format!("{shown} is too little for checkpoints: one of the default recipe takes {}, and {each}", text::bytes(one as f64));
     let hint = format!("give {} or more, or leave the limit out", text::bytes(least as f64));
     Err(Error::space(space.places.problem_at("settings.checkpoint_space", message, Some(hint))))
 }

@@ -105,6 +105,7 @@ fn train(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
         rung: 0,
         ladder,
         config: config.clone(),
+        micro_batch: None,
         assignment: None,
         seed: task.spec.space.settings.seed,
         checkpoints: folder.path().to_owned(),
