@@ -14,6 +14,7 @@ use search_spaces::settings::Settings;
 
 pub use checkpoints::Dropped;
 pub use claims::Claim;
+pub(crate) use memory::too_large;
 pub use refused::Refused;
 use refused::out_of_order;
 

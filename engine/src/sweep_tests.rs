@@ -78,6 +78,7 @@ impl Sweep {
             scheduler: schedulers::build(self.scheduler),
             sampler,
             slots: DeviceSlots { device: Device::Cpu, slots: self.slots, threads: 1 },
+            room: Some(100),
             cancel: self.cancel.clone(),
             clock: self.clock,
         };

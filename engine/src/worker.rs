@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Select, unbounded};
-use search_spaces::space::ConfigError;
+use search_spaces::{config::Config, space::ConfigError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     samplers::Sampler,
     schedulers::Scheduler,
     store::{Store, StoreError, StudyFolder, study},
+    study::too_large,
 };
 
 /// How long the dispatcher sleeps at most before it looks at the clock, the cancel flag and what other workers did.
@@ -32,6 +33,8 @@ pub struct Worker {
     pub scheduler: Box<dyn Scheduler>,
     pub sampler: Box<dyn Sampler>,
     pub slots: DeviceSlots,
+    /// [`DeviceSlots::room`]: a trial that needs more is not trained.
+    pub room: Option<u64>,
     /// Running segments stop at their next step, leave a checkpoint, and the worker ends.
     pub cancel: Cancel,
     /// [`crate::clock::now_millis`], or a simulated clock.
@@ -134,7 +137,7 @@ impl Slot {
 ///
 /// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
 pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
-    let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock } = parts;
+    let Worker { store, folder, runner, scheduler, sampler, slots, room, cancel, clock } = parts;
     let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, worker: String::new() };
     dispatcher.worker = register(&mut *dispatcher.store, slots, clock())?;
     let (ended_tx, ended) = unbounded();
@@ -149,7 +152,8 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         }
         let names = running.iter().map(|slot| slot.executor.info.name.clone()).collect();
         tell(&WorkerMessage::Started { worker: dispatcher.worker.clone(), slots: names });
-        let mut work = Loop { dispatcher, clock, slots: running, ended, cancel, stopping: None, told_of_space: false, tell };
+        let mut work =
+            Loop { dispatcher, runner: &*runner, room, clock, slots: running, ended, cancel, stopping: None, told_of_space: false, tell };
         let result = work.run();
         // On an error segments may still be running: the threads can only be left once they have stopped.
         work.cancel_all();
@@ -170,6 +174,8 @@ pub(crate) fn register(store: &mut dyn Store, slots: DeviceSlots, now: i64) -> R
 
 struct Loop<'a> {
     dispatcher: Dispatcher,
+    runner: &'a dyn TrialRunner,
+    room: Option<u64>,
     clock: fn() -> i64,
     slots: Vec<Slot>,
     ended: Receiver<executor::Ended>,
@@ -215,7 +221,7 @@ impl Loop<'_> {
             }
             let busy = self.slots.iter().any(|slot| slot.running.is_some());
             let name = self.slots[index].executor.info.name.clone();
-            match self.dispatcher.next(&name, busy, (self.clock)())? {
+            match self.next(&name, busy)? {
                 Work::Run { segment, from, fence } => {
                     let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
                     (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
@@ -237,6 +243,20 @@ impl Loop<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// The next work for a slot that it has the memory for.
+    fn next(&mut self, slot: &str, busy: bool) -> Result<Work, WorkerError> {
+        loop {
+            let work = self.dispatcher.next(slot, busy, (self.clock)())?;
+            // What has run before fitted.
+            let Work::Run { segment, fence: fence @ 1, .. } = &work else { return Ok(work) };
+            let config = Config { micro_batch: segment.micro_batch.or(segment.config.micro_batch), ..segment.config.clone() };
+            let cause = self.room.and_then(|room| too_large(&config, room, |config| self.runner.memory(config)));
+            let Some(cause) = cause else { return Ok(work) };
+            let (trial, rung, fence) = (segment.trial, segment.rung, *fence);
+            self.commit(&[Event::SegmentFailed { trial, rung, fence, cause }])?;
+        }
     }
 
     fn stop(&mut self, how: Ended) {
