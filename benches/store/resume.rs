@@ -116,6 +116,7 @@ fn resume(folder: &StudyFolder, spec: &StudySpec) -> Result<(f64, f64), Failure>
         scheduler: schedulers::build(settings.scheduler),
         sampler: samplers::build(settings.sampler, settings.seed),
         slots: DeviceSlots::cpu(1, 1),
+        room: None,
         cancel,
         clock: Clock::Study,
         lock: Some(WorkerLock::acquire(folder)?),

@@ -56,7 +56,22 @@ pub fn memory() -> Option<u64> {
     [Some(system.total_memory()), limit].into_iter().flatten().filter(|bytes| *bytes > 0).min()
 }
 
+/// Bytes of memory this process has now, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 impl DeviceSlots {
+    /// Bytes that each slot can have at most, beside what this process has now, which its trials share. `None` where that is not known, as of accelerators.
+    pub fn room(&self) -> Option<u64> {
+        match self.device {
+            Device::Cpu => Some(memory()?.saturating_sub(resident()?) / self.slots.max(1) as u64),
+            Device::Cuda(_) | Device::Metal => None,
+        }
+    }
+
     /// The processor with `slots` slots, which share `cores` evenly.
     pub fn cpu(slots: usize, cores: usize) -> DeviceSlots {
         let slots = slots.max(1);

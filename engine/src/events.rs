@@ -117,7 +117,7 @@ pub enum Event {
         micro_batch: u32,
         cause: String,
     },
-    /// The disk's limit was reached: these checkpoints go. What follows from the state and the settings.
+    /// The disk's limit was reached: these checkpoints go. Which ones follows from the state and the settings.
     CheckpointsDropped {
         /// Trials whose one before the newest goes.
         before: Vec<u32>,

@@ -44,6 +44,13 @@ pub trait TrialRunner: Send + Sync {
         cancel: &Cancel,
     ) -> Result<Outcome, TrialError>;
 
+    /// Bytes of memory that training `config` needs in a slot at the least, beyond what the trials of a worker share; `None` where that is not known. A trial that cannot have as much is not
+    /// trained at all: say too little rather than too much.
+    fn memory(&self, config: &Config) -> Option<u64> {
+        let _ = config;
+        None
+    }
+
     /// Training examples in one pass: with `epochs` it gives the horizon of a config.
     fn examples_per_epoch(&self) -> u64;
 }

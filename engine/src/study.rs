@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use checkpoints::Dropped;
 pub use claims::Claim;
+pub(crate) use memory::too_large;
 pub use refused::Refused;
 use refused::out_of_order;
 

@@ -79,6 +79,7 @@ impl Sweep {
             scheduler: schedulers::build(self.scheduler),
             sampler,
             slots: DeviceSlots { device: Device::Cpu, slots: self.slots, threads: 1 },
+            room: Some(100),
             cancel: self.cancel.clone(),
             clock: Clock::Simulated(self.clock),
             lock: None,

@@ -98,6 +98,8 @@ pub(crate) struct CurveRunner {
     pub fold_fails: Option<u32>,
     /// A checkpoint every so many steps; 0: at the end only.
     pub checkpoint_every: u64,
+    /// What each example at a time takes of memory.
+    pub bytes_an_example: u64,
     /// Every step trained, in the order of training.
     pub trained: Mutex<Vec<(u32, u64)>>,
     /// Most segments that ran at a time.
@@ -208,6 +210,10 @@ impl TrialRunner for CurveRunner {
         let result = self.train(segment, from, events, cancel);
         self.running.fetch_sub(1, Ordering::SeqCst);
         result
+    }
+
+    fn memory(&self, config: &Config) -> Option<u64> {
+        Some(self.bytes_an_example * u64::from(config.micro_batch.unwrap_or(config.batch_size)))
     }
 
     fn examples_per_epoch(&self) -> u64 {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Select, unbounded};
-use search_spaces::space::ConfigError;
+use search_spaces::{config::Config, space::ConfigError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     schedulers::Scheduler,
     session,
     store::{Store, StoreError, StudyFolder, WorkerLock, study},
+    study::too_large,
 };
 
 /// How long the dispatcher sleeps at most before it looks at the clock, the cancel flag and what other workers did.
@@ -33,6 +34,8 @@ pub struct Worker {
     pub scheduler: Box<dyn Scheduler>,
     pub sampler: Box<dyn Sampler>,
     pub slots: DeviceSlots,
+    /// [`DeviceSlots::room`]: a trial that needs more is not trained.
+    pub room: Option<u64>,
     /// Running segments stop at their next step, leave a checkpoint, and the worker ends.
     pub cancel: Cancel,
     pub clock: Clock,
@@ -142,7 +145,7 @@ impl Slot {
 ///
 /// After an error the worker's claims stay in the store; whoever notices releases them ([`crate::study::StudyState::release`]).
 pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result<Ended, WorkerError> {
-    let Worker { store, folder, runner, scheduler, sampler, slots, cancel, clock, lock } = parts;
+    let Worker { store, folder, runner, scheduler, sampler, slots, room, cancel, clock, lock } = parts;
     let mut dispatcher = Dispatcher { store, folder, scheduler, sampler, worker: String::new() };
     dispatcher.worker = register(&mut *dispatcher.store, slots, clock, lock.as_ref())?;
     let (ended_tx, ended) = unbounded();
@@ -161,6 +164,8 @@ pub fn run_worker(parts: Worker, tell: &mut dyn FnMut(&WorkerMessage)) -> Result
         let stops = if matches!(clock, Clock::Study) { Stops::watch() } else { Stops::default() };
         let mut work = Loop {
             dispatcher,
+            runner: &*runner,
+            room,
             clock,
             stops,
             looked: Stopwatch::start(),
@@ -206,6 +211,8 @@ struct Loop<'a> {
     /// When it last looked whether this process had been stopped.
     looked: Stopwatch,
     others: Others,
+    runner: &'a dyn TrialRunner,
+    room: Option<u64>,
     slots: Vec<Slot>,
     ended: Receiver<executor::Ended>,
     cancel: Cancel,
@@ -254,8 +261,7 @@ impl Loop<'_> {
             }
             let busy = self.slots.iter().any(|slot| slot.running.is_some());
             let name = self.slots[index].executor.info.name.clone();
-            let now = self.now()?;
-            match self.dispatcher.next(&name, busy, now)? {
+            match self.next(&name, busy)? {
                 Work::Run { segment, from, fence } => {
                     let (trial, rung, cancel) = (segment.trial, segment.rung, Cancel::default());
                     (self.tell)(&WorkerMessage::Claimed { slot: name, trial, rung });
@@ -280,6 +286,21 @@ impl Loop<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// The next work for a slot that it has the memory for.
+    fn next(&mut self, slot: &str, busy: bool) -> Result<Work, WorkerError> {
+        loop {
+            let now = self.now()?;
+            let work = self.dispatcher.next(slot, busy, now)?;
+            // What has run before fitted.
+            let Work::Run { segment, fence: fence @ 1, .. } = &work else { return Ok(work) };
+            let config = Config { micro_batch: segment.micro_batch.or(segment.config.micro_batch), ..segment.config.clone() };
+            let cause = self.room.and_then(|room| too_large(&config, room, |config| self.runner.memory(config)));
+            let Some(cause) = cause else { return Ok(work) };
+            let (trial, rung, fence) = (segment.trial, segment.rung, *fence);
+            self.commit(&[Event::SegmentFailed { trial, rung, fence, cause }])?;
+        }
     }
 
     fn stop(&mut self, how: Ended) {

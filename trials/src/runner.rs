@@ -13,12 +13,13 @@ use engine::{
     tested::Tested,
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use search_spaces::{claim::ConfigFile, settings::Objective};
+use search_spaces::{claim::ConfigFile, config::Config, settings::Objective};
 
 use crate::{
     data::Task,
     metrics::{self, Measures},
     models::{BaseModel, Model},
+    needs::Needs,
     trainer::{self, Job, Places},
 };
 
@@ -177,6 +178,10 @@ impl TrialRunner for Runner {
             checkpoint_every_seconds: self.settings.checkpoint_every_seconds as f64,
         };
         self.pool(slot)?.install(|| trainer::run(job, segment.rung, places, from, events, cancel))
+    }
+
+    fn memory(&self, config: &Config) -> Option<u64> {
+        Needs::of(config, self.base.as_ref(), &self.task).ok().map(|needs| needs.memory_bytes())
     }
 
     fn examples_per_epoch(&self) -> u64 {

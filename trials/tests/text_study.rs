@@ -75,8 +75,18 @@ fn ladder() -> Ladder {
 
 fn run(runner: &Runner, config: &Config, folder: &Path, rung: usize, from: Option<&Checkpoint>) -> Completed {
     let (checkpoints, artefacts) = (folder.to_owned(), folder.to_owned());
-    let segment =
-        Segment { trial: 2, rung, fold: None, ladder: ladder(), config: config.clone(), assignment: None, seed: 1, checkpoints, artefacts };
+    let segment = Segment {
+        trial: 2,
+        rung,
+        fold: None,
+        ladder: ladder(),
+        config: config.clone(),
+        micro_batch: None,
+        assignment: None,
+        seed: 1,
+        checkpoints,
+        artefacts,
+    };
     let slot = SlotInfo { name: "cpu/0".to_owned(), device: Device::Cpu, threads: 1 };
     let (sender, _receiver) = unbounded();
     match runner.run(&segment, &slot, from, &sender, &Cancel::default()).unwrap() {

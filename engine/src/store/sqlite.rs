@@ -8,9 +8,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
-use super::{
-    Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema, trusted,
-};
+use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema, trusted};
 use crate::{
     events::{Event, Logged},
     spec::StudySpec,

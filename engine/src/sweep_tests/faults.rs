@@ -238,3 +238,23 @@ fn a_device_that_is_gone_leaves_its_claims_to_whoever_notices() {
     assert_eq!(again.run(&store, &spec(6)), Ended::Finished);
     assert!(state(&store).search.trials().iter().all(|trial| !matches!(trial.phase, Phase::Failed { .. })));
 }
+
+#[test]
+fn a_trial_that_cannot_fit_is_refused_before_it_runs() {
+    let mut space = testing::study("LogUniform(1e-5, 1e-1)", 6);
+    // Slots have a hundred bytes here.
+    let runner = CurveRunner { bytes_an_example: 5, ..CurveRunner::default() };
+    let sweep = Sweep::new(runner, SchedulerKind::None, 2);
+    let store = MemoryStore::default();
+    assert_eq!(sweep.run(&store, &space), Ended::Finished);
+    assert!(state(&store).search.trials().iter().all(|trial| trial.phase == Phase::Complete), "80 bytes fit");
+    space.space.settings.trials = 3;
+    let sweep = Sweep::new(CurveRunner { bytes_an_example: 7, ..CurveRunner::default() }, SchedulerKind::None, 2);
+    let store = MemoryStore::default();
+    sweep.run(&store, &space);
+    let state = state(&store);
+    assert!(state.trials.iter().all(|trial| trial.cause.as_ref().unwrap().contains("`micro_batch: Some(8)`, ")), "{:?}", state.trials);
+    assert!(state.search.trials().iter().all(|trial| trial.phase == Phase::Failed { rung: 0 }));
+    assert_eq!(sweep.runner.trained.lock().unwrap().len(), 0);
+    assert_eq!(mismatches(&store), []);
+}

@@ -85,6 +85,10 @@ pub trait BaseModel: Send + Sync {
     /// Multiply-adds of one example's forward pass in each block, the head for so many `classes`. `size` is its tokens, or the side of the image.
     fn multiply_adds(&self, size: usize, classes: usize) -> Vec<u64>;
 
+    /// Numbers that a training step keeps of one example's forward pass for the way back, in each block, where it and all above train: no more than what is kept for certain. `size`
+    /// as in [`BaseModel::multiply_adds`]; what grows with the tokens grows in proportion.
+    fn kept(&self, size: usize) -> Vec<u64>;
+
     /// A model whose blocks are frozen and share these weights, with a new head drawn from `head`.
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>>;
 

@@ -65,6 +65,10 @@ impl BaseModel for Tiny {
         blocks.map(|count| 1000 * count as u64).collect()
     }
 
+    fn kept(&self, size: usize) -> Vec<u64> {
+        std::iter::once(size * HIDDEN).chain(std::iter::repeat_n(HIDDEN, LAYERS)).chain([0]).map(|count| count as u64).collect()
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         let mut parameters = Parameters::default();
         let mut ids = Vec::new();

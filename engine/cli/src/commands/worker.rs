@@ -68,6 +68,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         scheduler: schedulers::build(settings.scheduler),
         sampler: samplers::build(settings.sampler, settings.seed),
         slots,
+        room: slots.room(),
         cancel,
         clock: Clock::Study,
         lock: Some(lock),

@@ -103,6 +103,16 @@ impl BaseModel for BertBase {
         std::iter::once(tokens * hidden).chain(layers).chain(std::iter::once(hidden * (hidden + classes as u64))).collect()
     }
 
+    /// Of each layer the outputs of its ten operations as wide as the hidden states (query, key, value, context, projection, sum, norm, output, sum, norm) and of the two in
+    /// between; of the last, which goes on with the first token alone, keys and values. Attention keeps no scores: the way back computes them again. Of the embeddings
+    /// the three kinds, their sums and the norm.
+    fn kept(&self, size: usize) -> Vec<u64> {
+        let (tokens, hidden, intermediate) = (size as u64, self.config.hidden as u64, self.config.intermediate as u64);
+        let layer =
+            |index: usize| if index + 1 < self.config.layers { tokens * (10 * hidden + 2 * intermediate) } else { 2 * tokens * hidden };
+        std::iter::once(6 * tokens * hidden).chain((0..self.config.layers).map(layer)).chain(std::iter::once(0)).collect()
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(Bert::new(self, classes, head)?))
     }

@@ -131,6 +131,29 @@ impl Block {
     }
 }
 
+impl Block {
+    /// Numbers of the images that a training step keeps, for an image of this side, which becomes that of the block's own image.
+    pub(super) fn kept(&self, side: &mut usize) -> u64 {
+        let image = |unit: &Unit, side: usize| {
+            let out = unit.stride.windows(side, unit.kernel);
+            ((out * out * unit.out) as u64, out)
+        };
+        let shortcut = if let Shortcut::Projection(unit) = &self.shortcut { 2 * image(unit, *side).0 } else { 0 };
+        let mut last = 0;
+        let units = self.units.iter().fold(shortcut, |sum, unit| {
+            (last, *side) = image(unit, *side);
+            sum + 2 * last
+        });
+        let sum = if self.shortcut == Shortcut::None { 0 } else { last };
+        if !self.pooled {
+            return units + sum;
+        }
+        let channels = last / (*side * *side).max(1) as u64;
+        *side = Stride { step: 2, padding: 1 }.windows(*side, 3);
+        units + sum + channels * (*side * *side) as u64
+    }
+}
+
 impl Architecture {
     /// Channels of the images.
     pub(super) fn channels(&self) -> usize {

@@ -150,6 +150,14 @@ impl BaseModel for ConvNetBase {
         costs
     }
 
+    /// Of each convolution its image and that of the normalisation after it, and of each block the sum with its shortcut and the pooled image.
+    fn kept(&self, size: usize) -> Vec<u64> {
+        let mut side = size;
+        let mut kept: Vec<u64> = self.architecture.blocks.iter().map(|block| block.kept(&mut side)).collect();
+        kept.push(0);
+        kept
+    }
+
     fn instantiate(&self, classes: usize, head: &mut ChaCha8Rng) -> Result<Box<dyn Model>> {
         Ok(Box::new(ConvNet::new(self, classes, head)?))
     }

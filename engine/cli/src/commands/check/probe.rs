@@ -20,15 +20,18 @@ pub(super) fn run(task: Task<'_>, devices: &[DeviceSlots], context: &mut Context
     let cheap = probe("cheapest", cheapest, task, &devices[0])?;
     let dear = probe("dearest", dearest, task, &devices[0])?;
     probe_longest("dearest", dearest, task, &devices[0])?;
-    let mut rows = vec![["config", "trainable parameters", "a pass", "an evaluation", "a checkpoint"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["config", "trainable parameters", "a pass", "an evaluation", "a checkpoint", "memory, at least"].map(str::to_owned).to_vec()];
     let per_epoch = task.spec.examples_per_epoch as f64;
-    for probe in [&cheap, &dear] {
+    for (probe, config) in [(&cheap, cheapest), (&dear, dearest)] {
+        let needs = task.ready.prepared.needs(config).map_err(Error::failed)?;
         rows.push(vec![
             probe.name.to_owned(),
             probe.trainable_parameters.to_string(),
             text::seconds(probe.seconds_per_example() * per_epoch),
             text::seconds(probe.evaluation_seconds),
             text::bytes(probe.checkpoint_bytes as f64),
+            text::bytes(needs.memory_bytes() as f64),
         ]);
     }
     context.say(format!("\nProbe (one slot)\n{}", text::table(&rows)))?;
