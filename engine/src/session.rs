@@ -39,6 +39,7 @@ impl Session {
         let _alone = WorkerLock::alone(&folder)?;
         let opened = begin(&mut store, folder.root(), spec, now)?;
         folder.create()?;
+        keep_names(&folder)?;
         remove_unneeded(&mut store, &folder)?;
         Ok(Session { store, folder, opened, _lock: lock })
     }
@@ -74,6 +75,16 @@ pub fn begin(store: &mut dyn Store, path: &Path, spec: &StudySpec, now: i64) -> 
     let (trials, budget_seconds) = (before.trials, before.budget_seconds);
     let more = (wanted.trials, wanted.budget_seconds) != (trials, budget_seconds);
     Ok(if more { Opened::Extended { trials, budget_seconds } } else { Opened::Continued })
+}
+
+/// Waits until the names of the study's folder and of those in it are on the disk: SQLite sees to the names of its own files only, and a cut of the power
+/// could take the whole study, or all of its checkpoints, with whatever had been written to them.
+fn keep_names(folder: &StudyFolder) -> Result<(), StoreError> {
+    let sync = |path: &Path| std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    sync(folder.root()).map_err(|source| StoreError::Io { path: folder.root().to_owned(), action: "sync the study folder", source })?;
+    // Some of these may have been made for the study. Where one is not ours to sync, the system does it in its own time.
+    folder.root().ancestors().skip(1).for_each(|above| drop(sync(above)));
+    Ok(())
 }
 
 /// Removes checkpoints that the study does not name, or no longer needs: a crash can leave them behind.
