@@ -61,7 +61,7 @@ pub fn stored(error: CheckpointError) -> TrialError {
         CheckpointError::Write { source, .. } if is_full(source) => TrialError::Machine(format!("{error}: {FULL}")),
         CheckpointError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => TrialError::CheckpointLost(error.to_string()),
         CheckpointError::Length { .. } | CheckpointError::Damaged { .. } => TrialError::CheckpointLost(error.to_string()),
-        CheckpointError::Write { .. } | CheckpointError::Read { .. } => TrialError::Machine(error.to_string()),
+        CheckpointError::Write { .. } | CheckpointError::Read { .. } => TrialError::Machine(format!("{error}: {BROKEN}")),
         _ => fault(error),
     }
 }
@@ -71,6 +71,7 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 const FULL: &str = "make room, then run the same command again";
+const BROKEN: &str = "see that the disk is in order, then run the same command again";
 
 /// The trial's own fault. candle's errors may end in a backtrace, which is left out.
 fn fault(error: impl std::fmt::Display) -> TrialError {
