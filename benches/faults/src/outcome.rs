@@ -58,7 +58,7 @@ impl Study {
         wrong.extend(self.files_missing(folder));
         match replay(&self.events) {
             Ok(mismatches) => {
-                wrong.extend(mismatches.into_iter().map(|m| format!("decision {} was {}, and now is {}", m.seq, m.recorded, m.now)))
+                wrong.extend(mismatches.into_iter().map(|m| format!("decision {} was {}, and now is {}", m.seq, m.recorded, m.now)));
             }
             Err(error) => wrong.push(format!("cannot be replayed: {error}")),
         }
@@ -72,9 +72,8 @@ impl Study {
             let seq = logged.seq;
             match &logged.event {
                 Event::SegmentClaimed { trial, fence, .. } => {
-                    if fences.insert(*trial, *fence).is_some_and(|before| before >= *fence) {
-                        wrong.push(format!("event {seq}: the fence of trial {trial} does not grow"));
-                    }
+                    let grows = fences.insert(*trial, *fence).is_none_or(|before| before < *fence);
+                    wrong.extend((!grows).then(|| format!("event {seq}: the fence of trial {trial} does not grow")));
                 }
                 Event::SegmentCompleted { trial, rung, fence, .. } | Event::SegmentFailed { trial, rung, fence, .. } => {
                     if fences.get(trial) != Some(fence) {
@@ -85,9 +84,8 @@ impl Study {
                     }
                 }
                 Event::FoldCompleted { fold, .. } | Event::FoldFailed { fold, .. } => {
-                    if !ended.insert((fold.trial, 0, Some(*fold))) {
-                        wrong.push(format!("event {seq}: {} counts twice", fold.name()));
-                    }
+                    let first = ended.insert((fold.trial, 0, Some(*fold)));
+                    wrong.extend((!first).then(|| format!("event {seq}: {} counts twice", fold.name())));
                 }
                 _ => {}
             }
