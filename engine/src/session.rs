@@ -46,6 +46,7 @@ impl Session {
         let now = store.state()?.map_or_else(wall_millis, |state| Clock::Study.now(state));
         let opened = begin_beside(&mut store, folder.root(), spec, now, &|worker| folder.is_alive(worker))?;
         folder.create()?;
+        keep_names(&folder)?;
         if crate::store::study(&mut store)?.workers.is_empty() {
             remove_unneeded(&mut store, &folder)?;
         }
@@ -133,6 +134,16 @@ pub(crate) fn release_dead(store: &mut dyn Store, folder: &StudyFolder, suspects
         state.release(&there.cloned().collect::<Vec<_>>(), WITHOUT_A_WORD, true)
     })?;
     dead.into_iter().for_each(|worker| folder.bury(worker));
+    Ok(())
+}
+
+/// Waits until the names of the study's folder and of those in it are on the disk: SQLite sees to the names of its own files only, and a cut of the power
+/// could take the whole study, or all of its checkpoints, with whatever had been written to them.
+fn keep_names(folder: &StudyFolder) -> Result<(), StoreError> {
+    let sync = |path: &Path| std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    sync(folder.root()).map_err(|source| StoreError::Io { path: folder.root().to_owned(), action: "sync the study folder", source })?;
+    // Some of these may have been made for the study. Where one is not ours to sync, the system does it in its own time.
+    folder.root().ancestors().skip(1).for_each(|above| drop(sync(above)));
     Ok(())
 }
 

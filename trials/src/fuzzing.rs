@@ -75,7 +75,18 @@ impl TinyTrial {
     fn job(&self) -> Job<'_> {
         let ConfigFile { objective, config, ladder, eval_every, seed, trial, .. } = &self.file;
         let TinyTrial { task, base, measures, .. } = self;
-        Job { task, base, measures, objective: *objective, config, ladder, eval_every: *eval_every, seed: *seed, trial: *trial, micro_batch: None }
+        Job {
+            task,
+            base,
+            measures,
+            objective: *objective,
+            config,
+            ladder,
+            eval_every: *eval_every,
+            seed: *seed,
+            trial: *trial,
+            micro_batch: None,
+        }
     }
 }
 

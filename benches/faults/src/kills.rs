@@ -1,44 +1,44 @@
 //! Sweeps whose processes are killed at random instants and started again, until they end.
 
-use std::{collections::BTreeMap, thread::sleep, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::sleep,
+    time::Duration,
+};
 
 use engine::{clock::Stopwatch, events::Logged};
 use libc::{SIGCONT, SIGINT, SIGKILL, SIGSTOP, SIGTERM};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
-use serde_json::Value;
 
 use crate::{
     curves::CHECKPOINT_EVERY,
     outcome::{Study, lost},
+    parallel,
     place::{Job, Place},
+    reference::Reference,
     report::{Broken, Figures, note},
     sweep::{End, PATIENCE, Sweep, is_alive, send},
-    trace,
+    trace::{self, Again},
 };
 
 /// Kills of one study at most; then it is left alone until it ends.
 const KILLS: u64 = 12;
+/// The same of the quick start, which takes longer.
+const REAL_KILLS: u64 = 25;
 
 /// A checkpoint counts once the study names it, and until then training goes on.
 const SLACK: u64 = CHECKPOINT_EVERY;
 
-/// What the study that is not disturbed came to.
-struct Reference {
-    job: Job,
-    leaderboard: Value,
-    seconds: f64,
-}
-
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tally {
     by: BTreeMap<(&'static str, &'static str), u64>,
     kills: u64,
     studies: u64,
     events_held: u64,
     refused: u64,
-    segments_again: u64,
-    steps_lost: u64,
-    most_lost: u64,
+    again: Again,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,46 +48,43 @@ enum Target {
     Both,
 }
 
-/// Kills `count` times, as `seed` says; with the quick start's space as `job` the real program.
-pub(crate) fn run(count: u64, seed: u64, quick_start: Option<std::path::PathBuf>) -> Result<(), Broken> {
+/// Kills at least `count` times, as `seed` says, `at_a_time` studies at a time; with the quick start's space the real program.
+pub(crate) fn run(count: u64, seed: u64, quick_start: Option<PathBuf>, at_a_time: usize) -> Result<(), Broken> {
     let watch = Stopwatch::start();
-    let jobs = match &quick_start {
-        Some(space) => vec![Job::QuickStart(space.clone())],
+    let title = if quick_start.is_some() { "Kills of the quick start" } else { "Kills of curves" };
+    let jobs = match quick_start {
+        Some(space) => vec![Job::QuickStart(space)],
         None => vec![Job::curves(8, 3), Job::folded(6, 3)],
     };
-    let references = jobs.iter().map(reference).collect::<Result<Vec<_>, _>>()?;
-    let mut tally = Tally::default();
-    let mut study = 0;
-    while tally.kills < count {
+    let references = jobs.iter().map(|job| Reference::of(job, slots_of(job)[0])).collect::<Result<Vec<_>, _>>()?;
+    let tally = Mutex::new(Tally::default());
+    // More than enough of them: each study but the last ones takes a kill at least.
+    let studies: Vec<u64> = (0..4 * count + 100).collect();
+    parallel::each(&studies, at_a_time, |study| {
+        let left = count.saturating_sub(locked(&tally).kills);
+        if left == 0 {
+            return Ok(());
+        }
         let reference = &references[(study % references.len() as u64) as usize];
         let place = Place::new(&reference.job)?;
-        let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(study));
-        let most = KILLS.min(count - tally.kills);
-        if let Err(broken) = disturb(&place, reference, most, &mut random, &mut tally) {
+        let mut random = ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(*study));
+        let mut own = Tally::default();
+        let most = if place.is_real() { REAL_KILLS } else { KILLS };
+        if let Err(broken) = disturb(&place, reference, most.min(left), &mut random, &mut own) {
             let what = format!("kills --seed {seed}, study {study}: {broken}");
             return Err(Broken { what, kept: Some(place.keep()) });
         }
-        study += 1;
-        note(format!("{} of {count} kills, {study} studies, {:.0} s", tally.kills, watch.seconds()));
-    }
-    tally.figures(watch.seconds()).print(if quick_start.is_some() { "Kills of the quick start" } else { "Kills of curves" });
+        let mut tally = locked(&tally);
+        tally.take(own);
+        note(format!("{} of {count} kills, {} studies, {:.0} s", tally.kills, tally.studies, watch.seconds()));
+        Ok(())
+    })?;
+    locked(&tally).figures(watch.seconds()).print(title);
     Ok(())
 }
 
-fn reference(job: &Job) -> Result<Reference, Broken> {
-    let place = Place::new(job)?;
-    let study = place.studies().join("study");
-    let watch = Stopwatch::start();
-    let mut sweep = Sweep::start(place.sweep(&study, slots_of(job)[0])?, &place.path("said"))?;
-    let end = sweep.wait(PATIENCE)?.ok_or_else(|| Broken::new("the undisturbed sweep does not end"))?;
-    if end.code != Some(0) {
-        return Err(Broken::new(format!("the undisturbed sweep fails with {:?}: {}", end.code, end.said)));
-    }
-    let read = Study::read(&study)?.ok_or_else(|| Broken::new("the undisturbed sweep leaves no study"))?;
-    if let Some(mistake) = read.mistakes(&study).first() {
-        return Err(Broken::new(format!("the undisturbed sweep: {mistake}")));
-    }
-    Ok(Reference { job: job.clone(), leaderboard: read.leaderboard(), seconds: watch.seconds() })
+fn locked(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The leaderboard does not depend on it, where threads of a slot do not change the last bits.
@@ -144,20 +141,11 @@ fn disturb(place: &Place, reference: &Reference, most: u64, random: &mut ChaCha8
         sleep(Duration::from_millis(5));
     }
     look(&study, &mut seen, tally)?;
-    let read = Study::read(&study)?.ok_or_else(|| Broken::new("the study is gone"))?;
-    if let Some(mistake) = read.mistakes(&study).first() {
-        return Err(Broken::new(mistake));
-    }
-    let leaderboard = read.leaderboard();
-    if leaderboard != reference.leaderboard {
-        return Err(Broken::new(format!("another leaderboard\nundisturbed: {}\nhere: {leaderboard}", reference.leaderboard)));
-    }
+    reference.check(&study)?;
     tally.studies += 1;
     if !place.is_real() {
         let again = trace::read(&place.path("trace"))?;
-        tally.segments_again += again.segments;
-        tally.steps_lost += again.lost;
-        tally.most_lost = tally.most_lost.max(again.most);
+        tally.again.take(&again);
         if again.most > CHECKPOINT_EVERY + SLACK {
             return Err(Broken::new(format!("{} steps of a segment were lost, with a checkpoint every {CHECKPOINT_EVERY}", again.most)));
         }
@@ -166,7 +154,7 @@ fn disturb(place: &Place, reference: &Reference, most: u64, random: &mut ChaCha8
 }
 
 /// Whoever reads the study sees only what is there for good.
-fn look(study: &std::path::Path, seen: &mut Vec<Logged>, tally: &mut Tally) -> Result<(), Broken> {
+fn look(study: &Path, seen: &mut Vec<Logged>, tally: &mut Tally) -> Result<(), Broken> {
     let events = Study::read(study)?.map(|study| study.events).unwrap_or_default();
     if let Some(lost) = lost(seen, &events) {
         return Err(Broken::new(format!("acknowledged and lost: {lost}")));
@@ -177,13 +165,7 @@ fn look(study: &std::path::Path, seen: &mut Vec<Logged>, tally: &mut Tally) -> R
 }
 
 /// Sends one signal; gives the sweep's end if that is what comes of it.
-fn kill(
-    sweep: &mut Sweep,
-    study: &std::path::Path,
-    random: &mut ChaCha8Rng,
-    killed: &mut Vec<u32>,
-    tally: &mut Tally,
-) -> Result<Option<End>, Broken> {
+fn kill(sweep: &mut Sweep, study: &Path, random: &mut ChaCha8Rng, killed: &mut Vec<u32>, tally: &mut Tally) -> Result<Option<End>, Broken> {
     let signal = [SIGKILL, SIGKILL, SIGTERM, SIGINT, SIGSTOP][random.random_range(0..5)];
     let workers = sweep.workers();
     let mut target = [Target::Supervisor, Target::Worker, Target::Both][random.random_range(0..3)];
@@ -232,7 +214,7 @@ fn kill(
 }
 
 /// Whether a worker's death would be its first with what it runs: a segment that has taken its worker down twice has failed, and rightly.
-fn may_die(study: &std::path::Path, killed: &[u32]) -> Result<bool, Broken> {
+fn may_die(study: &Path, killed: &[u32]) -> Result<bool, Broken> {
     let Some(study) = Study::read(study)? else { return Ok(true) };
     let noticed = !study.state.workers.values().any(|worker| killed.contains(&worker.pid) && !is_alive(worker.pid));
     Ok(noticed && !study.has_suspects())
@@ -259,6 +241,17 @@ fn begin_again(end: &End, tally: &mut Tally) -> Result<(), Broken> {
 }
 
 impl Tally {
+    fn take(&mut self, other: Tally) {
+        for (what, count) in other.by {
+            *self.by.entry(what).or_default() += count;
+        }
+        self.kills += other.kills;
+        self.studies += other.studies;
+        self.events_held += other.events_held;
+        self.refused += other.refused;
+        self.again.take(&other.again);
+    }
+
     fn figures(&self, seconds: f64) -> Figures {
         let mut figures = Figures::default();
         figures.add("kills", self.kills);
@@ -272,10 +265,10 @@ impl Tally {
         figures.add("segments counted twice", 0);
         figures.add("leaderboards that differ from the undisturbed one", 0);
         figures.add("starts refused while a worker was on its way out", self.refused);
-        if self.segments_again > 0 {
-            figures.add("segments taken up again", self.segments_again);
-            figures.add(format!("steps lost in all (a checkpoint every {CHECKPOINT_EVERY})"), self.steps_lost);
-            figures.add("most steps of a segment lost at once", self.most_lost);
+        if self.again.segments > 0 {
+            figures.add("segments taken up again", self.again.segments);
+            figures.add(format!("steps lost in all (a checkpoint every {CHECKPOINT_EVERY})"), self.again.lost);
+            figures.add("most steps of a segment lost at once", self.again.most);
         }
         figures.add("seconds", format!("{seconds:.0}"));
         figures

@@ -71,9 +71,8 @@ impl Study {
             let seq = logged.seq;
             match &logged.event {
                 Event::SegmentClaimed { trial, fence, .. } => {
-                    if fences.insert(*trial, *fence).is_some_and(|before| before >= *fence) {
-                        wrong.push(format!("event {seq}: the fence of trial {trial} does not grow"));
-                    }
+                    let grows = fences.insert(*trial, *fence).is_none_or(|before| before < *fence);
+                    wrong.extend((!grows).then(|| format!("event {seq}: the fence of trial {trial} does not grow")));
                 }
                 Event::SegmentCompleted { trial, rung, fence, .. } | Event::SegmentFailed { trial, rung, fence, .. } => {
                     if fences.get(trial) != Some(fence) {
@@ -84,9 +83,8 @@ impl Study {
                     }
                 }
                 Event::FoldCompleted { fold, .. } | Event::FoldFailed { fold, .. } => {
-                    if !ended.insert((fold.trial, 0, Some(*fold))) {
-                        wrong.push(format!("event {seq}: {} counts twice", fold.name()));
-                    }
+                    let first = ended.insert((fold.trial, 0, Some(*fold)));
+                    wrong.extend((!first).then(|| format!("event {seq}: {} counts twice", fold.name())));
                 }
                 _ => {}
             }

@@ -65,13 +65,6 @@ impl Place {
         self.path("studies")
     }
 
-    /// The next study starts from nothing.
-    pub(crate) fn clear(&self) -> io::Result<()> {
-        fs::remove_dir_all(self.studies())?;
-        fs::create_dir(self.studies())?;
-        fs::write(self.path("trace"), "")
-    }
-
     /// Sweeps `study` on `slots` slots.
     pub(crate) fn sweep(&self, study: &Path, slots: usize) -> io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);

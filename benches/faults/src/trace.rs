@@ -12,6 +12,14 @@ pub(crate) struct Again {
     pub(crate) most: u64,
 }
 
+impl Again {
+    pub(crate) fn take(&mut self, other: &Again) {
+        self.segments += other.segments;
+        self.lost += other.lost;
+        self.most = self.most.max(other.most);
+    }
+}
+
 /// Reads a trace. Folds have no checkpoints and are left out.
 pub(crate) fn read(path: &Path) -> io::Result<Again> {
     Ok(again(&fs::read_to_string(path)?))

@@ -24,8 +24,8 @@ pub fn run(bytes: &[u8]) {
             }
         }
     }
-    drop(replay(&events));
     let mut store = MemoryStore::from_events(events);
+    drop(replay(&mut store, |_| {}));
     let state = store.state().expect("what was folded once is folded again").expect("it has been created");
     drop((state.is_over(), state.kept_checkpoints(), state.best(), state.steps_repeated(), state.budget_spent(i64::MAX)));
     drop(StudyRecord::read(&mut store, &StudyFolder::new("/strange")));

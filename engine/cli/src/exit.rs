@@ -28,6 +28,9 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
+/// "Input/output error", which has no [`io::ErrorKind`]; the same on every Unix.
+const EIO: i32 = 5;
+
 /// Why a command did not do what it was asked to; the kind decides the exit code. The message says what, where, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -98,6 +101,7 @@ impl Error {
         let hint = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "\n  the disk is full: make room, then run the same command again",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "\n  choose a folder that you may write to",
+            _ if error.raw_os_error() == Some(EIO) => "\n  see that the disk is in order, then run the same command again",
             _ => "",
         };
         Error::environment(format!("cannot write {}: {error}{hint}", path.display()))
@@ -111,3 +115,21 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_says_what_to_do() {
+        let told = |error: io::Error| Error::write(Path::new("best.ron"), &error).message;
+        insta::assert_snapshot!(told(io::Error::from_raw_os_error(EIO)), @"
+        cannot write best.ron: Input/output error (os error 5)
+          see that the disk is in order, then run the same command again
+        ");
+        insta::assert_snapshot!(told(io::Error::from_raw_os_error(28)), @"
+        cannot write best.ron: No space left on device (os error 28)
+          the disk is full: make room, then run the same command again
+        ");
+    }
+}

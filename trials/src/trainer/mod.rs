@@ -67,7 +67,7 @@ pub fn stored(error: CheckpointError) -> TrialError {
         CheckpointError::Write { source, .. } if is_full(source) => TrialError::Machine(format!("{error}: {FULL}")),
         CheckpointError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => TrialError::CheckpointLost(error.to_string()),
         CheckpointError::Length { .. } | CheckpointError::Damaged { .. } => TrialError::CheckpointLost(error.to_string()),
-        CheckpointError::Write { .. } | CheckpointError::Read { .. } => TrialError::Machine(error.to_string()),
+        CheckpointError::Write { .. } | CheckpointError::Read { .. } => TrialError::Machine(format!("{error}: {BROKEN}")),
         _ => fault(error),
     }
 }
@@ -77,3 +77,4 @@ fn is_full(error: &io::Error) -> bool {
 }
 
 const FULL: &str = "make room, then run the same command again";
+const BROKEN: &str = "see that the disk is in order, then run the same command again";

@@ -55,6 +55,7 @@ enum Kind {
     Write,
     /// Takes room on the disk, too.
     Make,
+    /// Works on a full disk: removing, cutting off, growing by nothing but zeros, waiting.
     Other,
 }
 
@@ -78,8 +79,8 @@ impl Traps {
                 self.write(number, arguments, parts)
             }
             libc::SYS_fsync | libc::SYS_fdatasync => self.sync(number, arguments),
-            libc::SYS_ftruncate => self.change(number, arguments, Kind::Write, Op::Truncate, &Name::of_descriptor(a), None),
-            libc::SYS_truncate => self.change(number, arguments, Kind::Write, Op::Truncate, &Name::of_path(here, a), None),
+            libc::SYS_ftruncate => self.change(number, arguments, Kind::Other, Op::Truncate, &Name::of_descriptor(a), None),
+            libc::SYS_truncate => self.change(number, arguments, Kind::Other, Op::Truncate, &Name::of_path(here, a), None),
             libc::SYS_unlink | libc::SYS_rmdir => self.change(number, arguments, Kind::Other, Op::Remove, &Name::of_path(here, a), None),
             libc::SYS_unlinkat => self.change(number, arguments, Kind::Other, Op::Remove, &Name::of_path(a, b), None),
             libc::SYS_mkdir => self.change(number, arguments, Kind::Make, Op::MakeFolder, &Name::of_path(here, a), None),
@@ -191,10 +192,10 @@ impl Traps {
         let path = if number == libc::SYS_openat { [arguments[0], arguments[1]] } else { [libc::AT_FDCWD as u64, arguments[0]] };
         let there = call(libc::SYS_faccessat, [path[0], path[1], libc::F_OK as u64, 0, 0]) == 0;
         let empties = there && flags & libc::O_TRUNC as u64 != 0;
-        if !there || empties {
-            if let Verdict::Fail(error) = self.verdict(if there { Kind::Other } else { Kind::Make }) {
-                return -i64::from(error);
-            }
+        if (!there || empties)
+            && let Verdict::Fail(error) = self.verdict(if there { Kind::Other } else { Kind::Make })
+        {
+            return -i64::from(error);
         }
         let result = call(number, arguments);
         if result >= 0 && !there {

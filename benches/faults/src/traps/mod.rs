@@ -14,11 +14,12 @@ mod record;
 use std::{
     env,
     ffi::OsStr,
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::{fd::IntoRawFd as _, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
     process::Command,
+    str::FromStr,
     sync::atomic::AtomicU64,
 };
 
@@ -30,7 +31,7 @@ const FAIL: &str = "FAULTS_FAIL";
 const COUNTER: &str = "FAULTS_COUNTER";
 
 /// How an operation goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     /// Once, with "input/output error": any operation that changes something or waits for the disk.
     Error,
@@ -40,6 +41,14 @@ pub(crate) enum Fault {
     Torn,
     /// Half of a write is done, once: the caller has to write the rest.
     Short,
+}
+
+impl FromStr for Fault {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Fault, String> {
+        Fault::ALL.into_iter().find(|fault| fault.name() == name).ok_or_else(|| "error, full, torn or short".to_owned())
+    }
 }
 
 impl Fault {
@@ -71,21 +80,25 @@ struct Traps {
 pub(crate) struct Plan {
     /// Must be there.
     pub(crate) folder: PathBuf,
-    /// Takes everything done below the folder, and what the program says on standard output. With a fault only the latter.
+    /// A file that takes everything done below the folder, and what the program says on standard output. With a fault only the latter.
     pub(crate) log: Option<PathBuf>,
     /// The operation that goes wrong, from 1, and a file of eight bytes that counts them.
     pub(crate) fail: Option<(Fault, u64, PathBuf)>,
 }
 
 impl Plan {
-    pub(crate) fn set(&self, command: &mut Command) {
+    /// Makes its files, and lets `command` work to it.
+    pub(crate) fn set(&self, command: &mut Command) -> io::Result<()> {
         command.env(FOLDER, &self.folder);
         if let Some(log) = &self.log {
+            OpenOptions::new().append(true).create(true).open(log)?;
             command.env(LOG, log);
         }
         if let Some((fault, at, counter)) = &self.fail {
+            fs::write(counter, 0_u64.to_le_bytes())?;
             command.env(FAIL, format!("{}:{at}", fault.name())).env(COUNTER, counter);
         }
+        Ok(())
     }
 }
 
@@ -93,7 +106,8 @@ impl Plan {
 pub(crate) fn install() -> io::Result<()> {
     let Some(folder) = env::var_os(FOLDER) else { return Ok(()) };
     let folder = Path::new(&folder).canonicalize()?.as_os_str().as_bytes().to_vec();
-    let log = env::var_os(LOG).map(|path| OpenOptions::new().append(true).create(true).open(path)).transpose()?;
+    // Not made here: a child's filter is there before its handler.
+    let log = env::var_os(LOG).map(|path| OpenOptions::new().append(true).open(path)).transpose()?;
     let fail = match (env::var(FAIL), env::var_os(COUNTER)) {
         (Ok(fail), Some(counter)) => Some(parse(&fail, &counter)?),
         _ => None,
@@ -105,7 +119,7 @@ pub(crate) fn install() -> io::Result<()> {
 fn parse(fail: &str, counter: &OsStr) -> io::Result<(Fault, u64, &'static AtomicU64)> {
     let wrong = || io::Error::new(io::ErrorKind::InvalidInput, format!("{FAIL}={fail}: not a fault and a number"));
     let (name, at) = fail.split_once(':').ok_or_else(wrong)?;
-    let fault = Fault::ALL.into_iter().find(|fault| fault.name() == name).ok_or_else(wrong)?;
+    let fault = name.parse().map_err(|_| wrong())?;
     let file = OpenOptions::new().read(true).write(true).open(counter)?;
     Ok((fault, at.parse().map_err(|_| wrong())?, calls::shared(&file)?))
 }

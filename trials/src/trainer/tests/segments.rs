@@ -311,7 +311,8 @@ fn a_checkpoint_that_is_gone_or_damaged_is_nobodys_fault() {
     std::fs::create_dir(&checkpoint.path).unwrap();
     let folder = Checkpoint { bytes: std::fs::metadata(&checkpoint.path).unwrap().len(), ..checkpoint.clone() };
     let error = study.runner.run(&study.segment(1), &slot(1), Some(&folder), &sender, &Cancel::default()).unwrap_err();
-    assert!(matches!(error, TrialError::Machine(_)), "{error:?}");
+    let TrialError::Machine(why) = error else { panic!("{error:?}") };
+    assert!(why.ends_with("see that the disk is in order, then run the same command again"), "{why}");
 }
 
 /// Bits are promised for one thread count only; lost state would show as far more than rounding does.
