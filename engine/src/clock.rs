@@ -68,9 +68,10 @@ fn study_millis(base: Option<&Base>, last_at: i64, steady: Option<(String, i64)>
 }
 
 #[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have none")]
 fn steady() -> Option<(String, i64)> {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let millis = i64::from(now.tv_sec).saturating_mul(1000).saturating_add(i64::from(now.tv_nsec) / 1_000_000);
+    let millis = now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000);
     // Where the system gives no name to its start, its time stands for one.
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_owned());
     Some((boot.unwrap_or_else(|_| sysinfo::System::boot_time().to_string()), millis))

@@ -20,7 +20,7 @@ pub struct Session {
     pub store: SqliteStore,
     pub folder: StudyFolder,
     pub opened: Opened,
-    _lock: Option<StudyLock>,
+    lock: Option<StudyLock>,
 }
 
 /// What opening a study came to.
@@ -50,7 +50,7 @@ impl Session {
         if crate::store::study(&mut store)?.workers.is_empty() {
             remove_unneeded(&mut store, &folder)?;
         }
-        Ok(Session { store, folder, opened, _lock: Some(lock) })
+        Ok(Session { store, folder, opened, lock: Some(lock) })
     }
 
     /// Opens the study in `folder`, which another process sweeps, to work on it too: nothing of it is changed.
@@ -58,13 +58,13 @@ impl Session {
         let mut store = SqliteStore::open(&folder)?;
         let state = crate::store::study(&mut store)?;
         check_same(state, folder.root(), spec)?;
-        Ok(Session { store, folder, opened: Opened::Joined, _lock: None })
+        Ok(Session { store, folder, opened: Opened::Joined, lock: None })
     }
 
     /// Takes over a study that was joined, if its sweep has ended meanwhile.
     pub fn take_over(&mut self) -> Result<bool, StoreError> {
         match StudyLock::acquire(&self.folder) {
-            Ok(lock) => self._lock = Some(lock),
+            Ok(lock) => self.lock = Some(lock),
             Err(StoreError::InUse { .. }) => return Ok(false),
             Err(error) => return Err(error),
         }
@@ -133,7 +133,9 @@ pub(crate) fn release_dead(store: &mut dyn Store, folder: &StudyFolder, suspects
         let there = dead.iter().map(|worker| &worker.worker).filter(|name| state.workers.contains_key(*name));
         state.release(&there.cloned().collect::<Vec<_>>(), WITHOUT_A_WORD, true)
     })?;
-    dead.into_iter().for_each(|worker| folder.bury(worker));
+    for worker in dead {
+        folder.bury(worker);
+    }
     Ok(())
 }
 

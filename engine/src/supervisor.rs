@@ -214,7 +214,9 @@ impl Watch<'_> {
             released.clone_from(&events);
             events
         })?;
-        dead.iter().for_each(|worker| self.parts.folder.bury(worker));
+        for worker in &dead {
+            self.parts.folder.bury(worker);
+        }
         let worker = &self.workers[index];
         let device = worker.slots.device.to_string();
         if let Some((message, code)) = failed {

@@ -2,7 +2,7 @@
 
 use trials::fuzzing::checkpoint;
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     if let Ok(values) = checkpoint(bytes) {
         assert!(values * size_of::<f32>() <= bytes.len(), "tensors do not overlap");
     }

@@ -2,7 +2,7 @@
 
 use engine::simulator::{SECONDS_A_RUN, Table, simulate, spec};
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let table = match Table::read(bytes) {
         Ok(table) => table,
         Err(error) => return drop(error.to_string()),

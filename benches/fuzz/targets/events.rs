@@ -8,7 +8,7 @@ use engine::{
     study::StudyState,
 };
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n').map_while(|line| serde_json::from_slice::<Logged>(line).ok());
     let Some(first) = lines.next() else { return };
     let Ok(mut state) = StudyState::begin(&first) else { return };

@@ -2,7 +2,7 @@
 
 use trials::fuzzing::idx;
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     if let Ok((sizes, values)) = idx(bytes) {
         assert_eq!(sizes.iter().product::<usize>(), values);
     }

@@ -2,7 +2,7 @@
 
 use trials::fuzzing::picture;
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     for channels in [1, 3] {
         if let Ok(pixels) = picture(bytes, channels) {
             assert_eq!(pixels.len(), 32 * 32 * channels);

@@ -7,7 +7,7 @@ use search_spaces::{claim::ConfigFile, draft::Draft, ladder::Ladder, space::Spac
 
 const FILE: &str = "/strange/space.ron";
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     match Draft::parse(Path::new(FILE), text).map(|draft| (draft.check_ladder(1000), draft.space())) {
         Err(problems) => drop(problems.to_string()),

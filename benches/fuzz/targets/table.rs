@@ -2,7 +2,7 @@
 
 use trials::fuzzing::table;
 
-pub fn run(bytes: &[u8]) {
+pub(crate) fn run(bytes: &[u8]) {
     let Some((format, bytes)) = bytes.split_first() else { return };
     let names = ["text".to_owned(), "label".to_owned()];
     let (file, names) = match format {

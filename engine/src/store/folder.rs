@@ -61,24 +61,18 @@ impl StudyFolder {
 
     /// Whether a sweep or one of `workers`, those of the study, is at work here: what was killed left its name in the study, but no lock.
     pub fn is_worked_on<'a>(&self, workers: impl IntoIterator<Item = &'a WorkerInfo>) -> bool {
-        self.is_held(&self.0.join(SWEEP_LOCK)) || workers.into_iter().any(|worker| self.is_alive(worker))
+        is_held(&self.0.join(SWEEP_LOCK)) || workers.into_iter().any(|worker| self.is_alive(worker))
     }
 
     /// Whether `worker` holds its lock.
     pub fn is_alive(&self, worker: &WorkerInfo) -> bool {
-        self.lock_of(worker).is_some_and(|path| self.is_held(&path))
+        self.lock_of(worker).is_some_and(|path| is_held(&path))
     }
 
     /// A study may come from anywhere, so what it says is no path.
     fn lock_of(&self, worker: &WorkerInfo) -> Option<PathBuf> {
         let name = worker.lock.as_ref()?;
         (Path::new(name).file_name()? == name.as_str()).then(|| self.locks().join(name))
-    }
-
-    fn is_held(&self, path: &Path) -> bool {
-        // Patiently: another who only looks holds it for a moment.
-        let lock = File::open(path).map(|file| patiently(&file));
-        matches!(lock, Ok(Err(TryLockError::WouldBlock)))
     }
 
     /// Removes the lock file of a worker that is dead.
@@ -127,6 +121,13 @@ impl StudyLock {
         written.map_err(|e| wrap("write the lock file", e))?;
         Ok(StudyLock(file))
     }
+}
+
+/// Whether another holds the lock of this file.
+fn is_held(path: &Path) -> bool {
+    // Patiently: another who only looks holds it for a moment.
+    let lock = File::open(path).map(|file| patiently(&file));
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// Tries for a moment: who only looks whether a lock is held has it meanwhile.

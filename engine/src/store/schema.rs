@@ -127,7 +127,6 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::WorkersLost { workers, .. } => workers
             .iter()
             .try_for_each(|worker| run("UPDATE worker SET state = 'lost' WHERE study = ? AND name = ?", params![STUDY, worker])),
-        Event::Stopped { .. } => Ok(()),
         Event::Decided { upto_seq, action, worker } => {
             run(
                 "INSERT INTO decision(study, seq, upto_seq, action) VALUES (?, ?, ?, ?)",
@@ -193,8 +192,12 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
         // Few, and read from the events alone.
         Event::FoldClaimed { worker, .. } => seen(worker),
-        Event::OutOfMemory { .. } => Ok(()),
-        Event::FoldCompleted { .. } | Event::FoldFailed { .. } | Event::FoldLost { .. } | Event::Tested(_) => Ok(()),
+        Event::FoldCompleted { .. }
+        | Event::FoldFailed { .. }
+        | Event::FoldLost { .. }
+        | Event::Tested(_)
+        | Event::Stopped { .. }
+        | Event::OutOfMemory { .. } => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),
     }
 }

@@ -38,7 +38,7 @@ impl StudyState {
 
     fn kept(&self) -> impl Iterator<Item = &Checkpoint> {
         let final_weights = self.final_weights();
-        let kept = self.search.trials().iter().flat_map(move |trial| {
+        self.search.trials().iter().flat_map(move |trial| {
             let progress = &self.trials[trial.number as usize];
             let (newest, before) = match trial.phase {
                 Phase::Active { .. } | Phase::Paused { .. } => (progress.checkpoint.as_ref(), progress.before.as_ref()),
@@ -46,8 +46,7 @@ impl StudyState {
                 Phase::Complete | Phase::Failed { .. } => (None, None),
             };
             newest.into_iter().chain(before)
-        });
-        kept
+        })
     }
 
     /// Complete trials whose weights someone may ask for.

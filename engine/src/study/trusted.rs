@@ -158,7 +158,7 @@ fn inside(path: &Path) -> Result<(), Refused> {
     if ordinary && !text.is_empty() && text.len() <= MAX_PATH_BYTES && !text.contains(&0) {
         return Ok(());
     }
-    out_of_order(format!("the path {path:?} leads out of the study folder: the study is not to be trusted"))
+    out_of_order(format!("the path \"{}\" leads out of the study folder: the study is not to be trusted", path.display()))
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ impl Reader<'_> {
     /// The deepest element of any schema, as far as it is of interest; `None` where it cannot be followed.
     fn deepest(&mut self) -> Option<usize> {
         let (mut id, mut deepest) = (0, 0);
-        while let Some(kind) = self.field(&mut id)? {
+        while let kind @ 1.. = self.field(&mut id)? {
             if id == SCHEMA && kind == LIST {
                 deepest = deepest.max(self.schema()?);
             } else {
@@ -66,7 +66,7 @@ impl Reader<'_> {
                 *left -= 1;
             }
             let (mut id, mut children) = (0, 0);
-            while let Some(kind) = self.field(&mut id)? {
+            while let kind @ 1.. = self.field(&mut id)? {
                 if id == CHILDREN && kind == I32 {
                     children = self.number()?;
                 } else {
@@ -84,14 +84,14 @@ impl Reader<'_> {
         Some(deepest)
     }
 
-    /// The type of the next field, whose number becomes `id`; `Some(None)` at the end of a struct.
-    fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
+    /// The type of the next field, whose number becomes `id`; 0 at the end of a struct.
+    fn field(&mut self, id: &mut i64) -> Option<u8> {
         let byte = self.byte()?;
         if byte == 0 {
-            return Some(None);
+            return Some(0);
         }
         *id = if byte >> 4 == 0 { self.number()? } else { id.checked_add(i64::from(byte >> 4))? };
-        Some(Some(byte & 15))
+        Some(byte & 15).filter(|kind| *kind > 0)
     }
 
     /// How many elements of which type.
@@ -125,7 +125,7 @@ impl Reader<'_> {
             }
             STRUCT => {
                 let mut id = 0;
-                while let Some(kind) = self.field(&mut id)? {
+                while let kind @ 1.. = self.field(&mut id)? {
                     self.skip(kind, depth + 1)?;
                 }
                 Some(())

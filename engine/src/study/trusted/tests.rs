@@ -46,6 +46,7 @@ fn refused_at(at: i64, event: &Event) -> String {
     running().commit(at, &mut |_| vec![event.clone()]).unwrap_err().to_string()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "read as an event that comes")]
 fn refused(event: Event) -> String {
     refused_at(1, &event)
 }
