@@ -80,7 +80,8 @@ mod tests {
         for eval_every in [0.07, 0.1, 0.25, 0.3, 1.0 / 3.0, 1.7] {
             let plan = plan(97, &[97], eval_every);
             let every = (eval_every * plan.steps_per_epoch as f64).max(1.0);
-            let mut expected: Vec<u64> = (1..=1_000_000).map(|count| (every * f64::from(count)).round() as u64).take_while(|at| *at < 50).collect();
+            let mut expected: Vec<u64> =
+                (1..=1_000_000).map(|count| (every * f64::from(count)).round() as u64).take_while(|at| *at < 50).collect();
             expected.push(50);
             assert_eq!((0..60).filter(|step| plan.is_evaluation(*step)).collect::<Vec<_>>(), expected, "{eval_every}");
         }
