@@ -1,6 +1,6 @@
 //! A worker: one device, a dispatcher on the calling thread and an executor thread a slot.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use crossbeam_channel::{Receiver, Select, unbounded};
 use search_spaces::{config::Config, space::ConfigError};
@@ -430,9 +430,11 @@ impl Loop<'_> {
         });
         let drops = |event: &Event| matches!(event, Event::SegmentFailed { .. } | Event::CheckpointLost { .. });
         let changes_files = named.is_some() || events.iter().any(drops);
-        let mut before: Vec<PathBuf> = Vec::new();
+        let (mut trials, mut before) = (BTreeSet::new(), BTreeSet::new());
         if changes_files {
-            before = study(&mut *self.dispatcher.store)?.kept_checkpoints();
+            let state = study(&mut *self.dispatcher.store)?;
+            trials = state.checkpoints_may_change(events);
+            before = state.kept_checkpoints_of(&trials);
             before.extend(named);
         }
         match self.commit(events) {
@@ -447,10 +449,10 @@ impl Loop<'_> {
         }
         if changes_files {
             self.make_room()?;
-            let kept = study(&mut *self.dispatcher.store)?.kept_checkpoints();
-            for path in before.into_iter().filter(|path| !kept.contains(path)) {
+            let kept = study(&mut *self.dispatcher.store)?.kept_checkpoints_of(&trials);
+            for path in before.difference(&kept) {
                 // A file that stays behind is swept up when the study is next opened.
-                let _ = std::fs::remove_file(self.dispatcher.folder.absolute(&path));
+                let _ = std::fs::remove_file(self.dispatcher.folder.absolute(path));
             }
         }
         Ok(())

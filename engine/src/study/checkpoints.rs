@@ -36,9 +36,29 @@ impl StudyState {
         self.kept().map(|checkpoint| checkpoint.path.clone()).collect()
     }
 
+    /// Those of them that `trials` have.
+    pub(crate) fn kept_checkpoints_of(&self, trials: &BTreeSet<u32>) -> BTreeSet<PathBuf> {
+        let there = trials.iter().filter_map(|trial| self.search.trials().get(*trial as usize));
+        self.kept_of(there).map(|checkpoint| checkpoint.path.clone()).collect()
+    }
+
+    /// Trials whose kept checkpoints may be others after `events`: where a limit is given all of them.
+    pub(crate) fn checkpoints_may_change(&self, events: &[Event]) -> BTreeSet<u32> {
+        if self.settings().checkpoint_space_bytes.is_some() {
+            return (0..self.trials.len() as u32).collect();
+        }
+        let mut trials = self.final_weights();
+        trials.extend(events.iter().flat_map(|event| self.touched(event)));
+        trials
+    }
+
     fn kept(&self) -> impl Iterator<Item = &Checkpoint> {
+        self.kept_of(self.search.trials().iter())
+    }
+
+    fn kept_of<'a>(&'a self, trials: impl Iterator<Item = &'a TrialState>) -> impl Iterator<Item = &'a Checkpoint> {
         let final_weights = self.final_weights();
-        self.search.trials().iter().flat_map(move |trial| {
+        trials.flat_map(move |trial| {
             let progress = &self.trials[trial.number as usize];
             let (newest, before) = match trial.phase {
                 Phase::Active { .. } | Phase::Paused { .. } => (progress.checkpoint.as_ref(), progress.before.as_ref()),

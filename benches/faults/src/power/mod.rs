@@ -9,13 +9,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use engine::{
-    clock::Stopwatch,
-    events::Logged,
-    record::StudyRecord,
-    session::Session,
-    store::StudyFolder,
-};
+use engine::{clock::Stopwatch, events::Logged, record::StudyRecord, session::Session, store::StudyFolder};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 
 use crate::{
