@@ -100,6 +100,7 @@ impl Work {
             eval_every: 1.0,
             seed: 0,
             trial: 0,
+            alive: &|| (),
         })?)
     }
 }

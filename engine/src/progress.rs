@@ -90,7 +90,7 @@ impl Progress {
             }
             WorkerMessage::Idle { slot } => self.slot(slot).segment = None,
             WorkerMessage::Mended { line } => self.mended.push(line.clone()),
-            WorkerMessage::Ended(_) | WorkerMessage::DeviceLost { .. } | WorkerMessage::Failed { .. } => {}
+            WorkerMessage::Ended(_) | WorkerMessage::Alive { .. } | WorkerMessage::DeviceLost { .. } | WorkerMessage::Failed { .. } => {}
         }
     }
 

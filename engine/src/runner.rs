@@ -111,6 +111,8 @@ pub enum TrialEvent {
         step: u64,
         total_steps: u64,
     },
+    /// Something that takes long, such as an evaluation, goes on. A slot that tells nothing for too long is taken for wedged.
+    Alive,
     Evaluated(Evaluation),
     Checkpointed(Checkpoint),
 }

@@ -269,7 +269,10 @@ impl WorkerProcess {
             WorkerMessage::Ended(how) => self.ended = Some(*how),
             WorkerMessage::Failed { message, code } => self.failed = Some((message.clone(), *code)),
             WorkerMessage::DeviceLost { message } => self.lost = Some(message.clone()),
-            WorkerMessage::Claimed { slot, .. } | WorkerMessage::ClaimedFold { slot, .. } | WorkerMessage::Step { slot, .. } => {
+            WorkerMessage::Claimed { slot, .. }
+            | WorkerMessage::ClaimedFold { slot, .. }
+            | WorkerMessage::Step { slot, .. }
+            | WorkerMessage::Alive { slot } => {
                 self.quiet.insert(slot.clone(), 0.0);
             }
             WorkerMessage::Idle { slot } => {

@@ -78,6 +78,10 @@ pub enum WorkerMessage {
         step: u64,
         total_steps: u64,
     },
+    /// What its slot does goes on, though no step is done yet.
+    Alive {
+        slot: String,
+    },
     Idle {
         slot: String,
     },
@@ -356,6 +360,10 @@ impl Loop<'_> {
                 (TrialEvent::Step { step, total_steps }, _) => {
                     let slot = self.slots[index].executor.info.name.clone();
                     (self.tell)(&WorkerMessage::Step { slot, trial, step, total_steps });
+                }
+                (TrialEvent::Alive, _) => {
+                    let slot = self.slots[index].executor.info.name.clone();
+                    (self.tell)(&WorkerMessage::Alive { slot });
                 }
                 // Of a fold the end counts alone.
                 (_, What::Fold(_)) => {}

@@ -86,6 +86,7 @@ impl TinyTrial {
             seed: *seed,
             trial: *trial,
             micro_batch: None,
+            alive: &|| (),
         }
     }
 }

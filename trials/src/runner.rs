@@ -160,6 +160,8 @@ impl TrialRunner for Runner {
             return Err(TrialError::Other(format!("rung {} of a ladder of {}", segment.rung, segment.ladder.rungs.len())));
         }
         let fold = segment.fold.map(|fold| self.task.fold(fold.index, fold.of, segment.seed));
+        // A closed channel is noticed at the next step.
+        let alive = || drop(events.send(TrialEvent::Alive));
         let job = Job {
             task: fold.as_ref().unwrap_or(&self.task),
             base: self.base.as_ref(),
@@ -171,6 +173,7 @@ impl TrialRunner for Runner {
             eval_every: self.settings.eval_every,
             seed: segment.seed,
             trial: segment.trial,
+            alive: &alive,
         };
         let places = Places {
             checkpoints: &segment.checkpoints,

@@ -132,7 +132,7 @@ pub fn simulate_in(
             let (trial, _, fence) = segment;
             let evaluated = events.into_iter().filter_map(|event| match event {
                 TrialEvent::Evaluated(evaluation) => Some(Event::Evaluated { trial, fence, evaluation: Box::new(evaluation) }),
-                TrialEvent::Step { .. } | TrialEvent::Checkpointed(_) => None,
+                TrialEvent::Step { .. } | TrialEvent::Alive | TrialEvent::Checkpointed(_) => None,
             });
             let mut all: Vec<Event> = evaluated.collect();
             let ending = ending::of_segment(&folder, segment, study(&mut *dispatcher.store)?, outcome, false);
@@ -157,7 +157,7 @@ impl Simulated {
     fn see(&mut self, objective: &Objective, events: &[TrialEvent], start: f64, seconds: f64, until: f64, failed: bool) {
         let evaluations = events.iter().filter_map(|event| match event {
             TrialEvent::Evaluated(evaluation) => Some(evaluation),
-            TrialEvent::Step { .. } | TrialEvent::Checkpointed(_) => None,
+            TrialEvent::Step { .. } | TrialEvent::Alive | TrialEvent::Checkpointed(_) => None,
         });
         let evaluations: Vec<_> = evaluations.collect();
         let each = seconds / (evaluations.len() + usize::from(failed)).max(1) as f64;

@@ -13,8 +13,20 @@ const BATCH: usize = 64;
 
 /// Logits of all `examples`, in their order, for `classes`, without dropout.
 pub fn evaluate(model: &dyn Model, base: &dyn BaseModel, examples: &dyn Examples, classes: usize) -> Result<Logits> {
+    evaluate_telling(model, base, examples, classes, &|| ())
+}
+
+/// The same; `alive` is called before each batch.
+pub(super) fn evaluate_telling(
+    model: &dyn Model,
+    base: &dyn BaseModel,
+    examples: &dyn Examples,
+    classes: usize,
+    alive: &dyn Fn(),
+) -> Result<Logits> {
     let mut all = vec![0f32; examples.len() * classes];
     for indices in order::evaluation_batches(&examples.lengths(), BATCH) {
+        alive();
         let batch = examples.batch(&indices, base.device())?;
         let mut hidden = None;
         for block in 0..model.blocks().len() {

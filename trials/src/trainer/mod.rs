@@ -52,6 +52,8 @@ pub struct Job<'a> {
     /// With `trial` the name of the random streams.
     pub seed: u64,
     pub trial: u32,
+    /// Called while an evaluation goes on.
+    pub alive: &'a (dyn Fn() + Sync),
 }
 
 impl std::fmt::Debug for Job<'_> {

@@ -10,7 +10,7 @@ use engine::{
 
 use search_spaces::settings::Rungs;
 
-use super::{Finished, Job, Trainer, fault};
+use super::{Finished, Job, Trainer, evaluate::evaluate_telling, fault};
 use crate::{
     metrics::Logits,
     predictions::{self, Names},
@@ -70,8 +70,8 @@ pub fn run(
     let full_length = ends && !trainer.stopped_early();
     let (value, step, stopped_early, trainable_parameters, weights, checkpoint, logits) = if ends {
         let finished = trainer.finish(places.checkpoints, from)?;
-        let logits =
-            super::evaluate(finished.model.as_ref(), job.base, job.task.validation.as_ref(), job.task.labels.len()).map_err(fault)?;
+        let logits = evaluate_telling(finished.model.as_ref(), job.base, job.task.validation.as_ref(), job.task.labels.len(), job.alive)
+            .map_err(fault)?;
         let weights =
             Weights { parameters: finished.trained_parameters, bytes: finished.model.parameters().weights_from(usize::MAX).bytes };
         let Finished { value, step, stopped_early, trained_parameters, checkpoint, .. } = finished;

@@ -17,7 +17,8 @@ use super::{
     Job, Plan, clip,
     cost::EqualCost,
     course::dropout,
-    evaluate, fault,
+    evaluate::evaluate_telling,
+    fault,
     progress::{Identity, Progress, Score},
 };
 use crate::{
@@ -319,7 +320,7 @@ impl<'a> Trainer<'a> {
 
     fn evaluate_validation(&self) -> Result<Logits, TrialError> {
         let task = self.job.task;
-        evaluate(self.model.as_ref(), self.job.base, task.validation.as_ref(), task.labels.len()).map_err(fault)
+        evaluate_telling(self.model.as_ref(), self.job.base, task.validation.as_ref(), task.labels.len(), self.job.alive).map_err(fault)
     }
 
     fn observe(&mut self, score: Score) -> candle_core::Result<()> {

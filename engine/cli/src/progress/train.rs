@@ -44,7 +44,7 @@ impl<'a> TrainProgress<'a> {
                 let context = &mut *self.context;
                 self.bar.suspend(|| context.note(line));
             }
-            TrialEvent::Checkpointed(_) => {}
+            TrialEvent::Alive | TrialEvent::Checkpointed(_) => {}
         }
     }
 

@@ -101,6 +101,7 @@ impl Fixture {
             eval_every: self.eval_every,
             seed: 5,
             trial: 3,
+            alive: &|| (),
         }
     }
 }

@@ -118,6 +118,7 @@ fn compare(name: &str, base: &dyn BaseModel, head: &BTreeMap<String, Tensor>, ta
         eval_every: 1e-9,
         seed: 5,
         trial: 3,
+        alive: &|| (),
     };
     let batches: Vec<Vec<usize>> =
         (0..2).flat_map(|epoch| order::batches(&task.train.lengths(), config.batch_size as usize, job.seed, job.trial, epoch)).collect();
@@ -209,6 +210,7 @@ fn bits(base: &dyn BaseModel, task: &Task, config: &Config, threads: usize) -> V
             eval_every: 1.0,
             seed: 5,
             trial: 3,
+            alive: &|| (),
         };
         let mut trainer = Trainer::new(job).unwrap();
         trainer.model.parameters_mut().thaw_from(0).unwrap();

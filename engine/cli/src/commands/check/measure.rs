@@ -124,7 +124,7 @@ fn train(name: &'static str, config: &Config, prepared: &Prepared, task: Task<'_
             for event in receiver {
                 match event {
                     TrialEvent::Step { .. } => times.push(watch.seconds()),
-                    TrialEvent::Evaluated(_) | TrialEvent::Checkpointed(_) => {}
+                    TrialEvent::Alive | TrialEvent::Evaluated(_) | TrialEvent::Checkpointed(_) => {}
                 }
             }
             times
