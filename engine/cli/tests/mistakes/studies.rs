@@ -89,6 +89,6 @@ fn a_study_of_a_newer_format_is_left_alone() {
     let mut bytes = fs::read(&database).unwrap();
     bytes[60..64].copy_from_slice(&99u32.to_be_bytes());
     fs::write(&database, &bytes).unwrap();
-    insta::assert_snapshot!(refused(&place, 4), @"error: DIR/study/study.sqlite: written by a newer Thawline (study format 99; this program knows up to 3): use that program, or another study folder; nothing was changed");
+    insta::assert_snapshot!(refused(&place, 4), @"error: DIR/study/study.sqlite: written by a newer Thawline (study format 99; this program knows up to 4): use that program, or another study folder; nothing was changed");
     assert!(fs::read(&database).unwrap() == bytes, "the newer study was changed");
 }

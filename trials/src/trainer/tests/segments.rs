@@ -65,7 +65,7 @@ impl Study {
         let outcome = self.runner.run(segment, &slot(threads), from, &sender, &Cancel::default()).unwrap();
         drop(sender);
         let Outcome::Completed(completed) = outcome else { panic!("{outcome:?}") };
-        (completed, receiver.iter().collect())
+        (completed, receiver.iter().filter(|event| *event != TrialEvent::Alive).collect())
     }
 }
 
