@@ -101,7 +101,10 @@ impl Error {
         let hint = match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "\n  the disk is full: make room, then run the same command again",
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "\n  choose a folder that you may write to",
-            _ if error.raw_os_error() == Some(EIO) => "\n  see that the disk is in order, then run the same command again",
+            // What names a temporary file keeps the number in its text alone.
+            _ if error.raw_os_error() == Some(EIO) || error.to_string().contains(&format!("(os error {EIO})")) => {
+                "\n  see that the disk is in order, then run the same command again"
+            }
             _ => "",
         };
         Error::environment(format!("cannot write {}: {error}{hint}", path.display()))
