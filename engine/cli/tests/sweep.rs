@@ -203,6 +203,48 @@ fn damage(study: &Path, count: usize) {
     }
 }
 
+#[test]
+fn every_decision_of_a_study_comes_out_the_same_again() {
+    let place = Workplace::new();
+    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
+    let replayed = place.run(&["replay", "study"]).succeeded();
+    assert!(replayed.out.contains(" decisions among ") && replayed.out.ends_with(": all come out the same\n"), "{}", replayed.out);
+    let told: serde_json::Value = serde_json::from_str(&place.run(&["replay", "study", "--json"]).succeeded().out).unwrap();
+    assert!(told["decisions"].as_u64().unwrap() >= 4 && told["different"] == 0, "{told}");
+    // A record that somebody has changed.
+    let database = rusqlite::Connection::open(place.path("study/study.sqlite")).unwrap();
+    let changed = "UPDATE event SET payload = replace(payload, '\"learn_from\":0', '\"learn_from\":9') WHERE seq = (SELECT min(seq) FROM event WHERE kind = 'decided')";
+    assert_eq!(database.execute(changed, []).unwrap(), 1);
+    drop(database);
+    let differs = place.run(&["replay", "study"]);
+    assert_eq!(differs.code, 6, "{}", differs.err);
+    assert!(
+        differs.err.contains("decisions comes out differently, the first at event 3\n  recorded: Start { learn_from: 9 }"),
+        "{}",
+        differs.err
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn another_sweep_is_refused_or_works_beside_the_first() {
+    let place = Workplace::new();
+    let long = common::SPACE.replace("epochs: 2", "epochs: 60").replace("cpu:2", "cpu:1").replace("trials: 4", "trials: 8");
+    place.write("space.ron", &long);
+    let mut first = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_a_value(&place);
+    let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
+    assert_eq!(refused.code, 4, "{}", refused.err);
+    assert!(refused.err.contains("in use by another sweep") && refused.err.contains("--join"), "{}", refused.err);
+    let joined = place.run(&["sweep", "space.ron", "--study", "study", "--join"]).succeeded();
+    assert!(joined.err.contains("working beside the sweep that runs in study"), "{}", joined.err);
+    assert!(first.wait().unwrap().success());
+    let done = status(&place);
+    assert_eq!((&done["state"], &done["trials_started"], &done["steps_repeated"]), (&"finished".into(), &8.into(), &0.into()));
+    let slots = fs::read_to_string(place.path("study/tables/segments.csv")).unwrap();
+    assert!(slots.lines().count() > 8, "{slots}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_damaged_checkpoint_is_noticed_and_made_up_for() {
