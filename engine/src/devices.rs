@@ -56,18 +56,23 @@ pub fn memory() -> Option<u64> {
     [Some(system.total_memory()), limit].into_iter().flatten().filter(|bytes| *bytes > 0).min()
 }
 
-/// Bytes of memory this process has now, where the system tells.
-fn resident() -> Option<u64> {
+/// The most memory this process has had, in bytes, where the system tells.
+pub fn peak_memory() -> Option<u64> {
+    of_this_process("VmHWM:")
+}
+
+/// Bytes that a line of `/proc/self/status` gives.
+fn of_this_process(line: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+    let value = status.lines().find_map(|other| other.strip_prefix(line))?;
+    Some(value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 impl DeviceSlots {
     /// Bytes that each slot can have at most, beside what this process has now, which its trials share. `None` where that is not known, as of accelerators.
     pub fn room(&self) -> Option<u64> {
         match self.device {
-            Device::Cpu => Some(memory()?.saturating_sub(resident()?) / self.slots.max(1) as u64),
+            Device::Cpu => Some(memory()?.saturating_sub(of_this_process("VmRSS:")?) / self.slots.max(1) as u64),
             Device::Cuda(_) | Device::Metal => None,
         }
     }

@@ -167,8 +167,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        devices::Device,
-        events::{TrialAdded, WorkerInfo},
+        events::TrialAdded,
         runner::{Checkpoint, Completed},
         state::TrialKind,
         store::{MemoryStore, Store, study},
@@ -209,8 +208,7 @@ mod tests {
         let mut store = MemoryStore::default();
         store.create(0, spec).unwrap();
         let worker = "cpu#1".to_owned();
-        let info =
-            WorkerInfo { worker: worker.clone(), device: Device::Cpu, slots: 1, threads: 1, pid: 0, boot: 0, clock: None, lock: None };
+        let info = crate::testing::worker(&worker);
         store.commit(0, &mut |_| vec![Event::WorkerStarted(info.clone())]).unwrap();
         for (trial, value) in (0..).zip(values) {
             let seconds = [4.0, 40.0][trial as usize];

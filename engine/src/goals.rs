@@ -63,8 +63,7 @@ mod tests {
     use search_spaces::config::Config;
 
     use crate::{
-        devices::Device,
-        events::{Event, TrialAdded, WorkerInfo},
+        events::{Event, TrialAdded},
         runner::{Checkpoint, Completed},
         schedulers::Action,
         state::TrialKind,
@@ -89,19 +88,7 @@ mod tests {
         let (steps_trained, passes) = (4 - saved, (4 - saved) as f64 / 36.0);
         let completed = Completed { value: 0.5, step: 4, steps_trained, passes, seconds, ..Completed::default() };
         let events = [
-            (
-                0,
-                Event::WorkerStarted(WorkerInfo {
-                    worker: worker.clone(),
-                    device: Device::Cpu,
-                    slots: 1,
-                    threads: 1,
-                    pid: 0,
-                    boot: 0,
-                    clock: None,
-                    lock: None,
-                }),
-            ),
+            (0, Event::WorkerStarted(crate::testing::worker(&worker))),
             (0, Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() }),
             (0, Event::TrialAdded(Box::new(added))),
             (1_000, claimed(1)),

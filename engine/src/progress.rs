@@ -124,8 +124,7 @@ mod tests {
     #[test]
     fn the_time_left_is_guessed_from_the_segments_so_far() {
         use crate::{
-            devices::Device,
-            events::{Event, TrialAdded, WorkerInfo},
+            events::{Event, TrialAdded},
             runner::Completed,
             schedulers::Action,
             state::TrialKind,
@@ -160,16 +159,7 @@ mod tests {
             ..Completed::default()
         };
         let events = [
-            Event::WorkerStarted(WorkerInfo {
-                worker: worker.clone(),
-                device: Device::Cpu,
-                slots: 1,
-                threads: 1,
-                pid: 0,
-                boot: 0,
-                clock: None,
-                lock: None,
-            }),
+            Event::WorkerStarted(crate::testing::worker(&worker)),
             Event::Decided { upto_seq: 2, action: Action::Start { learn_from: 0 }, worker: worker.clone() },
             Event::TrialAdded(Box::new(trial)),
             Event::SegmentClaimed { trial: 0, rung: 0, fence: 1, worker, slot: "cpu/0".to_owned() },

@@ -1,6 +1,9 @@
 //! Opening a study to work on it: starting it, continuing it, or asking more of it.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     clock::{Clock, wall_millis},
@@ -44,7 +47,17 @@ impl Session {
         let mut store = SqliteStore::open_or_create(&folder)?;
         let lock = StudyLock::acquire(&folder)?;
         let now = store.state()?.map_or_else(wall_millis, |state| Clock::Study.now(state));
-        let opened = begin_beside(&mut store, folder.root(), spec, now, &|worker| folder.is_alive(worker))?;
+        let dead: Vec<WorkerInfo> = store
+            .state()?
+            .into_iter()
+            .flat_map(|state| state.workers.values())
+            .filter(|worker| !folder.is_alive(worker))
+            .cloned()
+            .collect();
+        let opened = begin_beside(&mut store, folder.root(), spec, now, &|worker| !dead.contains(worker))?;
+        for worker in &dead {
+            folder.bury(worker);
+        }
         folder.create()?;
         keep_names(&folder)?;
         if crate::store::study(&mut store)?.workers.is_empty() {
@@ -152,21 +165,22 @@ fn keep_names(folder: &StudyFolder) -> Result<(), StoreError> {
 /// Removes checkpoints that the study does not name, or no longer needs, and files that were never finished: a crash can leave them behind. Nobody
 /// else may be at work.
 pub(crate) fn remove_unneeded(store: &mut dyn Store, folder: &StudyFolder) -> Result<(), StoreError> {
-    let kept: BTreeSet<_> = crate::store::study(store)?.kept_checkpoints().iter().map(|path| folder.absolute(path)).collect();
-    sweep_up(&folder.checkpoints(), |file, name| if file.is_dir() { Fold::is_name(name) } else { !kept.contains(file) })?;
-    sweep_up(&folder.artefacts(), |file, name| file.is_file() && name.starts_with(UNFINISHED))
-}
-
-/// Removes what is `unneeded`, a file or a folder, in `folder`.
-fn sweep_up(folder: &Path, unneeded: impl Fn(&Path, &str) -> bool) -> Result<(), StoreError> {
-    let wrap = |source| StoreError::Io { path: folder.to_owned(), action: "list its files", source };
-    for entry in std::fs::read_dir(folder).map_err(wrap)? {
-        let entry = entry.map_err(wrap)?;
-        let (path, name) = (entry.path(), entry.file_name());
-        if unneeded(&path, &name.to_string_lossy()) {
-            let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-            removed.map_err(|source| StoreError::Io { path, action: "remove a file that nobody needs", source })?;
-        }
+    let (folds, mut checkpoints): (Vec<PathBuf>, Vec<PathBuf>) = listed(&folder.checkpoints())?.into_iter().partition(|path| path.is_dir());
+    crate::store::study(store)?.leave_out_kept(folder, &mut checkpoints);
+    let unfinished = listed(&folder.artefacts())?.into_iter().filter(|path| path.is_file() && name(path).starts_with(UNFINISHED));
+    let folds = folds.into_iter().filter(|path| Fold::is_name(&name(path)));
+    for path in checkpoints.into_iter().chain(folds).chain(unfinished) {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.map_err(|source| StoreError::Io { path, action: "remove a file that nobody needs", source })?;
     }
     Ok(())
+}
+
+fn listed(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let entries = std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    entries.map_err(|source| StoreError::Io { path: folder.to_owned(), action: "list its files", source })
+}
+
+fn name(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }

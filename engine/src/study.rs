@@ -2,9 +2,11 @@
 
 mod checkpoints;
 mod claims;
+mod finalists;
 pub(crate) mod kept;
 mod memory;
 mod refused;
+mod target;
 mod trusted;
 
 use std::{
@@ -25,7 +27,7 @@ use crate::{
     clock::Base,
     enqueued::{Enqueued, Queue},
     events::{Event, Logged, TrialAdded, WorkerInfo},
-    finalists::{Finalists, FinalistsChosen},
+    finalists::Finalists,
     folds::Folds,
     runner::{Checkpoint, Completed},
     schedulers::{self, Action},
@@ -206,21 +208,6 @@ impl StudyState {
         self.search.index().active().all(|trial| !self.is_wanted(trial) && !claimed(trial))
     }
 
-    /// Whether a segment of `trial` is still to be run, if one is due: a search that has reached its target goes on with its finalists alone.
-    pub(crate) fn is_wanted(&self, trial: u32) -> bool {
-        self.target_reached.is_none() || self.search.trials()[trial as usize].kind == TrialKind::Finalist
-    }
-
-    /// Whether `trial`, of the search and trained in full, keeps all constraints and is as good as `target`.
-    fn is_as_good_as(&self, target: f64, trial: &TrialState) -> bool {
-        let Some(top) = trial.values.len().checked_sub(1) else { return false };
-        let cost = self.search.cost(trial, top);
-        trial.phase == Phase::Complete
-            && trial.kind != TrialKind::Finalist
-            && cost.is_feasible()
-            && cost.value <= self.search.objective.cost(target)
-    }
-
     /// Whether nothing is left to do: neither of the search, nor for finalists or folds.
     pub fn is_over(&self) -> bool {
         let chosen = self.finalists.stand() || self.settings().finalists == 0 || self.best_complete().next().is_none();
@@ -289,11 +276,7 @@ impl StudyState {
                 self.search_mut().finalists = settings.finalists;
                 self.spec.space.settings = (**settings).clone();
                 if settings.target != before.target {
-                    let reached = settings.target.and_then(|target| self.search.searched().find(|trial| self.is_as_good_as(target, trial)));
-                    let reached = reached.map(|trial| trial.number);
-                    if std::mem::replace(&mut self.target_reached, reached).is_some() && reached.is_none() {
-                        self.reopen_finalists();
-                    }
+                    self.look_for_target();
                 }
             }
             Event::WorkerStarted(info) => {
@@ -468,57 +451,6 @@ impl StudyState {
         Ok(())
     }
 
-    fn choose_finalists(&mut self, chosen: &FinalistsChosen) -> Result<(), Refused> {
-        let complete = |trial: u32| self.search.trials().get(trial as usize).is_some_and(|t| t.phase == Phase::Complete);
-        if let Some(trial) = chosen.trials.iter().find(|trial| !complete(**trial)) {
-            return out_of_order(format!("trial {trial} cannot be a finalist: it has not been trained in full"));
-        }
-        let top = self.search.ladder.top();
-        for repeat in &chosen.added {
-            let number = self.search.trials().len() as u32;
-            if repeat.number != number || !chosen.trials.contains(&repeat.parent) {
-                return out_of_order(format!("trial {} cannot be added as the next training of trial {}", repeat.number, repeat.parent));
-            }
-            let config = Arc::clone(&self.search.trials()[repeat.parent as usize].config);
-            self.search_mut().add(TrialState {
-                number,
-                kind: TrialKind::Finalist,
-                parent: Some(repeat.parent),
-                config,
-                assignment: None,
-                inside: false,
-                values: Vec::new(),
-                exceeded: Vec::new(),
-                second: Vec::new(),
-                phase: Phase::Active { rung: top },
-                stopped_at: None,
-            });
-            self.trials.push(TrialProgress::default());
-        }
-        self.finalists.choose(chosen);
-        for trial in self.finalists.repeats().collect::<Vec<_>>() {
-            if self.is_open(trial) && self.trials[trial as usize].claim.is_none() {
-                self.queue.insert(trial);
-                if self.trials[trial as usize].crashes > 0 {
-                    self.suspects.insert(trial);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What waits for a slot is taken back: it is queued again if it is chosen again.
-    fn reopen_finalists(&mut self) {
-        for trial in self.finalists.repeats().collect::<Vec<_>>() {
-            // What runs goes on, alone in its worker if it must.
-            if self.trials[trial as usize].claim.is_none() {
-                self.queue.remove(&trial);
-                self.suspects.remove(&trial);
-            }
-        }
-        self.finalists.reopen();
-    }
-
     fn complete(&mut self, trial: u32, rung: usize, fence: u64, completed: &Completed) -> Result<(), Refused> {
         self.end_claim(trial, rung, fence, Some(completed.steps_trained))?;
         let progress = &mut self.trials[trial as usize];
@@ -550,10 +482,7 @@ impl StudyState {
             }
             state.phase = if reached == top { Phase::Complete } else { Phase::Paused { rung } };
         });
-        let good = self.settings().target.is_some_and(|target| self.is_as_good_as(target, &self.search.trials()[trial as usize]));
-        if good && self.target_reached.is_none() {
-            self.target_reached = Some(trial);
-        }
+        self.compare_with_target(trial);
         Ok(())
     }
 }

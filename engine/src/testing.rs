@@ -19,6 +19,8 @@ use search_spaces::{
 };
 
 use crate::{
+    devices::Device,
+    events::WorkerInfo,
     runner::{Cancel, Checkpoint, Completed, Evaluation, Outcome, Segment, SlotInfo, TrialError, TrialEvent, TrialRunner, Weights},
     spec::StudySpec,
     streams::{Purpose, stream},
@@ -33,6 +35,11 @@ pub(crate) fn config(learning_rate: f64) -> Config {
         other => other,
     };
     config
+}
+
+/// A worker of one slot on the processor, without a clock or a lock.
+pub(crate) fn worker(name: &str) -> WorkerInfo {
+    WorkerInfo { worker: name.to_owned(), device: Device::Cpu, slots: 1, threads: 1, pid: 1, boot: 1, clock: None, lock: None }
 }
 
 /// One learning rate is searched; rungs at 4, 12 and 36 steps; the default recipe is trial 0.

@@ -1,10 +1,11 @@
 //! What every store must do, run against each of them.
 
+mod files;
+
 use std::collections::BTreeMap;
 
 use super::{FORMAT, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, each_event, folded, schema, study};
 use crate::{
-    devices::Device,
     events::{Event, TrialAdded, WorkerInfo},
     runner::{Checkpoint, Completed, Evaluation},
     schedulers::Action,
@@ -45,16 +46,7 @@ fn read(folder: &StudyFolder) -> Vec<crate::events::Logged> {
 
 fn started(store: &mut dyn Store) {
     store.create(1000, spec(9)).unwrap();
-    let info = |name: &str| WorkerInfo {
-        worker: name.to_owned(),
-        device: Device::Cpu,
-        slots: 2,
-        threads: 1,
-        pid: 1,
-        boot: 1,
-        clock: None,
-        lock: None,
-    };
+    let info = |name: &str| WorkerInfo { slots: 2, ..crate::testing::worker(name) };
     put(store, &[Event::WorkerStarted(info("cpu#1")), Event::WorkerStarted(info("cpu#2"))]).unwrap();
     add(store, 0);
 }
@@ -380,18 +372,7 @@ fn time_is_active_while_a_worker_is_there() {
     for_each_store(|open| {
         let store = &mut *open();
         store.create(0, spec(9)).unwrap();
-        let start = |name: &str| {
-            Event::WorkerStarted(WorkerInfo {
-                worker: name.to_owned(),
-                device: Device::Cpu,
-                slots: 1,
-                threads: 1,
-                pid: 1,
-                boot: 1,
-                clock: None,
-                lock: None,
-            })
-        };
+        let start = |name: &str| Event::WorkerStarted(crate::testing::worker(name));
         store.commit(1000, &mut |_| vec![start("cpu#1")]).unwrap();
         store.commit(1500, &mut |_| vec![start("cpu#2")]).unwrap();
         store.commit(2000, &mut |_| vec![Event::WorkerEnded { worker: "cpu#1".to_owned() }]).unwrap();
@@ -405,78 +386,6 @@ fn time_is_active_while_a_worker_is_there() {
         store.commit(90_000, &mut |state| state.release(&lost, cause, false)).unwrap();
         assert_eq!(study(store).unwrap().active_millis(100_000), 2000);
     });
-}
-
-#[test]
-fn a_newer_format_is_refused_untouched() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    store.connection().pragma_update(None, "user_version", FORMAT + 1).unwrap();
-    drop(store);
-    let before = std::fs::read(folder.database()).unwrap();
-    let names = || std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect::<Vec<_>>();
-    let files = names();
-    for error in [SqliteStore::open(&folder).unwrap_err(), SqliteStore::open_or_create(&folder).unwrap_err()] {
-        let text = error.to_string().replace(&dir.path().display().to_string(), "DIR");
-        insta::allow_duplicates! { insta::assert_snapshot!(text, @"DIR/study.sqlite: written by a newer Thawline (study format 5; this program knows up to 4): use that program, or another study folder; nothing was changed"); }
-    }
-    assert_eq!(std::fs::read(folder.database()).unwrap(), before);
-    assert_eq!(names(), files);
-}
-
-#[test]
-fn a_format_that_is_too_old_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    store.connection().pragma_update(None, "user_version", schema::OLDEST - 1).unwrap();
-    drop(store);
-    let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(text, @"
-    DIR/study.sqlite: this study has format 2, older than what this version works with (format 4)
-    Go on with the version that made it, or start a new study in another folder with --study
-    ");
-}
-
-#[test]
-fn an_older_format_is_migrated() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    put(&mut store, &[claimed(0, 1, "cpu#1"), evaluated(1, 4, 0.5)]).unwrap();
-    // As the version before left it.
-    store.connection().execute_batch("DROP TABLE folded; PRAGMA user_version = 3").unwrap();
-    drop(store);
-    let mut store = SqliteStore::open(&folder).unwrap();
-    let format: i64 = store.connection().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(format, FORMAT);
-    assert_eq!(study(&mut store).unwrap().trials[0].fence, 1);
-    put(&mut store, &[completed(0, 1, 0.5)]).unwrap();
-    assert_kept(&folder);
-    // So does one whose rows an older program has not kept up.
-    store.connection().execute("UPDATE folded SET seq = seq - 1", []).unwrap();
-    add(&mut SqliteStore::open(&folder).unwrap(), 1);
-    assert_kept(&folder);
-}
-
-#[test]
-fn a_state_that_cannot_be_read_is_folded_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    let expected = MemoryStore::from_events(store.events(0).unwrap()).state().unwrap().cloned();
-    let expected = format!("{expected:?}");
-    for part in [-2, -1, 0] {
-        store.connection().execute("UPDATE folded SET bytes = x'00' WHERE part = ?", [part]).unwrap();
-        let mut other = SqliteStore::open(&folder).unwrap();
-        assert!(folded::read(folder.root(), other.connection()).unwrap().is_none());
-        assert_eq!(format!("{:?}", other.state().unwrap().cloned()), expected);
-    }
 }
 
 #[test]
@@ -514,56 +423,4 @@ fn a_hundred_thousand_trials_are_read_in_pages() {
         each_event(&mut *open(), take).unwrap();
         assert_eq!(next, seq + 1);
     });
-}
-
-#[test]
-fn what_is_not_a_study_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let message =
-        |folder: &StudyFolder| SqliteStore::open(folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
-    let folder = StudyFolder::new(dir.path());
-    insta::assert_snapshot!(message(&folder), @"DIR: not a study: there is no study.sqlite in this folder");
-    insta::assert_snapshot!(message(&StudyFolder::new(dir.path().join("x"))), @"DIR/x: not a study: there is no such folder");
-    std::fs::write(folder.database(), "").unwrap();
-    insta::assert_snapshot!(message(&folder), @"DIR: not a study: its study.sqlite holds nothing");
-    std::fs::write(folder.database(), "not a database").unwrap();
-    insta::assert_snapshot!(message(&folder), @"DIR/study.sqlite: not a study: this is not an SQLite file");
-    std::fs::remove_file(folder.database()).unwrap();
-    rusqlite::Connection::open(folder.database()).unwrap().execute_batch("CREATE TABLE t(x)").unwrap();
-    insta::assert_snapshot!(message(&folder), @"DIR/study.sqlite: not a study: this is another program's database");
-}
-
-#[test]
-fn a_damaged_event_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    store.connection().execute("UPDATE event SET payload = '{\"WorkerEnded\":{}}' WHERE seq = 2", []).unwrap();
-    drop(store);
-    let error = SqliteStore::open(&folder).unwrap().events(0).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(error, @"DIR/study.sqlite: event 2 cannot be read: missing field `worker` at line 1 column 17");
-}
-
-#[test]
-fn a_full_disk_is_told_and_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
-    let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-    store.connection().pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
-    put(&mut store, &[claimed(0, 1, "cpu#1")]).unwrap();
-    let mut step = 0;
-    let error = loop {
-        step += 1;
-        if let Err(error) = put(&mut store, &[evaluated(1, step, 0.5)]) {
-            break error;
-        }
-    };
-    assert!(matches!(error, StoreError::DiskFull { .. }) && error.is_environment(), "{error:?}");
-    let kept = store.events(0).unwrap().len();
-    store.connection().pragma_update_and_check(None, "max_page_count", pages * 100, |_| Ok(())).unwrap();
-    put(&mut store, &[evaluated(1, step, 0.5)]).unwrap();
-    assert_eq!(store.events(0).unwrap().len(), kept + 1);
 }

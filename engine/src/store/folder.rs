@@ -251,16 +251,7 @@ mod tests {
     fn a_worker_is_alive_as_long_as_it_holds_its_lock() {
         let dir = tempfile::tempdir().unwrap();
         let folder = StudyFolder::new(dir.path());
-        let worker = |lock: &str| WorkerInfo {
-            worker: "cpu#1".to_owned(),
-            device: crate::devices::Device::Cpu,
-            slots: 1,
-            threads: 1,
-            pid: 1,
-            boot: 1,
-            clock: None,
-            lock: Some(lock.to_owned()),
-        };
+        let worker = |lock: &str| WorkerInfo { lock: Some(lock.to_owned()), ..crate::testing::worker("cpu#1") };
         let (one, two) = (WorkerLock::acquire(&folder).unwrap(), WorkerLock::acquire(&folder).unwrap());
         let (first, second) = (worker(one.name()), worker(two.name()));
         assert_ne!(first, second);

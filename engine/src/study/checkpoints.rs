@@ -1,6 +1,11 @@
 //! Which checkpoints a study keeps, and which go when they take too much of the disk.
 
-use std::{cmp::Reverse, collections::BTreeSet, path::PathBuf};
+use std::{
+    cmp::Reverse,
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +15,7 @@ use crate::{
     folds,
     runner::Checkpoint,
     state::{Phase, TrialState},
+    store::StudyFolder,
 };
 
 /// What the limit on the disk has cost a study.
@@ -34,6 +40,14 @@ impl StudyState {
     /// finalists, and of the Pareto front, from which the user may take any. What is no longer part of the front never is again.
     pub fn kept_checkpoints(&self) -> Vec<PathBuf> {
         self.kept().map(|checkpoint| checkpoint.path.clone()).collect()
+    }
+
+    /// Takes out of `files`, which lie in the study's `folder`, those that are kept. There are fewer of them than of trials that have none any more.
+    pub(crate) fn leave_out_kept(&self, folder: &StudyFolder, files: &mut Vec<PathBuf>) {
+        let there: BTreeSet<OsString> = files.iter().map(|path| folder.relative(path).into_os_string()).collect();
+        let kept: BTreeSet<&OsStr> =
+            self.kept().map(|checkpoint| checkpoint.path.as_os_str()).filter(|path| there.contains(*path)).collect();
+        files.retain(|path| !kept.contains(folder.relative(path).as_os_str()));
     }
 
     /// Those of them that `trials` have.

@@ -287,16 +287,7 @@ mod tests {
     fn with_a_trial(store: &mut MemoryStore) -> Logged {
         store.create(0, spec(3)).unwrap();
         let worker = "cpu#1".to_owned();
-        let info = WorkerInfo {
-            worker: worker.clone(),
-            device: crate::devices::Device::Cpu,
-            slots: 1,
-            threads: 1,
-            pid: 1,
-            boot: 1,
-            clock: None,
-            lock: None,
-        };
+        let info = crate::testing::worker(&worker);
         let trial = crate::events::TrialAdded {
             number: 0,
             kind: crate::state::TrialKind::Search,

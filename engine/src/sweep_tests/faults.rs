@@ -115,16 +115,7 @@ fn a_segment_that_takes_its_worker_down_twice_has_failed_and_its_neighbour_has_n
         store
             .commit(0, &mut |state| {
                 let worker = format!("cpu#{}", state.workers_started + 1);
-                let info = crate::events::WorkerInfo {
-                    worker: worker.clone(),
-                    device: Device::Cpu,
-                    slots: 2,
-                    threads: 1,
-                    pid: 1,
-                    boot: 1,
-                    clock: None,
-                    lock: None,
-                };
+                let info = crate::events::WorkerInfo { slots: 2, ..crate::testing::worker(&worker) };
                 let mut events = vec![Event::WorkerStarted(info)];
                 for (trial, fence) in &claims {
                     if state.search.trials().len() <= *trial as usize {

@@ -110,16 +110,7 @@ fn what_a_dead_worker_held_is_released_and_fails_the_second_time() {
     let fold = state(&store).folds_wanted()[0];
     for death in [1, 2] {
         let worker = format!("cpu#{}", 10 + death);
-        let info = crate::events::WorkerInfo {
-            worker: worker.clone(),
-            device: Device::Cpu,
-            slots: 1,
-            threads: 1,
-            pid: 1,
-            boot: 1,
-            clock: None,
-            lock: None,
-        };
+        let info = crate::testing::worker(&worker);
         let claimed = Event::FoldClaimed { fold, worker: worker.clone(), slot: "cpu/0".to_owned() };
         let mut writer = store.clone();
         writer.commit(1, &mut |_| vec![Event::WorkerStarted(info.clone()), claimed.clone()]).unwrap();

@@ -4,7 +4,6 @@ use search_spaces::{ladder::Ladder, settings::SamplerKind};
 
 use super::*;
 use crate::{
-    devices::Device,
     enqueued::Enqueued,
     finalists::{FinalistsChosen, Repeat},
     folds::Folded,
@@ -18,7 +17,7 @@ use crate::{
 const WORKER: &str = "cpu#1";
 
 fn info(slots: usize) -> WorkerInfo {
-    WorkerInfo { worker: WORKER.to_owned(), device: Device::Cpu, slots, threads: 1, pid: 0, boot: 0, clock: None, lock: None }
+    WorkerInfo { slots, ..crate::testing::worker(WORKER) }
 }
 
 fn added(number: u32) -> TrialAdded {

@@ -1,6 +1,9 @@
 //! What a study would cost, from a few steps of its cheapest and its dearest config.
 
-use engine::{devices::DeviceSlots, estimate, folds};
+use engine::{
+    devices::{DeviceSlots, peak_memory},
+    estimate, folds,
+};
 use search_spaces::{config::Config, ladder::Ladder, settings::Settings};
 
 use super::{
@@ -105,11 +108,4 @@ fn memory(dear: &Probe, shared: Option<u64>, slots: usize) -> String {
         // Weights, gradients, two moments and the best weights, in f32.
         _ => format!("at least {} for what trains", text::bytes(weights * 5.0 * slots as f64)),
     }
-}
-
-/// The most memory this process has had, in bytes, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
 }
