@@ -19,6 +19,10 @@ use engine::{
     worker::{Worker, run_worker},
 };
 
+/// As the program has it: most of opening a study is making its trials.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Failure = Box<dyn std::error::Error>;
 
 /// Trains nothing: the first segment it is given ends the run.
@@ -103,7 +107,7 @@ fn write(folder: &StudyFolder, spec: &StudySpec, path: &Path) -> Result<(), Fail
 /// Seconds of the sweep, and of its worker until the runner has a segment.
 fn resume(folder: &StudyFolder, spec: &StudySpec) -> Result<(f64, f64), Failure> {
     let watch = Stopwatch::start();
-    let session = Session::open(folder.clone(), spec)?;
+    let session = Session::create(folder.clone(), spec)?;
     let opened = watch.seconds();
     let watch = Stopwatch::start();
     let cancel = Cancel::default();

@@ -10,6 +10,8 @@ mod curves;
 mod events;
 #[path = "../fuzz/targets/idx.rs"]
 mod idx;
+#[path = "../fuzz/targets/kept.rs"]
+mod kept;
 #[path = "../fuzz/targets/parquet.rs"]
 mod parquet;
 #[path = "../fuzz/targets/picture.rs"]
@@ -22,11 +24,12 @@ mod table;
 #[test]
 fn no_seed_breaks_its_target() {
     type Run = fn(&[u8]);
-    let targets: [(&str, Run); 8] = [
+    let targets: [(&str, Run); 9] = [
         ("checkpoint", checkpoint::run),
         ("curves", curves::run),
         ("events", events::run),
         ("idx", idx::run),
+        ("kept", kept::run),
         ("parquet", parquet::run),
         ("picture", picture::run),
         ("ron", ron::run),
@@ -53,4 +56,18 @@ fn the_seed_checkpoint_is_one_of_today() {
     let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/checkpoint/three-steps")).unwrap();
     let read = trials::fuzzing::checkpoint(&bytes);
     assert!(read.is_ok(), "write it anew with `trials::fuzzing::tiny_checkpoint`: {read:?}");
+}
+
+/// They are those of the seeds of `events` of the same names.
+#[test]
+fn the_seeds_of_kept_rows_are_of_today() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
+    for name in ["exhausted", "finalists", "goals"] {
+        let text = fs::read_to_string(seeds.join("events").join(name)).unwrap();
+        let rows = engine::fuzzing::kept_of(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()).unwrap();
+        let anew = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::write(&anew, &rows).unwrap();
+        assert!(fs::read(seeds.join("kept").join(name)).is_ok_and(|seed| seed == rows), "copy {} to fuzz/seeds/kept", anew.display());
+        assert!(engine::fuzzing::kept(&rows));
+    }
 }

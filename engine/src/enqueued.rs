@@ -49,6 +49,11 @@ impl Queue {
         self.all.len() as u32
     }
 
+    /// Not so in what was made up.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.started <= self.all.len()
+    }
+
     pub(crate) fn push(&mut self, enqueued: Enqueued) {
         self.all.push(enqueued);
     }

@@ -157,10 +157,9 @@ impl Finalists {
         self.repeats.get(&trial).into_iter().flatten().copied()
     }
 
-    /// Every trial that stands here.
-    pub(crate) fn named(&self) -> impl Iterator<Item = u32> + '_ {
-        let trainings = self.repeats.iter().flat_map(|(parent, repeats)| std::iter::once(*parent).chain(repeats.iter().copied()));
-        trainings.chain(self.chosen.iter().flat_map(|chosen| chosen.trials.iter().copied()))
+    /// Every further training there ever was, behind the trial whose config it has.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        self.repeats.iter().flat_map(|(parent, repeats)| repeats.iter().map(move |repeat| (*parent, *repeat)))
     }
 
     /// Those that are not the search's own.
@@ -266,11 +265,8 @@ impl StudyState {
 
     /// Complete trials of the search whose values are finite, best first.
     pub(crate) fn best_complete(&self) -> impl Iterator<Item = u32> + '_ {
-        let complete = |number: &u32| {
-            let trial = &self.search.trials()[*number as usize];
-            trial.phase == Phase::Complete && trial.values.last().is_some_and(|value| value.is_finite())
-        };
-        self.search.leaderboard().into_iter().filter(complete)
+        let complete = |trial: &TrialState| trial.phase == Phase::Complete && trial.values.last().is_some_and(|value| value.is_finite());
+        self.search.best_first(complete).into_iter()
     }
 
     pub(crate) fn is_open(&self, trial: u32) -> bool {

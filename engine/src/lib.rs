@@ -12,6 +12,7 @@ pub mod events;
 mod executor;
 pub mod finalists;
 pub mod folds;
+pub mod fuzzing;
 mod giving_up;
 mod goals;
 mod numbers;

@@ -43,8 +43,12 @@ pub enum Opened {
 impl Session {
     /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released; files nobody needs are removed, unless other
     /// workers are alive. When it is refused, nothing that was there is changed.
-    pub fn open(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
-        let mut store = SqliteStore::open_or_create(&folder)?;
+    pub fn create(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
+        Session::open(SqliteStore::open_or_create(&folder)?, folder, spec)
+    }
+
+    /// The same, with `store` as the handle on the study in `folder`.
+    pub fn open(mut store: SqliteStore, folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
         let lock = StudyLock::acquire(&folder)?;
         let now = store.state()?.map_or_else(wall_millis, |state| Clock::Study.now(state));
         let dead: Vec<WorkerInfo> = store

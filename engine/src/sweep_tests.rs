@@ -34,7 +34,7 @@ use crate::{
     spec::StudySpec,
     state::{Phase, TrialKind, TrialState},
     store::{Change, MemoryStore, SqliteStore, Store, StoreError, StudyFolder, study},
-    study::StudyState,
+    study::{StudyState, kept::round_trip},
     testing::{self, CurveRunner, FAULT_AT, Fault, spec},
     worker::{Ended, Worker, WorkerError, WorkerMessage, run_worker},
 };
@@ -108,7 +108,10 @@ fn begin(store: &mut dyn Store, spec: &StudySpec) -> Result<Opened, StoreError> 
 }
 
 fn state(store: &MemoryStore) -> StudyState {
-    study(&mut store.clone()).unwrap().clone()
+    let state = study(&mut store.clone()).unwrap().clone();
+    let first = store.clone().page(0, 1).unwrap().remove(0);
+    assert_eq!(format!("{:?}", round_trip(&first, &state)), format!("{:?}", Some(&state)), "the state as kept in rows");
+    state
 }
 
 /// Decisions that nothing but the record led to come out the same.

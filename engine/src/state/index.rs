@@ -1,7 +1,7 @@
 //! What schedulers and samplers ask of many trials at once, kept up to date with each change of one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -25,8 +25,8 @@ pub(crate) struct Index {
     waiting: BTreeSet<u32>,
     /// Enqueued configs and the file's recipes, trial 0 too when it is one.
     recipes: BTreeSet<u32>,
-    /// Trials inside the space by the hash of their assignment.
-    places: BTreeMap<u64, Vec<u32>>,
+    /// Trials inside the space, after the hash of their assignment.
+    places: BTreeSet<(u64, u32)>,
 }
 
 /// Those that have reached a rung, best first.
@@ -51,7 +51,7 @@ impl Index {
             active: BTreeSet::new(),
             waiting: BTreeSet::new(),
             recipes: BTreeSet::new(),
-            places: BTreeMap::new(),
+            places: BTreeSet::new(),
         }
     }
 
@@ -100,17 +100,15 @@ impl Index {
 
     /// Trials that may lie at this place: whose assignments have the same hash.
     pub(super) fn at_place(&self, assignment: &Assignment) -> impl Iterator<Item = u32> + '_ {
-        self.places.get(&place(assignment)).into_iter().flatten().copied()
+        let here = place(assignment);
+        self.places.range((here, 0)..=(here, u32::MAX)).map(|(_, trial)| *trial)
     }
 
     /// `costs` are those at the rungs it has reached.
     pub(super) fn insert(&mut self, costs: &[Cost], trial: &TrialState) {
         self.update(costs, trial, true);
         if let Some(assignment) = trial.assignment.as_ref().filter(|_| trial.inside) {
-            let here = self.places.entry(place(assignment)).or_default();
-            if !here.contains(&trial.number) {
-                here.push(trial.number);
-            }
+            self.places.insert((place(assignment), trial.number));
         }
     }
 

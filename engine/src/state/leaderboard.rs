@@ -14,21 +14,29 @@ impl SearchState {
     /// value is no worse than that of some trial trained there, which like it keeps the constraints or exceeds one: better than a full-length trial it ranks among those; worse than
     /// all that went on it stays below them. Complete trials stand among themselves by value, so none of them overtakes another later.
     pub fn leaderboard(&self) -> Vec<u32> {
-        let worst = [false, true].map(|exceeds| (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung, exceeds)).collect());
-        let mut numbers = self.searched.clone();
-        numbers.sort_by(|a, b| {
-            let (a, b) = (self.rank(*a, &worst), self.rank(*b, &worst));
-            a.cmp(&b)
-        });
+        self.best_first(|_| true)
+    }
+
+    /// Those of the leaderboard that are `wanted`.
+    pub(crate) fn best_first(&self, wanted: impl Fn(&TrialState) -> bool) -> Vec<u32> {
+        let worst = self.worst();
+        let mut numbers: Vec<u32> = self.searched().filter(|trial| wanted(trial)).map(|trial| trial.number).collect();
+        numbers.sort_by_cached_key(|number| self.rank(*number, &worst));
         numbers
     }
 
     /// The first of the leaderboard that has not failed and has a finite value; `None` before any has.
     pub fn incumbent(&self) -> Option<u32> {
-        self.leaderboard().into_iter().find(|number| {
-            let trial = &self.trials[*number as usize];
+        let worst = self.worst();
+        let fit = |trial: &&TrialState| {
             !matches!(trial.phase, Phase::Failed { .. }) && trial.values.last().is_some_and(|value| value.is_finite())
-        })
+        };
+        self.searched().filter(fit).map(|trial| trial.number).min_by_key(|number| self.rank(*number, &worst))
+    }
+
+    /// At each rung, of those that keep the constraints and of those that exceed one.
+    fn worst(&self) -> [Vec<Option<Cost>>; 2] {
+        [false, true].map(|exceeds| (0..self.ladder.rungs.len()).map(|rung| self.worst_trained_to(rung, exceeds)).collect())
     }
 
     /// The greatest finite cost at `rung` among trials trained to it that exceed a constraint there, or among those that do not; `None` when there is none.
@@ -37,8 +45,8 @@ impl SearchState {
         trained.map(|trial| self.cost(trial, rung)).filter(|cost| cost.is_finite() && (cost.exceeded > 0.0) == exceeds).max()
     }
 
-    /// Whether it failed, whether it exceeds a constraint, how far it counts, what it is worth there, and its number. `worst`: of those that keep the
-    /// constraints, and of those that exceed one.
+    /// Whether it failed, whether it exceeds a constraint, how far it counts, what it is worth there, and its number. `worst`: see
+    /// [`SearchState::worst`].
     fn rank(&self, number: u32, worst: &[Vec<Option<Cost>>; 2]) -> (bool, bool, Reverse<usize>, Option<Cost>, u32) {
         let trial = &self.trials[number as usize];
         let mut counts = trial.trained();

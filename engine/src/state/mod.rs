@@ -41,12 +41,11 @@ pub struct SearchState {
     index: Index,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TrialState {
     pub number: u32,
     pub kind: TrialKind,
     /// Of a finalist: the trial of the search whose config it trains.
-    #[serde(default)]
     pub parent: Option<u32>,
     pub config: Arc<Config>,
     /// Where it lies in the space; `None` for a recipe outside it.
@@ -55,13 +54,13 @@ pub struct TrialState {
     pub inside: bool,
     /// The objective's value at each rung reached, from rung 0. A failed trial has NaN at the rung it failed before; one that stopped itself
     /// early has its value at all rungs from there on.
-    #[serde(with = "crate::numbers")]
+    #[serde(serialize_with = "crate::numbers::serialize")]
     pub values: Vec<f64>,
     /// Beside `values`, where there are constraints: by how much all of them together are exceeded, in shares of their limits.
-    #[serde(with = "crate::numbers", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(serialize_with = "crate::numbers::serialize")]
     pub exceeded: Vec<f64>,
     /// Beside `values`, where there is a second objective: its cost, lower is better.
-    #[serde(with = "crate::numbers", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(serialize_with = "crate::numbers::serialize")]
     pub second: Vec<f64>,
     pub phase: Phase,
     /// The rung it was on its way to when it stopped itself early.
@@ -117,6 +116,11 @@ impl SearchState {
     /// The trials of the search: all but the finalists.
     pub fn searched(&self) -> impl DoubleEndedIterator<Item = &TrialState> + ExactSizeIterator + Clone {
         self.searched.iter().map(|number| &self.trials[*number as usize])
+    }
+
+    /// Makes room for so many more trials.
+    pub(crate) fn reserve(&mut self, trials: usize) {
+        self.trials.reserve_exact(trials);
     }
 
     /// Adds the next trial, whose number is that of the trials so far.

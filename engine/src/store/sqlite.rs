@@ -119,7 +119,7 @@ impl SqliteStore {
         let SqliteStore { path, db, state, changes } = self;
         let wrap = |source| sqlite_error(path, "write to the study", source);
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
-        catch_up(path, &tx, state)?;
+        catch_up(path, &tx, state, changes)?;
         let before = state.as_ref().map_or(0, |state| state.search.seq);
         let events = change(state.as_ref())?;
         if events.is_empty() {
@@ -150,7 +150,7 @@ impl Store for SqliteStore {
     fn state(&mut self) -> Result<Option<&StudyState>, StoreError> {
         // In a transaction, so that all of it is of one moment.
         let tx = self.db.unchecked_transaction().map_err(|source| sqlite_error(&self.path, "read the study", source))?;
-        catch_up(&self.path, &tx, &mut self.state)?;
+        catch_up(&self.path, &tx, &mut self.state, &mut self.changes)?;
         drop(tx);
         Ok(self.state.as_ref())
     }
@@ -167,10 +167,13 @@ impl Store for SqliteStore {
 /// A change that also sees a study not yet created, and may fail.
 type Attempt<'a> = dyn FnMut(Option<&StudyState>) -> Result<Vec<Event>, StoreError> + 'a;
 
-fn catch_up(path: &Path, db: &Connection, state: &mut Option<StudyState>) -> Result<(), StoreError> {
+fn catch_up(path: &Path, db: &Connection, state: &mut Option<StudyState>, changes: &mut folded::Changes) -> Result<(), StoreError> {
     const PAGE: usize = 10_000;
     if state.is_none() {
         *state = folded::read(path, db)?;
+        if state.is_none() {
+            changes.touch_all();
+        }
     }
     loop {
         let page = read(path, db, state.as_ref().map_or(0, |s| s.search.seq), PAGE)?;

@@ -1,14 +1,21 @@
 //! The state of a study as bytes, so that a large study opens without all of its events being folded again.
 //!
 //! A row for each trial, which changes with the trial; what belongs to no trial in two parts, by how often they change. All of it follows from the events: what
-//! cannot be read is folded from them anew. MessagePack with the names of fields, so that fields may be added that have a default.
+//! cannot be read is folded from them anew. MessagePack; of trials without the names of fields, and their places without those of parameters: with them, opening a
+//! study of a hundred thousand trials takes twice as long.
+
+mod row;
+mod rows;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
 
-use super::{Dropped, PendingStart, StudyState, TrialProgress, trusted};
+use row::Trial;
+pub(crate) use rows::{NextRows, Rows};
+
+use super::{Dropped, PendingStart, StudyState, trusted};
 use crate::{
     clock::Base,
     enqueued::Queue,
@@ -16,12 +23,11 @@ use crate::{
     finalists::Finalists,
     folds::Folds,
     schedulers::Action,
-    state::TrialState,
     tested::Look,
 };
 
-/// Raised whenever the same bytes would mean something else, or a field without a default is added: what was kept with another number is of no use.
-const SHAPE: u32 = 1;
+/// Raised whenever the same bytes would mean something else, or a field is added, taken away or moved: what was kept with another number is of no use.
+const SHAPE: u32 = 2;
 
 /// What belongs to no trial and changes with most events.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,9 +44,7 @@ struct Now {
     workers_started: u32,
     active_millis: i64,
     last_at: i64,
-    #[serde(default)]
     clock: Option<Base>,
-    #[serde(default)]
     target_reached: Option<u32>,
 }
 
@@ -62,40 +66,35 @@ struct Settled {
     finalists: Finalists,
     folds: Folds,
     looks: Vec<Look>,
-    #[serde(default)]
     dropped: Dropped,
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    search: &'a TrialState,
-    progress: &'a TrialProgress,
-    queued: bool,
-    suspect: bool,
+/// Whether this program can read what has been kept with it.
+pub(crate) fn is_readable(now: &[u8]) -> bool {
+    read_now(now).is_some()
 }
 
-#[derive(Deserialize)]
-struct OwnedRow {
-    search: TrialState,
-    progress: TrialProgress,
-    queued: bool,
-    suspect: bool,
-}
-
-/// A state in bytes, all of one moment.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Kept {
-    pub now: Vec<u8>,
-    pub settled: Vec<u8>,
-    /// By trial number.
-    pub rows: Vec<Vec<u8>>,
+fn read_now(bytes: &[u8]) -> Option<Now> {
+    rmp_serde::from_slice(bytes).ok().filter(|now: &Now| now.shape == SHAPE)
 }
 
 type Bytes = Result<Vec<u8>, rmp_serde::encode::Error>;
 
 impl StudyState {
     pub(crate) fn kept_now(&self) -> Bytes {
-        rmp_serde::to_vec_named(&Now {
+        rmp_serde::to_vec_named(&self.now())
+    }
+
+    pub(crate) fn kept_settled(&self) -> Bytes {
+        rmp_serde::to_vec_named(&self.settled())
+    }
+
+    pub(crate) fn kept_row(&self, trial: u32) -> Bytes {
+        rmp_serde::to_vec(&self.row(trial))
+    }
+
+    fn now(&self) -> Now {
+        Now {
             shape: SHAPE,
             seq: self.search.seq,
             trials: self.trials.len(),
@@ -109,17 +108,12 @@ impl StudyState {
             last_at: self.last_at,
             clock: self.clock.clone(),
             target_reached: self.target_reached,
-        })
+        }
     }
 
-    pub(crate) fn kept_settled(&self) -> Bytes {
+    fn settled(&self) -> SettledRow<'_> {
         let StudyState { enqueued, finalists, folds, looks, dropped, .. } = self;
-        rmp_serde::to_vec_named(&SettledRow { settings: self.settings(), enqueued, finalists, folds, looks, dropped: *dropped })
-    }
-
-    pub(crate) fn kept_row(&self, trial: u32) -> Bytes {
-        let (search, progress) = (&self.search.trials()[trial as usize], &self.trials[trial as usize]);
-        rmp_serde::to_vec_named(&Row { search, progress, queued: self.queue.contains(&trial), suspect: self.suspects.contains(&trial) })
+        SettledRow { settings: self.settings(), enqueued, finalists, folds, looks, dropped: *dropped }
     }
 
     /// Trials whose rows `event` has changed; `self` is the state after it.
@@ -155,29 +149,36 @@ impl StudyState {
         }
     }
 
-    /// The state that was kept, of the study that begins with `first`. `None`: it is of no use, and has to be folded.
-    pub(crate) fn from_kept(first: &Logged, kept: &Kept) -> Option<StudyState> {
-        let now: Now = rmp_serde::from_slice(&kept.now).ok().filter(|now: &Now| now.shape == SHAPE)?;
-        if now.trials != kept.rows.len() {
-            return None;
-        }
-        let settled: Settled = rmp_serde::from_slice(&kept.settled).ok()?;
-        let mut state = StudyState::begin(first).ok()?;
+    /// The state that was kept as `now` and `settled`, with the rows that `next` gives, of the study that begins with `first`. `None`: it is of no use, and has to be
+    /// folded.
+    pub(crate) fn from_kept<E>(first: &Logged, now: &[u8], settled: &[u8], next: &mut NextRows<'_, E>) -> Result<Option<StudyState>, E> {
+        let (Some(now), Ok(settled), Ok(mut state)) = (read_now(now), rmp_serde::from_slice::<Settled>(settled), StudyState::begin(first))
+        else {
+            return Ok(None);
+        };
         let search = Arc::make_mut(&mut state.search);
         (search.seq, search.planned, search.finalists) = (now.seq, now.planned, settled.settings.finalists);
-        for row in decode(&kept.rows)? {
-            let trial = row.search.number;
-            if trial as usize != search.trials().len() {
-                return None;
+        // They may be fewer, or as many as a stranger says.
+        let room = now.trials.min(1 << 17);
+        search.reserve(room);
+        state.trials.reserve_exact(room);
+        let all = rows::decode(&state.spec.space.parameters, next, |Trial { search: trial, progress, queued, suspect }| {
+            let number = trial.number;
+            if number as usize != search.trials().len() || trusted::check_trial(search.ladder.top(), &trial, &progress).is_err() {
+                return false;
             }
-            search.add(row.search);
-            state.trials.push(row.progress);
-            if row.queued {
-                state.queue.insert(trial);
+            search.add(trial);
+            state.trials.push(progress);
+            if queued {
+                state.queue.insert(number);
             }
-            if row.suspect {
-                state.suspects.insert(trial);
+            if suspect {
+                state.suspects.insert(number);
             }
+            true
+        })?;
+        if !all || state.trials.len() != now.trials {
+            return Ok(None);
         }
         state.spec.space.settings = settled.settings;
         let Settled { enqueued, finalists, folds, looks, dropped, .. } = settled;
@@ -198,29 +199,23 @@ impl StudyState {
             dropped,
             ..state
         };
-        trusted::check_kept(&state).ok()?;
-        Some(state)
+        Ok(trusted::check_kept(&state).is_ok().then_some(state))
     }
 }
 
-/// On all cores: it is most of what opening a large study takes.
-fn decode(rows: &[Vec<u8>]) -> Option<Vec<OwnedRow>> {
-    let part = |rows: &[Vec<u8>]| rows.iter().map(|row| rmp_serde::from_slice(row).ok()).collect::<Option<Vec<OwnedRow>>>();
-    let size = rows.len().div_ceil(crate::devices::cores()).max(1000);
-    let parts: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = rows.chunks(size).map(|rows| scope.spawn(move || part(rows))).collect();
-        threads.into_iter().map(|thread| thread.join().ok().flatten()).collect()
-    });
-    let mut all = Vec::with_capacity(rows.len());
-    for part in parts {
-        all.extend(part?);
-    }
-    Some(all)
+/// What reading the rows of `state` gives.
+#[cfg(test)]
+pub(crate) fn round_trip(first: &Logged, state: &StudyState) -> Option<StudyState> {
+    let mut rows = Rows::default();
+    (0..state.trials.len() as u32).for_each(|trial| rows.push(&state.kept_row(trial).unwrap()));
+    let (now, settled) = (state.kept_now().unwrap(), state.kept_settled().unwrap());
+    let mut rows = Some(rows).filter(|rows| rows.len() > 0);
+    StudyState::from_kept(first, &now, &settled, &mut || Ok::<_, std::convert::Infallible>(rows.take())).unwrap()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use std::convert::Infallible;
 
     use super::*;
     use crate::{
@@ -234,53 +229,50 @@ mod tests {
         let store = &mut MemoryStore::default();
         let first = with_a_trial(store);
         let state = store.state().unwrap().unwrap();
-        let kept = |state: &StudyState| Kept {
-            now: state.kept_now().unwrap(),
-            settled: state.kept_settled().unwrap(),
-            rows: vec![state.kept_row(0).unwrap()],
+        let back = |state: &StudyState, rows: usize| {
+            let mut row = Rows::default();
+            row.push(&state.kept_row(0).unwrap());
+            let mut all = vec![row; rows];
+            let (now, settled) = (state.kept_now().unwrap(), state.kept_settled().unwrap());
+            StudyState::from_kept(&first, &now, &settled, &mut || Ok::<_, Infallible>(all.pop())).unwrap()
         };
-        assert!(StudyState::from_kept(&first, &kept(state)).is_some());
-        assert!(StudyState::from_kept(&first, &Kept { rows: Vec::new(), ..kept(state) }).is_none());
+        assert!(back(state, 1).is_some());
+        assert!(back(state, 0).is_none());
+        assert!(back(state, 2).is_none());
         let changed = |change: &dyn Fn(&mut StudyState)| {
             let mut state = state.clone();
             change(&mut state);
-            StudyState::from_kept(&first, &kept(&state)).is_none()
+            round_trip(&first, &state).is_none()
         };
         assert!(changed(&|state| state.trials[0].checkpoint.as_mut().unwrap().path = "../elsewhere".into()));
         assert!(changed(&|state| state.trials[0].completed[0].2.predictions = Some("/etc/passwd".into())));
         assert!(changed(&|state| state.search_mut().change(0, |trial| trial.phase = crate::state::Phase::Active { rung: 9 })));
         assert!(changed(&|state| state.search_mut().change(0, |trial| trial.parent = Some(9))));
+        assert!(changed(&|state| state.search_mut().change(0, |trial| trial.values.clear())));
+        assert!(changed(&|state| state.trials[0].claim.as_mut().unwrap().from_step = 99));
+        assert!(changed(&|state| state.pending.as_mut().unwrap().number = 9));
+        assert!(changed(&|state| state.queue.extend([0])), "it runs");
+        let waits = |state: &mut StudyState| {
+            state.search_mut().change(0, |trial| trial.phase = crate::state::Phase::Paused { rung: 0 });
+            state.trials[0].claim = None;
+        };
+        assert!(!changed(&waits));
+        let waits_for_a_slot = |state: &mut StudyState| {
+            waits(state);
+            state.queue.extend([0]);
+        };
+        assert!(changed(&waits_for_a_slot));
     }
 
-    /// The names of all fields, without the values.
-    fn shape(value: &Value) -> String {
-        match value {
-            Value::Object(fields) => {
-                let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name}{}", shape(value))).collect();
-                format!("({})", fields.join(" "))
-            }
-            Value::Array(items) => {
-                let mut shapes: Vec<String> = items.iter().map(shape).filter(|shape| !shape.is_empty()).collect();
-                shapes.dedup();
-                format!("[{}]", shapes.join(" "))
-            }
-            _ => String::new(),
-        }
-    }
-
-    fn shapes(bytes: &[u8]) -> String {
-        shape(&rmp_serde::from_slice::<Value>(bytes).unwrap())
-    }
-
-    /// Whoever changes this raises [`SHAPE`], unless all that is new has a default: what an older program has kept must not be misread.
+    /// Fields in order, which is all that tells one from another. Whoever changes this raises [`SHAPE`]: what an older program has kept must not be misread.
     #[test]
     fn the_shape_of_what_is_kept() {
         let store = &mut MemoryStore::default();
         with_a_trial(store);
         let state = store.state().unwrap().unwrap();
-        insta::assert_snapshot!(shapes(&state.kept_now().unwrap()), @"(active_millis clock closed_from gave_up_at last_at pending(enqueued learn_from number upto_seq worker) planned seq shape target_reached trials workers(cpu#1(boot device pid slots threads worker)) workers_started)");
-        insta::assert_snapshot!(shapes(&state.kept_settled().unwrap()), @"(dropped(checkpoints steps) enqueued(all[] started) finalists(chosen open repeats()) folds() looks[] settings(budget_seconds checkpoint_every_seconds checkpoint_space_bytes devices eta eval_every finalist_seeds finalists folds r_min(Examples) rungs sampler scheduler seed stall_after_seconds target trials))");
-        insta::assert_snapshot!(shapes(&state.kept_row(0).unwrap()), @"(progress(before cause checkpoint(blake3 bytes path step) claim(at from_step last_step rung saved slot worker) completed[[(checkpoint(blake3 bytes path step) full_length passes predictions seconds step steps_trained stopped_early trainable_parameters value weights(bytes parameters))]] crashes dropped_step fence furthest_step micro_batch noted() recipe salvaged[] steps_trained) queued search(assignment config(adapter augment(crop erase flip jitter mix) batch_size class_weights clip_norm decay_on dropout(attention(Constant) classifier(Constant) hidden(Constant)) early_stopping epochs frozen_norm keep label_smoothing layer_decay micro_batch optimizer(AdamW(beta1 beta2 epsilon learning_rate weight_decay)) schedule(Linear(end)) unfreeze warmup) inside kind number parent phase(Active(rung)) stopped_at values[]) suspect)");
+        insta::assert_snapshot!(ron::to_string(&state.now()).unwrap(), @r#"(shape:2,seq:9,trials:1,planned:3,pending:Some((number:1,learn_from:0,upto_seq:8,worker:"cpu#1",enqueued:None)),closed_from:None,gave_up_at:0,workers:{"cpu#1":(worker:"cpu#1",device:Cpu,slots:1,threads:1,pid:1,boot:1)},workers_started:1,active_millis:0,last_at:0,clock:None,target_reached:None)"#);
+        insta::assert_snapshot!(ron::to_string(&state.settled()).unwrap(), @r#"(settings:(trials:3,budget_seconds:None,eta:3,r_min:Examples(4),rungs:EqualData,seed:7,sampler:Tpe,scheduler:SuccessiveHalving,finalists:0,finalist_seeds:3,folds:None,devices:None,eval_every:0.25,checkpoint_every_seconds:180,checkpoint_space_bytes:None,target:None,stall_after_seconds:1800),enqueued:(all:[],started:0),finalists:(chosen:None,open:false,repeats:{}),folds:({}),looks:[],dropped:(checkpoints:0,steps:0))"#);
+        insta::assert_snapshot!(ron::to_string(&state.row(0)).unwrap(), @r#"(number:0,kind:Search,parent:None,config:(epochs:1,batch_size:16,optimizer:AdamW(learning_rate:0.001,beta1:0.9,beta2:0.999,epsilon:1e-8,weight_decay:0.01),decay_on:Matrices,schedule:Linear(end:0.0),warmup:0.1,unfreeze:Everything,adapter:Off,dropout:(hidden:Constant(0.1),attention:Constant(0.1),classifier:Constant(0.1)),label_smoothing:0.0,clip_norm:Some(1.0),layer_decay:1.0,early_stopping:None,keep:Best,class_weights:Off,micro_batch:None,augment:(flip:0.0,crop:0,jitter:0.0,erase:0.0,mix:Off),frozen_norm:Running),place:None,inside:true,values:[0.0],exceeded:[],second:[],phase:Active(rung:1),stopped_at:None,progress:(recipe:None,fence:2,claim:Some((worker:"cpu#1",slot:"cpu/0",rung:1,at:0,from_step:4,last_step:4,saved:None)),crashes:0,checkpoint:Some((path:"checkpoints/a",step:4,blake3:"00",bytes:1)),before:None,dropped_step:0,micro_batch:None,completed:[(0,1,(value:0.0,step:0,stopped_early:false,full_length:false,steps_trained:0,seconds:0.0,passes:0.0,trainable_parameters:0,weights:(parameters:0,bytes:0),checkpoint:Some((path:"checkpoints/a",step:4,blake3:"00",bytes:1)),predictions:None))],noted:{},salvaged:(0.0,0.0),steps_trained:0,furthest_step:0,cause:None),queued:false,suspect:false)"#);
     }
 
     /// On its way to the second rung, while the next is about to start. Gives the first event.

@@ -3,9 +3,13 @@
 //! Checked before an event is folded, so that whoever reads a study is safe from paths that lead out of its folder, and from numbers that no counting
 //! comes to.
 
+mod kept;
+
 use std::path::{Component, Path};
 
 use search_spaces::{domain::Assignment, draw::validate, space::Space};
+
+pub(super) use kept::{check as check_kept, check_trial};
 
 use super::{Refused, StudyState, refused::out_of_order};
 use crate::{
@@ -13,7 +17,7 @@ use crate::{
     folds::Fold,
     runner::{Checkpoint, Completed},
     spec::StudySpec,
-    state::{Phase, TrialKind},
+    state::TrialKind,
 };
 
 /// Steps, examples and bytes are counted up to here: far more than any machine comes to, and few enough to be added up.
@@ -95,37 +99,6 @@ fn worker(info: &WorkerInfo) -> Result<(), Refused> {
     out_of_order(format!("worker {worker} cannot have {slots} slots of {threads} threads: at most {MAX_SLOTS} are taken"))
 }
 
-/// Its place may be none: what a sampler proposes may turn out to make no config.
-/// Refuses a state that was kept in rows and that no events lead to: it comes from where the events come from.
-pub(super) fn check_kept(state: &StudyState) -> Result<(), Refused> {
-    time(state.last_at)?;
-    let (trials, top) = (state.search.trials().len(), state.search.ladder.top());
-    state.settings().check().or_else(|what| out_of_order(format!("no settings have {what}")))?;
-    state.workers.values().try_for_each(worker)?;
-    for (trial, progress) in state.search.trials().iter().zip(&state.trials) {
-        let rung = match trial.phase {
-            Phase::Active { rung } | Phase::Paused { rung } | Phase::Failed { rung } => rung,
-            Phase::Complete => top,
-        };
-        let claimed = progress.claim.as_ref().map_or(0, |claim| claim.rung);
-        let parent = trial.parent.unwrap_or_default() as usize;
-        if rung > top || claimed > top || trial.values.len() > top + 1 || parent >= trials || progress.fence > MAX_COUNT {
-            return out_of_order(format!("trial {} cannot be {:?} with {} values", trial.number, trial.phase, trial.values.len()));
-        }
-        progress.checkpoint.iter().chain(&progress.before).try_for_each(checkpoint)?;
-        progress.completed.iter().try_for_each(|(_, _, segment)| completed(segment))?;
-    }
-    let folds = state.folds.iter().map(|(fold, _)| fold.trial);
-    let looks = state.looks.iter().map(|look| look.tested.trial);
-    let named = state.target_reached.into_iter().chain(state.finalists.named()).chain(folds).chain(looks);
-    for trial in named {
-        if trial as usize >= trials {
-            return out_of_order(format!("there is no trial {trial}"));
-        }
-    }
-    Ok(())
-}
-
 fn trial(added: &TrialAdded) -> Result<(), Refused> {
     if added.kind == TrialKind::Finalist {
         return out_of_order(format!("trial {} cannot be a finalist's: those are added when finalists are chosen", added.number));
@@ -133,6 +106,7 @@ fn trial(added: &TrialAdded) -> Result<(), Refused> {
     Ok(())
 }
 
+/// Its place may be none: what a sampler proposes may turn out to make no config.
 fn place(space: &Space, assignment: Option<&Assignment>) -> Result<(), Refused> {
     let valid = assignment.map_or(Ok(()), |assignment| validate(&space.parameters, assignment));
     valid.or_else(|why| out_of_order(format!("its place is none of this space: {why}")))

@@ -7,8 +7,6 @@ use engine::{
     store::{SqliteStore, Store as _, StoreError, StudyFolder},
 };
 
-use search_spaces::settings::Settings;
-
 use crate::exit::Error;
 
 /// The folder as an absolute path: what trains in it is told paths below it.
@@ -27,20 +25,19 @@ pub(super) fn open(path: &Path) -> Result<(StudyFolder, SqliteStore), Error> {
     Ok((folder, store))
 }
 
-/// The settings of the study in `folder`, if one has been started there. One that this program cannot read is refused here, before
-/// minutes or hours go into what would come next.
-pub(super) fn settings_if_there(folder: &StudyFolder) -> Result<Option<Settings>, Error> {
+/// The study in `folder`, if one has been started there. One that this program cannot read is refused here, before minutes or hours go into what would
+/// come next.
+pub(super) fn open_if_there(folder: &StudyFolder) -> Result<Option<SqliteStore>, Error> {
     // A disk that was full may have left an empty file.
     if folder.database().metadata().is_ok_and(|file| file.len() == 0) || !folder.database().exists() {
         return Ok(None);
     }
-    let mut store = match SqliteStore::open(folder) {
-        Ok(store) => store,
+    match SqliteStore::open(folder) {
+        Ok(store) => Ok(Some(store)),
         // Its creation was cut short, and has been undone just now.
-        Err(_) if folder.database().metadata().is_ok_and(|file| file.len() == 0) => return Ok(None),
-        Err(error) => return Err(store_error(error)),
-    };
-    Ok(store.state().map_err(store_error)?.map(|state| state.settings().clone()))
+        Err(_) if folder.database().metadata().is_ok_and(|file| file.len() == 0) => Ok(None),
+        Err(error) => Err(store_error(error)),
+    }
 }
 
 /// Everything in a study.

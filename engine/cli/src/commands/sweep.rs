@@ -19,7 +19,7 @@ use engine::{
     clock::Clock,
     devices::DeviceSlots,
     session::{Opened, Session},
-    store::{StoreError, study as state_of},
+    store::{Store, StoreError, study as state_of},
     supervisor::{Supervisor, SupervisorError, supervise},
     worker::Ended,
 };
@@ -29,7 +29,8 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     let mut space = setup::read_space(&arguments.space, overrides, context)?;
     let file_seed = space.settings.seed;
     let folder = study::folder(&arguments.study)?;
-    let before = study::settings_if_there(&folder)?;
+    let mut there = study::open_if_there(&folder)?;
+    let before = there.as_mut().map(Store::state).transpose().map_err(study::store_error)?.flatten().map(|state| state.settings().clone());
     if let Some(before) = &before {
         let asked = space.settings.devices.is_some();
         overrides.go_on(&mut space.settings, before);
@@ -45,7 +46,11 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     }
     context.note(ready.prepared.report.to_string().trim_end());
 
-    let mut session = match Session::open(folder.clone(), &spec) {
+    let opened = match there {
+        Some(store) => Session::open(store, folder.clone(), &spec),
+        None => Session::create(folder.clone(), &spec),
+    };
+    let mut session = match opened {
         Err(StoreError::InUse { .. }) if arguments.join => Session::join(folder, &spec),
         opened => opened,
     }
