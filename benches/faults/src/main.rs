@@ -17,6 +17,7 @@ mod told;
 mod trace;
 mod traps;
 mod writes;
+mod zombies;
 
 use std::{
     path::{Path, PathBuf},
@@ -52,6 +53,17 @@ enum Command {
         /// Sweep this space, search-spaces/quickstart.ron, in place of curves
         #[arg(long)]
         quickstart: Option<PathBuf>,
+        /// Studies at a time
+        #[arg(long, default_value_t = 2)]
+        jobs: usize,
+    },
+    /// Stop workers until others have their work, then let them go on
+    Zombies {
+        #[arg(long, default_value_t = 20)]
+        count: u64,
+        /// Of instants: other seeds are other instants
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
         /// Studies at a time
         #[arg(long, default_value_t = 2)]
         jobs: usize,
@@ -92,13 +104,13 @@ enum Command {
         /// For CI, under three minutes
         #[arg(long, conflicts_with = "long", required_unless_present = "long")]
         short: bool,
-        /// 1,000 kills, a hundred of them of the quick start, every k, 10,000 images
+        /// 1,000 kills, a hundred of them of the quick start, 100 zombies, every k, 10,000 images
         #[arg(long)]
         long: bool,
     },
 }
 
-const COMMANDS: [&str; 7] = ["kills", "writes", "power", "selfcheck", "all", "help", "--help"];
+const COMMANDS: [&str; 8] = ["kills", "zombies", "writes", "power", "selfcheck", "all", "help", "--help"];
 
 fn main() -> ExitCode {
     let first = std::env::args().nth(1);
@@ -121,6 +133,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Broken> {
     match command {
         Command::Kills { count, seed, quickstart, jobs } => kills::run(count, seed, quickstart, jobs),
+        Command::Zombies { count, seed, jobs } => zombies::run(count, seed, jobs),
         Command::Writes { every, first, fault, jobs } => {
             let faults = fault.map_or(Fault::ALL.to_vec(), |fault| vec![fault]);
             writes::run(&faults, first, every, jobs)
@@ -130,6 +143,7 @@ fn run(command: Command) -> Result<(), Broken> {
         Command::All { short: true, .. } => {
             selfcheck::run()?;
             kills::run(40, 0, None, 2)?;
+            zombies::run(4, 0, 4)?;
             writes::run(&Fault::ALL, 1, 25, 4)?;
             power::run(500, 0, 50, 2)
         }
@@ -138,6 +152,7 @@ fn run(command: Command) -> Result<(), Broken> {
             let space = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../search-spaces/quickstart.ron");
             kills::run(900, 0, None, 2)?;
             kills::run(100, 0, Some(space), 1)?;
+            zombies::run(100, 0, 8)?;
             writes::run(&Fault::ALL, 1, 1, 4)?;
             power::run(10_000, 0, 100, 2)
         }

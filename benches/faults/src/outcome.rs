@@ -82,6 +82,16 @@ impl Study {
                         wrong.push(format!("event {seq}: rung {rung} of trial {trial} counts twice"));
                     }
                 }
+                Event::Evaluated { trial, fence, .. }
+                | Event::Checkpointed { trial, fence, .. }
+                | Event::CheckpointLost { trial, fence, .. }
+                | Event::OutOfMemory { trial, fence, .. }
+                | Event::SegmentLost { trial, fence, .. } => {
+                    let stale = fences.get(trial) != Some(fence);
+                    wrong.extend(
+                        stale.then(|| format!("event {seq}: what is said of trial {trial} has the fence {fence}, which is not its newest")),
+                    );
+                }
                 Event::FoldCompleted { fold, .. } | Event::FoldFailed { fold, .. } => {
                     let first = ended.insert((fold.trial, 0, Some(*fold)));
                     wrong.extend((!first).then(|| format!("event {seq}: {} counts twice", fold.name())));

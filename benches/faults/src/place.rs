@@ -67,9 +67,21 @@ impl Place {
 
     /// Sweeps `study` on `slots` slots.
     pub(crate) fn sweep(&self, study: &Path, slots: usize) -> io::Result<Command> {
+        let mut command = self.program()?;
+        command.args(["sweep", "space.ron", "--study"]).arg(study).arg("--devices").arg(format!("cpu:{slots}"));
+        Ok(command)
+    }
+
+    /// Works on `study` without a sweep of its own.
+    pub(crate) fn worker(&self, study: &Path, slots: usize) -> io::Result<Command> {
+        let mut command = self.program()?;
+        command.args(["worker", "--device", "cpu", "--threads", "1", "--slots"]).arg(slots.to_string()).arg("--store").arg(study);
+        Ok(command)
+    }
+
+    fn program(&self) -> io::Result<Command> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.current_dir(self.folder.path()).args(["sweep", "space.ron", "--study"]).arg(study);
-        command.arg("--devices").arg(format!("cpu:{slots}"));
+        command.current_dir(self.folder.path());
         // Nothing of the machine's own settings, and no network. The last two are what the program would start itself again with.
         command.env_clear().env("PATH", self.path("nothing")).env("THAWLINE_CACHE", self.path("cache"));
         command.env("HF_ENDPOINT", "http://127.0.0.1:9").env("CANDLE_NUM_THREADS", "1").env("MIMALLOC_PURGE_DELAY", "-1");
