@@ -195,7 +195,11 @@ impl Watch<'_> {
         let crashed = failed.is_none() && !self.parts.kill.is_set();
         let how = match (&lost, &wedged) {
             (Some(why), _) => format!("lost its device: {why}"),
-            (None, Some(slot)) => format!("was stopped because slot {slot} got nowhere for {} s", self.parts.stall_after),
+            (None, Some(slot)) => {
+                let seconds = self.parts.stall_after;
+                let time = if seconds < 120.0 { format!("{seconds} s") } else { format!("{:.0} min", seconds / 60.0) };
+                format!("was stopped because slot {slot} got nowhere for {time}")
+            }
             (None, None) => format!("died ({status})"),
         };
         let cause = match &failed {

@@ -157,7 +157,6 @@ struct Loop<'a> {
 impl Loop<'_> {
     fn run(&mut self) -> Result<Ended, WorkerError> {
         loop {
-            self.leave_out_stops()?;
             let now = self.now()?;
             if self.cancel.is_set() {
                 self.stop(Ended::Interrupted);
@@ -417,7 +416,9 @@ impl Loop<'_> {
         self.dispatcher.store.commit(now, &mut |_| events.to_vec())
     }
 
+    /// Asked before every commit: a stop is most likely to fall into one, and the next would have it that the study worked on meanwhile.
     fn now(&mut self) -> Result<i64, StoreError> {
+        self.leave_out_stops()?;
         Ok(self.clock.now(study(&mut *self.dispatcher.store)?))
     }
 

@@ -33,6 +33,11 @@ pub enum StoreError {
     InputsChanged { path: PathBuf, changed: Vec<String> },
     #[error("{path}: in use by another sweep{by}: wait for it to end, stop it, or work beside it with --join", path = path.display(), by = pid.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
     InUse { path: PathBuf, pid: Option<String> },
+    #[error(
+        "{path}: another process has kept it locked for a minute: if its sweep was stopped (Ctrl-Z), `fg` lets it go on; otherwise run the same command again",
+        path = path.display()
+    )]
+    Busy { path: PathBuf },
     #[error("{path}: lies on a network file system ({kind}), where SQLite's locks cannot be relied on: put the study on a local disk", path = path.display())]
     NetworkFileSystem { path: PathBuf, kind: String },
     #[error("SQLite {found} is linked, but versions before {needed} can corrupt a study: build with the bundled SQLite")]

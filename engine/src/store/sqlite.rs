@@ -77,27 +77,24 @@ impl SqliteStore {
         let mut db = Connection::open_with_flags(&path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(wrap)?;
         trusted::harden(&db).map_err(wrap)?;
         db.busy_timeout(BUSY).map_err(wrap)?;
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
-        let empty: bool = tx.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)?;
-        if empty && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
+        // Whoever only reads is not to wait for a writer, which may have been stopped.
+        let tx = db.transaction().map_err(wrap)?;
+        let found = inside(&path, &tx)?;
+        tx.rollback().map_err(wrap)?;
+        if found.is_none() && !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) {
             // Its creation was cut short, and SQLite has undone it.
             return Err(holds_nothing(path.parent().unwrap_or(&path)));
         }
-        if empty {
-            // Before the write-ahead log is switched on, so that the header tells the format from the start.
-            schema::create(&tx).map_err(wrap)?;
-            tx.commit().map_err(wrap)?;
-        } else {
-            let application = tx.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
-            let format = tx.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
-            check_format(&path, application, format)?;
-            trusted::check_tables(&path, &tx)?;
-            if format < FORMAT {
-                schema::migrate(&tx, format).map_err(wrap)?;
-                tx.commit().map_err(wrap)?;
-            } else {
-                tx.rollback().map_err(wrap)?;
+        if found != Some(FORMAT) {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(wrap)?;
+            // Another process may have been quicker.
+            match inside(&path, &tx)? {
+                // Before the write-ahead log is switched on, so that the header tells the format from the start.
+                None => schema::create(&tx).map_err(wrap)?,
+                Some(format) if format < FORMAT => schema::migrate(&tx, format).map_err(wrap)?,
+                Some(_) => {}
             }
+            tx.commit().map_err(wrap)?;
         }
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(wrap)?;
         db.pragma_update(None, "synchronous", "full").map_err(wrap)?;
@@ -233,6 +230,19 @@ fn header(path: &Path) -> Result<Option<(i64, i64)>, StoreError> {
     Ok(Some((number(68), number(60))))
 }
 
+/// The format of the study that is there, whose tables are a study's; `None` when there are none.
+fn inside(path: &Path, db: &Connection) -> Result<Option<i64>, StoreError> {
+    let wrap = |source| sqlite_error(path, "open the study", source);
+    if db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0)).map_err(wrap)? {
+        return Ok(None);
+    }
+    let application = db.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(wrap)?;
+    let format = db.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(wrap)?;
+    check_format(path, application, format)?;
+    trusted::check_tables(path, db)?;
+    Ok(Some(format))
+}
+
 fn check_format(path: &Path, application: i64, format: i64) -> Result<(), StoreError> {
     if application != schema::APPLICATION {
         return Err(StoreError::NotAStudy { path: path.to_owned(), why: "this is another program's database".to_owned() });
@@ -253,6 +263,7 @@ fn corrupt(path: &Path, seq: u64, why: &dyn std::fmt::Display) -> StoreError {
 pub(super) fn sqlite_error(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
         Some(ErrorCode::DiskFull) => StoreError::DiskFull { path },
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::NotWritable { path },
         Some(ErrorCode::DatabaseCorrupt) => {

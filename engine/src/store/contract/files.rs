@@ -80,6 +80,23 @@ fn a_state_that_cannot_be_read_is_folded_anew() {
     }
 }
 
+/// Which may have been stopped in the middle of it.
+#[test]
+fn a_study_is_read_while_another_process_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = StudyFolder::new(dir.path());
+    let mut writer = SqliteStore::open_or_create(&folder).unwrap();
+    started(&mut writer);
+    writer.connection().execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut reader = SqliteStore::open(&folder).unwrap();
+    assert_eq!(study(&mut reader).unwrap().trials.len(), 1);
+    reader.connection().busy_timeout(std::time::Duration::ZERO).unwrap();
+    let text = put(&mut reader, &[claimed(0, 1, "cpu#1")]).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
+    insta::assert_snapshot!(text, @"DIR/study.sqlite: another process has kept it locked for a minute: if its sweep was stopped (Ctrl-Z), `fg` lets it go on; otherwise run the same command again");
+    writer.connection().execute_batch("ROLLBACK").unwrap();
+    put(&mut reader, &[claimed(0, 1, "cpu#1")]).unwrap();
+}
+
 #[test]
 fn what_is_not_a_study_is_named() {
     let dir = tempfile::tempdir().unwrap();

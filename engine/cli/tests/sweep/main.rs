@@ -1,6 +1,9 @@
 //! Whole runs of the program: sweep, continue, extend, train the winner again.
 
+#[path = "../common/mod.rs"]
 mod common;
+#[cfg(unix)]
+mod processes;
 
 use std::{
     fs,
@@ -144,20 +147,6 @@ fn finalists_are_cross_validated_when_the_space_asks_for_it() {
     assert!(again.err.contains("nothing is left to do"), "{}", again.err);
 }
 
-#[test]
-fn a_sweep_that_was_killed_goes_on_where_it_was() {
-    let place = Workplace::new();
-    place.write("space.ron", &common::SPACE.replace("trials: 4", "trials: 10").replace("epochs: 2", "epochs: 20"));
-    let mut sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for_a_value(&place);
-    // SIGKILL: no handler runs.
-    sweep.kill().unwrap();
-    assert_eq!(sweep.wait().unwrap().code(), None, "the sweep had ended before it was killed");
-    place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
-    let done = status(&place);
-    assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &10.into(), &0.into()));
-}
-
 /// Waits until a trial of the study has reached a rung.
 fn wait_for_a_value(place: &Workplace) {
     wait_for(place, "study", |status| !status["best_value"].is_null());
@@ -223,26 +212,6 @@ fn every_decision_of_a_study_comes_out_the_same_again() {
         "{}",
         differs.err
     );
-}
-
-#[cfg(unix)]
-#[test]
-fn another_sweep_is_refused_or_works_beside_the_first() {
-    let place = Workplace::new();
-    let long = common::SPACE.replace("epochs: 2", "epochs: 60").replace("cpu:2", "cpu:1").replace("trials: 4", "trials: 8");
-    place.write("space.ron", &long);
-    let mut first = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for_a_value(&place);
-    let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
-    assert_eq!(refused.code, 4, "{}", refused.err);
-    assert!(refused.err.contains("in use by another sweep") && refused.err.contains("--join"), "{}", refused.err);
-    let joined = place.run(&["sweep", "space.ron", "--study", "study", "--join"]).succeeded();
-    assert!(joined.err.contains("working beside the sweep that runs in study"), "{}", joined.err);
-    assert!(first.wait().unwrap().success());
-    let done = status(&place);
-    assert_eq!((&done["state"], &done["trials_started"], &done["steps_repeated"]), (&"finished".into(), &8.into(), &0.into()));
-    let slots = fs::read_to_string(place.path("study/tables/segments.csv")).unwrap();
-    assert!(slots.lines().count() > 8, "{slots}");
 }
 
 #[cfg(unix)]
@@ -357,24 +326,6 @@ fn a_probe_says_what_to_expect() {
     for line in ["memory  about", "disk    up to"] {
         assert!(expected.contains(line), "{expected}");
     }
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interrupted_sweep_keeps_what_it_has() {
-    let place = Workplace::new();
-    place.write("space.ron", &common::SPACE.replace("trials: 4", "trials: 30").replace("epochs: 2", "epochs: 40"));
-    let sweep = place.command(&["sweep", "space.ron", "--study", "study"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_for_a_value(&place);
-    Command::new("kill").args(["-INT", &sweep.id().to_string()]).status().unwrap();
-    let stopped = place.told(sweep.wait_with_output().unwrap());
-    assert_eq!(stopped.code, 130, "{}", stopped.err);
-    // Trials that wait may go on: nothing has been saved yet.
-    assert!(stopped.out.contains("steps trained so far") && !stopped.out.contains("termination saved"), "{}", stopped.out);
-    let page = fs::read_to_string(place.path("study/report/index.html")).unwrap();
-    assert!(page.contains("The search has not ended") && !page.contains("training saved"), "{page}");
-    let stopped = status(&place);
-    assert_eq!((&stopped["state"], &stopped["steps_repeated"]), (&"stopped".into(), &0.into()));
 }
 
 #[test]
