@@ -107,7 +107,7 @@ fn disturb(place: &Place, reference: &Reference, most: u64, random: &mut ChaCha8
         // Short and long times alike, so that beginnings and ends are met, too.
         let longest = if place.is_real() { 8.0_f64 } else { (0.6 * reference.seconds).max(0.3) };
         let pause = longest * random.random::<f64>().powi(2);
-        let end = sweep.wait(if left > 0 { pause } else { PATIENCE })?;
+        let end = sweep.wait(if left > 0 { pause } else { place.patience() })?;
         let Some(end) = end else {
             if left == 0 {
                 return Err(Broken::new("the sweep does not end"));

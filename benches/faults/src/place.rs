@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 use trials::testing::{TinyBert, tiny_bert};
 
-use crate::curves;
+use crate::{curves, sweep::PATIENCE};
 
 /// What is swept.
 #[derive(Debug, Clone)]
@@ -89,6 +89,11 @@ impl Place {
             command.env(curves::TRACE, self.path("trace")).env(curves::STEP, step_millis.to_string());
         }
         Ok(command)
+    }
+
+    /// How long a sweep may take to do anything that is waited for, in seconds.
+    pub(crate) fn patience(&self) -> f64 {
+        if self.is_real() { 5.0 * PATIENCE } else { PATIENCE }
     }
 
     pub(crate) fn is_real(&self) -> bool {

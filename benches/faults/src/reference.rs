@@ -7,7 +7,7 @@ use crate::{
     outcome::Study,
     place::{Job, Place},
     report::Broken,
-    sweep::{PATIENCE, Sweep},
+    sweep::Sweep,
 };
 
 /// What it comes to.
@@ -24,7 +24,7 @@ impl Reference {
         let study = place.studies().join("study");
         let watch = Stopwatch::start();
         let mut sweep = Sweep::start(place.sweep(&study, slots)?, &place.path("said"))?;
-        let end = sweep.wait(PATIENCE)?.ok_or_else(|| Broken::new("the undisturbed sweep does not end"))?;
+        let end = sweep.wait(place.patience())?.ok_or_else(|| Broken::new("the undisturbed sweep does not end"))?;
         if end.code != Some(0) {
             return Err(Broken::new(format!("the undisturbed sweep fails with {:?}: {}", end.code, end.said)));
         }

@@ -13,7 +13,7 @@ use std::{
 
 use engine::clock::Stopwatch;
 
-/// How long a sweep may take to do anything that is waited for.
+/// How long a sweep of curves may take to do anything that is waited for, in seconds.
 pub(crate) const PATIENCE: f64 = 180.0;
 
 /// How a sweep ended.

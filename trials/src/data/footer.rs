@@ -1,5 +1,9 @@
-//! How deep a Parquet file is nested, read off its footer before polars reads it: that goes down into itself for each level, and a footer of a few hundred kilobytes
-//! has levels enough to end the process, which nothing catches.
+//! What a Parquet file's footer may hold, looked at before polars reads it. Polars goes down into itself for each level of nesting, of which a few hundred kilobytes
+//! have enough to end the process, and makes room for as many elements as a list says to have: nothing catches either.
+
+mod types;
+
+use types::{FILE, Fields, Type};
 
 /// Levels of groups within groups: a text or a label is at the first or second.
 const MAX_DEPTH: usize = 64;
@@ -7,12 +11,13 @@ const MAX_DEPTH: usize = 64;
 const MAX_STRUCTS: usize = 16;
 const MAGIC: &[u8] = b"PAR1";
 
-/// Refuses a file that is nested too deep, or whose footer cannot be followed. (Apache Thrift's compact protocol; `FileMetaData` of parquet.thrift.)
+/// Refuses a file that is nested too deep, or whose footer cannot be followed or has fields of other types than a footer's. (Apache Thrift's compact protocol; `FileMetaData` of parquet.thrift.)
 pub(super) fn check(file: &[u8]) -> Result<(), String> {
     let damaged = || "its footer is damaged".to_owned();
     let rest = file.strip_suffix(MAGIC).filter(|rest| rest.starts_with(MAGIC)).ok_or("it does not begin and end as one")?;
     let (rest, length) = rest.split_last_chunk::<4>().ok_or_else(damaged)?;
     let start = rest.len().checked_sub(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
+    Reader(&rest[start..]).fields(FILE).ok_or_else(damaged)?;
     let deepest = Reader(&rest[start..]).deepest().ok_or_else(damaged)?;
     if deepest > MAX_DEPTH { Err(format!("its columns are nested more than {MAX_DEPTH} levels deep")) } else { Ok(()) }
 }
@@ -34,6 +39,21 @@ const SET: u8 = 10;
 const MAP: u8 = 11;
 const STRUCT: u8 = 12;
 
+impl Type {
+    fn code(&self) -> u8 {
+        match self {
+            Type::Truth => TRUE,
+            Type::Byte => BYTE,
+            Type::I16 => I16,
+            Type::I32 => I32,
+            Type::I64 => I64,
+            Type::Bytes => BINARY,
+            Type::List(_) => LIST,
+            Type::Struct(_) => STRUCT,
+        }
+    }
+}
+
 /// `FileMetaData.schema` and `SchemaElement.num_children`.
 const SCHEMA: i64 = 2;
 const CHILDREN: i64 = 5;
@@ -50,6 +70,37 @@ impl Reader<'_> {
             }
         }
         Some(deepest)
+    }
+
+    /// A struct with these fields, and others that are not known.
+    fn fields(&mut self, known: Fields) -> Option<()> {
+        let mut id = 0;
+        while let kind @ 1.. = self.field(&mut id)? {
+            match known.iter().find(|(number, _)| *number == id) {
+                None => self.skip(kind, 0)?,
+                // Where it stands in a struct, its type is its value.
+                Some((_, Type::Truth)) if matches!(kind, TRUE | FALSE) => {}
+                Some((_, wanted)) if kind == wanted.code() => self.value(wanted)?,
+                Some(_) => return None,
+            }
+        }
+        Some(())
+    }
+
+    /// One value, down to what lists and structs hold.
+    fn value(&mut self, wanted: &Type) -> Option<()> {
+        match wanted {
+            Type::Struct(fields) => self.fields(fields),
+            Type::List(element) => {
+                let (count, kind) = self.list()?;
+                // An empty list may say anything.
+                if count > 0 && kind != element.code() {
+                    return None;
+                }
+                (0..count).try_for_each(|_| self.value(element))
+            }
+            Type::Truth | Type::Byte | Type::I16 | Type::I32 | Type::I64 | Type::Bytes => self.skip_all(1, &[wanted.code()], 0),
+        }
     }
 
     /// Elements stand in the order of a walk through the tree, each group before what is in it.
@@ -206,6 +257,17 @@ mod tests {
         insta::assert_snapshot!(check(&nested(MAX_DEPTH + 1)).unwrap_err(), @"its columns are nested more than 64 levels deep");
         // polars would overflow its stack.
         insta::assert_snapshot!(check(&nested(1_000_000)).unwrap_err(), @"its columns are nested more than 64 levels deep");
+    }
+
+    /// polars reads a field as what its number says, whatever type the file gives it, and makes room for as many elements as the bytes then say.
+    #[test]
+    fn what_has_another_type_than_its_number_says_is_refused() {
+        let file = |footer: &[u8]| [MAGIC, footer, &(footer.len() as u32).to_le_bytes(), MAGIC].concat();
+        // The schema as a number of nine bytes, which as a list has millions of elements.
+        insta::assert_snapshot!(check(&file(&[0x15, 2, 0x16, 0xfc, 0xff, 0xff, 0xff, 0x7f, 0x16, 0, 0x19, 0x0c, 0])).unwrap_err(), @"its footer is damaged");
+        // A list of numbers in the place of one of structs.
+        insta::assert_snapshot!(check(&file(&[0x15, 2, 0x19, 0x15, 2, 0x16, 0, 0x19, 0x0c, 0])).unwrap_err(), @"its footer is damaged");
+        check(&file(&[0x15, 2, 0x19, 0x0c, 0x16, 0, 0x19, 0x0c, 0])).unwrap();
     }
 
     #[test]
