@@ -246,6 +246,8 @@ impl StudyState {
         let known = self.trials.get(*trial as usize).and_then(|t| t.completed.iter().find(|(r, ..)| r == rung));
         match known {
             None => Ok(false),
+            // Whoever has it was given up meanwhile, and another was quicker.
+            Some((_, f, _)) if f > fence => Err(Refused::Stale { trial: *trial, fence: *fence, newest: *f }),
             // As text, because NaN differs from itself.
             Some((_, f, content)) if f == fence && serde_json::to_string(content).ok() == serde_json::to_string(completed).ok() => Ok(true),
             Some(_) => Err(Refused::OtherResult { trial: *trial, rung: *rung }),

@@ -121,6 +121,7 @@ fn main() -> ExitCode {
         }
         return thawline::program::run(Program { runner: curves::runner, ..Program::default() });
     }
+    sweep::take_interrupts_as_usual();
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(broken) => {

@@ -83,6 +83,12 @@ impl Drop for Sweep {
     }
 }
 
+/// A shell that starts the harness in the background has it and its children ignore SIGINT: a sweep would not notice one that comes before it watches for it.
+pub(crate) fn take_interrupts_as_usual() {
+    // SAFETY: a plain system call, before any other thread is there.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+}
+
 /// A process that has gone is none of the errors.
 pub(crate) fn send(pid: u32, signal: i32) {
     // SAFETY: a plain system call; the process is a child, or a child's child, that this harness has started.

@@ -174,6 +174,8 @@ fn fences_grow_and_older_ones_are_refused() {
         }
         assert_eq!(refused(put(store, &[claimed(0, 3, "cpu#1")])), Refused::WorkerGone { worker: "cpu#1".to_owned() });
         put(store, &[completed(0, 2, 0.5)]).unwrap();
+        // Nor does it count once the other has completed.
+        assert_eq!(refused(put(store, &[completed(0, 1, 0.5)])), Refused::Stale { trial: 0, fence: 1, newest: 2 });
     });
 }
 
