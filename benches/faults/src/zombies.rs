@@ -58,8 +58,15 @@ fn disturb(place: &Place, reference: &Reference, random: &mut ChaCha8Rng) -> Res
     let pid = worker.pid();
     // It has work, some of which has been told of.
     let held = until(&mut sweep, || held(&study, pid))?;
-    sleep(Duration::from_secs_f64(0.2 * random.random::<f64>()));
-    send(pid, SIGSTOP);
+    // Not in the middle of a write, which would keep everybody else from writing.
+    loop {
+        sleep(Duration::from_secs_f64(0.2 * random.random::<f64>()));
+        send(pid, SIGSTOP);
+        if others_write(&mut sweep, &study)? {
+            break;
+        }
+        send(pid, SIGCONT);
+    }
     let held = held_now(&study, pid)?.unwrap_or(held);
     // As when somebody tidies up: the lock of what does not move is taken for a left-over.
     fs::remove_file(StudyFolder::new(&study).root().join("locks").join(&held.lock))?;
@@ -67,7 +74,8 @@ fn disturb(place: &Place, reference: &Reference, random: &mut ChaCha8Rng) -> Res
     sleep(Duration::from_secs_f64(0.1 * random.random::<f64>()));
     send(pid, SIGCONT);
     let end = worker.wait(PATIENCE)?.ok_or_else(|| Broken::new("a worker that was given up does not end"))?;
-    if !end.said.contains(TOLD) || end.said.contains("panicked") {
+    // It may find the study at its end.
+    if !(end.code == Some(0) || end.said.contains(TOLD)) || end.said.contains("panicked") {
         return Err(Broken::new(format!("a worker that was given up ends with {:?}: {}", end.code, end.said)));
     }
     let end = sweep.wait(PATIENCE)?.ok_or_else(|| Broken::new("the sweep does not end"))?;
@@ -105,6 +113,13 @@ fn claimed_again(study: &Path, segments: &BTreeSet<(u32, u64)>) -> Result<Option
     };
     let count = study.events.iter().filter(|logged| newer(&logged.event)).count() as u64;
     Ok(Some(count).filter(|count| *count > 0))
+}
+
+/// Whether there are more events within a while.
+fn others_write(sweep: &mut Sweep, study: &Path) -> Result<bool, Broken> {
+    let count = || Ok::<usize, Broken>(Study::read(study)?.map_or(0, |study| study.events.len()));
+    let (watch, before) = (Stopwatch::start(), count()?);
+    until(sweep, || Ok(if count()? > before { Some(true) } else { (watch.seconds() > 5.0).then_some(false) }))
 }
 
 /// Asks until there is an answer; the sweep must not end before.
