@@ -31,7 +31,7 @@ pub(crate) fn run(count: u64, seed: u64, at_a_time: usize) -> Result<(), Broken>
         match disturb(&place, &reference, &mut random) {
             Ok(claimed) => {
                 let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                *tally = (tally.0 + 1, tally.1 + claimed);
+                *tally = (tally.0 + u64::from(claimed > 0), tally.1 + claimed);
                 Ok(())
             }
             Err(broken) => Err(Broken { what: format!("zombies --seed {seed}, study {study}: {broken}"), kept: Some(place.keep()) }),
@@ -49,28 +49,34 @@ pub(crate) fn run(count: u64, seed: u64, at_a_time: usize) -> Result<(), Broken>
     Ok(())
 }
 
-/// Gives the segments that others had claimed when the worker went on.
+/// Gives the segments that others had claimed when the worker went on; 0 where the sweep was quicker than the worker could be caught.
 fn disturb(place: &Place, reference: &Reference, random: &mut ChaCha8Rng) -> Result<u64, Broken> {
     let study = place.studies().join("study");
     let mut sweep = Sweep::start(place.sweep(&study, 1)?, &place.path("said"))?;
-    until(&mut sweep, || Ok(Study::read(&study)?.is_some().then_some(())))?;
+    if until(&mut sweep, || Ok(Study::read(&study)?.is_some().then_some(())))?.is_none() {
+        return Ok(0);
+    }
     let mut worker = Sweep::start(place.worker(&study, 2)?, &place.path("worker-said"))?;
     let pid = worker.pid();
     // It has work, some of which has been told of.
-    let held = until(&mut sweep, || held(&study, pid))?;
+    let Some(held) = until(&mut sweep, || held(&study, pid))? else { return Ok(0) };
     // Not in the middle of a write, which would keep everybody else from writing.
     loop {
         sleep(Duration::from_secs_f64(0.2 * random.random::<f64>()));
         send(pid, SIGSTOP);
-        if others_write(&mut sweep, &study)? {
+        let written = others_write(&mut sweep, &study)?;
+        if written == Some(true) {
             break;
         }
         send(pid, SIGCONT);
+        if written.is_none() {
+            return Ok(0);
+        }
     }
     let held = held_now(&study, pid)?.unwrap_or(held);
     // As when somebody tidies up: the lock of what does not move is taken for a left-over.
     fs::remove_file(StudyFolder::new(&study).root().join("locks").join(&held.lock))?;
-    let again = until(&mut sweep, || claimed_again(&study, &held.segments))?;
+    let again = until(&mut sweep, || claimed_again(&study, &held.segments))?.unwrap_or_default();
     sleep(Duration::from_secs_f64(0.1 * random.random::<f64>()));
     send(pid, SIGCONT);
     let end = worker.wait(PATIENCE)?.ok_or_else(|| Broken::new("a worker that was given up does not end"))?;
@@ -116,20 +122,23 @@ fn claimed_again(study: &Path, segments: &BTreeSet<(u32, u64)>) -> Result<Option
 }
 
 /// Whether there are more events within a while.
-fn others_write(sweep: &mut Sweep, study: &Path) -> Result<bool, Broken> {
+fn others_write(sweep: &mut Sweep, study: &Path) -> Result<Option<bool>, Broken> {
     let count = || Ok::<usize, Broken>(Study::read(study)?.map_or(0, |study| study.events.len()));
     let (watch, before) = (Stopwatch::start(), count()?);
     until(sweep, || Ok(if count()? > before { Some(true) } else { (watch.seconds() > 5.0).then_some(false) }))
 }
 
-/// Asks until there is an answer; the sweep must not end before.
-fn until<T>(sweep: &mut Sweep, mut ask: impl FnMut() -> Result<Option<T>, Broken>) -> Result<T, Broken> {
+/// Asks until there is an answer; `None`: the sweep has come to its end before.
+fn until<T>(sweep: &mut Sweep, mut ask: impl FnMut() -> Result<Option<T>, Broken>) -> Result<Option<T>, Broken> {
     let watch = Stopwatch::start();
     loop {
         if let Some(answer) = ask()? {
-            return Ok(answer);
+            return Ok(Some(answer));
         }
         if let Some(end) = sweep.wait(0.05)? {
+            if end.code == Some(0) {
+                return Ok(None);
+            }
             return Err(Broken::new(format!("the sweep ends before its time with {:?}: {}", end.code, end.said)));
         }
         if watch.seconds() > PATIENCE {
