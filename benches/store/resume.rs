@@ -107,7 +107,7 @@ fn write(folder: &StudyFolder, spec: &StudySpec, path: &Path) -> Result<(), Fail
 /// Seconds of the sweep, and of its worker until the runner has a segment.
 fn resume(folder: &StudyFolder, spec: &StudySpec) -> Result<(f64, f64), Failure> {
     let watch = Stopwatch::start();
-    let session = Session::create(folder.clone(), spec)?;
+    let session = Session::open_or_create(folder.clone(), spec)?;
     let opened = watch.seconds();
     let watch = Stopwatch::start();
     let cancel = Cancel::default();

@@ -43,7 +43,7 @@ pub enum Opened {
 impl Session {
     /// Opens the study in `folder`, or starts it there, and takes its lock. Work of workers that died is released; files nobody needs are removed, unless other
     /// workers are alive. When it is refused, nothing that was there is changed.
-    pub fn create(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
+    pub fn open_or_create(folder: StudyFolder, spec: &StudySpec) -> Result<Session, StoreError> {
         Session::open(SqliteStore::open_or_create(&folder)?, folder, spec)
     }
 

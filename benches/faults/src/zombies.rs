@@ -38,8 +38,12 @@ pub(crate) fn run(count: u64, seed: u64, at_a_time: usize) -> Result<(), Broken>
         }
     })?;
     let (studies, claimed) = *tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if studies == 0 {
+        return Err(Broken::new("no worker could be caught with work that others then claimed: nothing was tried"));
+    }
     let mut figures = Figures::default();
     figures.add("workers stopped, and let go on once they were given up", studies);
+    figures.add("sweeps that were quicker than their workers could be caught", count - studies);
     figures.add("segments they held, which others had claimed again", claimed);
     figures.add("what they wrote after that", 0);
     figures.add("segments counted twice", 0);

@@ -7,7 +7,7 @@
 mod row;
 mod rows;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use search_spaces::settings::Settings;
 use serde::{Deserialize, Serialize};
@@ -49,23 +49,13 @@ struct Now {
 }
 
 /// What belongs to no trial and seldom changes.
-#[derive(Serialize)]
-struct SettledRow<'a> {
-    settings: &'a Settings,
-    enqueued: &'a Queue,
-    finalists: &'a Finalists,
-    folds: &'a Folds,
-    looks: &'a [Look],
-    dropped: Dropped,
-}
-
-#[derive(Deserialize)]
-struct Settled {
-    settings: Settings,
-    enqueued: Queue,
-    finalists: Finalists,
-    folds: Folds,
-    looks: Vec<Look>,
+#[derive(Serialize, Deserialize)]
+struct Settled<'a> {
+    settings: Cow<'a, Settings>,
+    enqueued: Cow<'a, Queue>,
+    finalists: Cow<'a, Finalists>,
+    folds: Cow<'a, Folds>,
+    looks: Cow<'a, [Look]>,
     dropped: Dropped,
 }
 
@@ -111,9 +101,15 @@ impl StudyState {
         }
     }
 
-    fn settled(&self) -> SettledRow<'_> {
-        let StudyState { enqueued, finalists, folds, looks, dropped, .. } = self;
-        SettledRow { settings: self.settings(), enqueued, finalists, folds, looks, dropped: *dropped }
+    fn settled(&self) -> Settled<'_> {
+        Settled {
+            settings: Cow::Borrowed(self.settings()),
+            enqueued: Cow::Borrowed(&self.enqueued),
+            finalists: Cow::Borrowed(&self.finalists),
+            folds: Cow::Borrowed(&self.folds),
+            looks: Cow::Borrowed(&self.looks),
+            dropped: self.dropped,
+        }
     }
 
     /// Trials whose rows `event` has changed; `self` is the state after it.
@@ -180,8 +176,7 @@ impl StudyState {
         if !all || state.trials.len() != now.trials {
             return Ok(None);
         }
-        state.spec.space.settings = settled.settings;
-        let Settled { enqueued, finalists, folds, looks, dropped, .. } = settled;
+        state.spec.space.settings = settled.settings.into_owned();
         let state = StudyState {
             pending: now.pending,
             closed_from: now.closed_from,
@@ -192,11 +187,11 @@ impl StudyState {
             last_at: now.last_at,
             clock: now.clock,
             target_reached: now.target_reached,
-            enqueued,
-            finalists,
-            folds,
-            looks,
-            dropped,
+            enqueued: settled.enqueued.into_owned(),
+            finalists: settled.finalists.into_owned(),
+            folds: settled.folds.into_owned(),
+            looks: settled.looks.into_owned(),
+            dropped: settled.dropped,
             ..state
         };
         Ok(trusted::check_kept(&state).is_ok().then_some(state))

@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn what_has_another_type_than_its_number_says_is_refused() {
         let file = |footer: &[u8]| [MAGIC, footer, &(footer.len() as u32).to_le_bytes(), MAGIC].concat();
-        // The schema as a number of nine bytes, which as a list has millions of elements.
+        // The schema as a number of five bytes, which as a list has millions of elements.
         insta::assert_snapshot!(check(&file(&[0x15, 2, 0x16, 0xfc, 0xff, 0xff, 0xff, 0x7f, 0x16, 0, 0x19, 0x0c, 0])).unwrap_err(), @"its footer is damaged");
         // A list of numbers in the place of one of structs.
         insta::assert_snapshot!(check(&file(&[0x15, 2, 0x19, 0x15, 2, 0x16, 0, 0x19, 0x0c, 0])).unwrap_err(), @"its footer is damaged");

@@ -225,7 +225,7 @@ impl Logbook {
             return Err(Broken::new(mistake));
         }
         // As the next sweep would open it: what nobody needs goes, and what is needed stays.
-        let mut session = Session::create(StudyFolder::new(study), &read.state.spec)?;
+        let mut session = Session::open_or_create(StudyFolder::new(study), &read.state.spec)?;
         StudyRecord::read(&mut session.store, &session.folder)?;
         drop(session);
         let opened = Study::read(study)?.ok_or_else(|| Broken::new("the study is gone once it was opened"))?;

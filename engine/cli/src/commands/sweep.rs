@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
 
     let opened = match there {
         Some(store) => Session::open(store, folder.clone(), &spec),
-        None => Session::create(folder.clone(), &spec),
+        None => Session::open_or_create(folder.clone(), &spec),
     };
     let mut session = match opened {
         Err(StoreError::InUse { .. }) if arguments.join => Session::join(folder, &spec),

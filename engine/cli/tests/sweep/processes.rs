@@ -20,6 +20,17 @@ fn begin(place: &Workplace) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).process_group(0).spawn().unwrap()
 }
 
+/// A sweep of 8 trials on one slot that has come to its first value.
+fn under_way(epochs: u32) -> (Workplace, Child) {
+    let place = Workplace::new();
+    let epochs = format!("epochs: {epochs}");
+    let space = common::SPACE.replace("epochs: 2", &epochs).replace("cpu:2", "cpu:1").replace("trials: 4", "trials: 8");
+    place.write("space.ron", &space);
+    let sweep = begin(&place);
+    wait_for_a_value(&place);
+    (place, sweep)
+}
+
 /// To all processes of the sweep, as a terminal does.
 fn signal(sweep: &Child, name: &str) {
     assert!(Command::new("kill").args([name, "--", &format!("-{}", sweep.id())]).status().unwrap().success());
@@ -80,11 +91,7 @@ fn the_time_for_which_a_sweep_was_stopped_does_not_count() {
 
 #[test]
 fn another_sweep_is_refused_or_works_beside_the_first() {
-    let place = Workplace::new();
-    let long = common::SPACE.replace("epochs: 2", "epochs: 60").replace("cpu:2", "cpu:1").replace("trials: 4", "trials: 8");
-    place.write("space.ron", &long);
-    let mut first = begin(&place);
-    wait_for_a_value(&place);
+    let (place, mut first) = under_way(60);
     let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
     assert_eq!(refused.code, 4, "{}", refused.err);
     assert!(refused.err.contains("in use by another sweep") && refused.err.contains("--join"), "{}", refused.err);
@@ -99,11 +106,7 @@ fn another_sweep_is_refused_or_works_beside_the_first() {
 
 #[test]
 fn a_sweep_that_joined_ends_the_study_when_the_first_is_killed() {
-    let place = Workplace::new();
-    let long = common::SPACE.replace("epochs: 2", "epochs: 30").replace("cpu:2", "cpu:1").replace("trials: 4", "trials: 8");
-    place.write("space.ron", &long);
-    let mut first = begin(&place);
-    wait_for_a_value(&place);
+    let (place, mut first) = under_way(30);
     let join = ["sweep", "space.ron", "--study", "study", "--join"];
     let joined = place.command(&join).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     wait_for(&place, "study", |status| status["segments_running"] == 2);

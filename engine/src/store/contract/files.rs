@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn a_newer_format_is_refused_untouched() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
+    let (dir, folder, store) = started_on_disk();
     store.connection().pragma_update(None, "user_version", FORMAT + 1).unwrap();
     drop(store);
     let before = std::fs::read(folder.database()).unwrap();
@@ -23,10 +20,7 @@ fn a_newer_format_is_refused_untouched() {
 
 #[test]
 fn a_format_that_is_too_old_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
+    let (dir, folder, store) = started_on_disk();
     store.connection().pragma_update(None, "user_version", schema::OLDEST - 1).unwrap();
     drop(store);
     let text = SqliteStore::open(&folder).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
@@ -36,12 +30,18 @@ fn a_format_that_is_too_old_is_refused() {
     ");
 }
 
-#[test]
-fn an_older_format_is_migrated() {
+/// A study whose first trial waits for a slot.
+fn started_on_disk() -> (tempfile::TempDir, StudyFolder, SqliteStore) {
     let dir = tempfile::tempdir().unwrap();
     let folder = StudyFolder::new(dir.path());
     let mut store = SqliteStore::open_or_create(&folder).unwrap();
     started(&mut store);
+    (dir, folder, store)
+}
+
+#[test]
+fn an_older_format_is_migrated() {
+    let (_dir, folder, mut store) = started_on_disk();
     put(&mut store, &[claimed(0, 1, "cpu#1"), evaluated(1, 4, 0.5)]).unwrap();
     // As the version before left it.
     store.connection().execute_batch("DROP TABLE folded; PRAGMA user_version = 3").unwrap();
@@ -60,10 +60,7 @@ fn an_older_format_is_migrated() {
 
 #[test]
 fn a_state_that_cannot_be_read_is_folded_anew() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
+    let (_dir, folder, mut store) = started_on_disk();
     let expected = MemoryStore::from_events(store.events(0).unwrap()).state().unwrap().cloned();
     let expected = format!("{expected:?}");
     for part in [-2, -1, 0] {
@@ -83,10 +80,7 @@ fn a_state_that_cannot_be_read_is_folded_anew() {
 /// Which may have been stopped in the middle of it.
 #[test]
 fn a_study_is_read_while_another_process_writes() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut writer = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut writer);
+    let (dir, folder, writer) = started_on_disk();
     writer.connection().execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut reader = SqliteStore::open(&folder).unwrap();
     assert_eq!(study(&mut reader).unwrap().trials.len(), 1);
@@ -116,10 +110,7 @@ fn what_is_not_a_study_is_named() {
 
 #[test]
 fn a_damaged_event_is_named() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
+    let (dir, folder, store) = started_on_disk();
     store.connection().execute("UPDATE event SET payload = '{\"WorkerEnded\":{}}' WHERE seq = 2", []).unwrap();
     drop(store);
     let error = SqliteStore::open(&folder).unwrap().events(0).unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR");
@@ -128,10 +119,7 @@ fn a_damaged_event_is_named() {
 
 #[test]
 fn a_full_disk_is_told_and_loses_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = StudyFolder::new(dir.path());
-    let mut store = SqliteStore::open_or_create(&folder).unwrap();
-    started(&mut store);
+    let (_dir, _, mut store) = started_on_disk();
     let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     store.connection().pragma_update_and_check(None, "max_page_count", pages + 2, |_| Ok(())).unwrap();
     put(&mut store, &[claimed(0, 1, "cpu#1")]).unwrap();

@@ -2,7 +2,7 @@
 //!
 //! Fields are told apart by their order alone, so none of them, down to the last struct, may be left out by `skip_serializing_if`.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use search_spaces::{
     config::Config,
@@ -14,38 +14,20 @@ use super::super::{StudyState, TrialProgress};
 use crate::state::{Phase, TrialKind, TrialState};
 
 /// A trial: what the search sees of it, then the rest.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct Row<'a> {
     number: u32,
     kind: TrialKind,
     parent: Option<u32>,
-    config: &'a Config,
+    config: Cow<'a, Config>,
     place: Option<Place>,
     inside: bool,
-    values: &'a [f64],
-    exceeded: &'a [f64],
-    second: &'a [f64],
+    values: Cow<'a, [f64]>,
+    exceeded: Cow<'a, [f64]>,
+    second: Cow<'a, [f64]>,
     phase: Phase,
     stopped_at: Option<usize>,
-    progress: &'a TrialProgress,
-    queued: bool,
-    suspect: bool,
-}
-
-#[derive(Deserialize)]
-struct OwnedRow {
-    number: u32,
-    kind: TrialKind,
-    parent: Option<u32>,
-    config: Config,
-    place: Option<Place>,
-    inside: bool,
-    values: Vec<f64>,
-    exceeded: Vec<f64>,
-    second: Vec<f64>,
-    phase: Phase,
-    stopped_at: Option<usize>,
-    progress: TrialProgress,
+    progress: Cow<'a, TrialProgress>,
     queued: bool,
     suspect: bool,
 }
@@ -86,15 +68,15 @@ impl StudyState {
             number: *number,
             kind: *kind,
             parent: *parent,
-            config,
+            config: Cow::Borrowed(config),
             place: assignment.as_ref().map(|assignment| Place::of(assignment, &self.spec.space.parameters)),
             inside: *inside,
-            values,
-            exceeded,
-            second,
+            values: Cow::Borrowed(values),
+            exceeded: Cow::Borrowed(exceeded),
+            second: Cow::Borrowed(second),
             phase: *phase,
             stopped_at: *stopped_at,
-            progress,
+            progress: Cow::Borrowed(progress),
             queued: self.queue.contains(number),
             suspect: self.suspects.contains(number),
         }
@@ -111,13 +93,23 @@ pub(super) struct Trial {
 
 /// `None`: these are no row of a study with such parameters.
 pub(super) fn read(row: &[u8], parameters: &[Parameter]) -> Option<Trial> {
-    let row: OwnedRow = rmp_serde::from_slice(row).ok()?;
-    let OwnedRow { number, kind, parent, config, place, inside, values, exceeded, second, phase, stopped_at, .. } = row;
-    let assignment = match place {
+    let row: Row = rmp_serde::from_slice(row).ok()?;
+    let assignment = match row.place {
         Some(place) => Some(place.assignment(parameters)?),
         None => None,
     };
-    let config = Arc::new(config);
-    let search = TrialState { number, kind, parent, config, assignment, inside, values, exceeded, second, phase, stopped_at };
-    Some(Trial { search, progress: row.progress, queued: row.queued, suspect: row.suspect })
+    let search = TrialState {
+        number: row.number,
+        kind: row.kind,
+        parent: row.parent,
+        config: Arc::new(row.config.into_owned()),
+        assignment,
+        inside: row.inside,
+        values: row.values.into_owned(),
+        exceeded: row.exceeded.into_owned(),
+        second: row.second.into_owned(),
+        phase: row.phase,
+        stopped_at: row.stopped_at,
+    };
+    Some(Trial { search, progress: row.progress.into_owned(), queued: row.queued, suspect: row.suspect })
 }

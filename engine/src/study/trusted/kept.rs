@@ -1,12 +1,15 @@
 //! What no state may say that was kept in rows: they come from where the events come from, and nothing has led to them one by one.
 
-use super::{MAX_MILLIS, MAX_SLOTS, checkpoint, completed, count, place, time, worker};
+use super::{MAX_MILLIS, checkpoint, completed, count, place, time, worker};
 use crate::{
     clock::Base,
     finalists::Finalists,
     state::{Phase, TrialKind, TrialState},
     study::{Claim, Refused, StudyState, TrialProgress, refused::out_of_order},
 };
+
+/// How often anything may have happened that is counted one by one.
+const MAX_TIMES: u32 = 1 << 30;
 
 /// Refuses a trial that no events lead to, before it is added to those before it; `top` is the highest rung.
 pub(in crate::study) fn check_trial(top: usize, trial: &TrialState, progress: &TrialProgress) -> Result<(), Refused> {
@@ -36,7 +39,7 @@ pub(in crate::study) fn check_trial(top: usize, trial: &TrialState, progress: &T
         count("steps", *last_step)?;
         saved.map_or(Ok(()), |(step, at)| count("steps", step).and_then(|()| time(at)))?;
     }
-    if progress.crashes as usize > MAX_SLOTS {
+    if progress.crashes > MAX_TIMES {
         return out_of_order(format!("trial {number} cannot have taken its worker down {} times", progress.crashes));
     }
     let steps = [progress.steps_trained, progress.furthest_step, progress.dropped_step];
@@ -64,7 +67,9 @@ pub(in crate::study) fn check(state: &StudyState) -> Result<(), Refused> {
     if !(0..=MAX_MILLIS).contains(&state.active_millis) {
         return out_of_order(format!("nobody works for {} ms", state.active_millis));
     }
-    count("workers", u64::from(state.workers_started) << 20)?;
+    if state.workers_started > MAX_TIMES {
+        return out_of_order(format!("no study has had {} workers", state.workers_started));
+    }
     count("checkpoints", state.dropped.checkpoints)?;
     count("steps", state.dropped.steps)?;
     for number in state.queue.iter().chain(&state.suspects) {

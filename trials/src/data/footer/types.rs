@@ -1,4 +1,4 @@
-//! What the fields of a Parquet footer are, by the number of each (`FileMetaData` of parquet.thrift, format 2.12): polars takes a field for what its number says, whatever
+//! What the fields of a Parquet footer are, by the number of each (`FileMetaData` of parquet.thrift): polars takes a field for what its number says, whatever
 //! type the file gives it, and would make room for as many elements as any bytes may say.
 
 /// A field's type.
