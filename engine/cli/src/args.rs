@@ -50,6 +50,9 @@ pub enum Command {
     /// Train segments of a study's trials (started by sweep)
     #[command(hide = true)]
     Worker(Worker),
+    /// Read data named on standard input, to see whether a process lives through it (started by other commands)
+    #[command(hide = true)]
+    Read,
 }
 
 #[derive(Debug, Args)]

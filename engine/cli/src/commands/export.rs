@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
              train it again with `thawline best` and `thawline train`, or export another trial"
         )));
     };
-    let ready = ready::read(state.spec.model.clone(), state.spec.data.clone(), Device::Cpu, &context.measures)?;
+    let ready = ready::read(state.spec.model.clone(), state.spec.data.clone(), Device::Cpu, context)?;
     ready.check_unchanged(&state.spec, &folder)?;
     ready.export(&checkpoint, &arguments.to)?;
     context.note(format!("trial {number}, step {}", checkpoint.step));

@@ -10,6 +10,7 @@ mod goals;
 mod init;
 mod interrupt;
 mod outcome;
+mod read;
 mod ready;
 mod replay;
 mod report;
@@ -40,5 +41,6 @@ pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
         Command::Simulate(arguments) => simulate::run(&arguments, context),
         Command::Fetch(arguments) => fetch::run(&arguments, context),
         Command::Worker(arguments) => worker::run(&arguments, context),
+        Command::Read => read::run(),
     }
 }

@@ -35,11 +35,14 @@ use trials::{
     trainer::final_model,
 };
 
-use super::{failures::Failures, setup, study};
+use super::{failures::Failures, read, setup, study};
 use crate::{assets, context::Context, exit::Error};
 
 /// A task, and what was noticed when it was read.
 type Loaded = (Task, DataReport);
+
+/// As much of a model and its data as can be read.
+type Found = (Option<Arc<dyn BaseModel>>, Option<Loaded>);
 
 /// Model and data of a task, in memory.
 pub(super) struct Ready {
@@ -64,7 +67,7 @@ pub(super) fn check(
         Ok(devices) if failures.is_empty() => devices,
         devices => {
             let (model, data) = on_this_machine(Some(&space.model), Some(&space.data), context);
-            look_into(model.as_deref(), data.as_ref(), &space.parameters, &Handle::Cpu, &ladder, &mut failures);
+            look_into(model.as_deref(), data.as_ref(), &space.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures)?;
             return Err(match devices {
                 Err(error) if failures.is_empty() => error,
                 Err(error) => {
@@ -79,7 +82,7 @@ pub(super) fn check(
     let model = setup::locate(&space.model, context)?;
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
-    let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &mut failures);
+    let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &context.program, &mut failures)?;
     if let (Some(folds), Some((task, _))) = (space.settings.folds, &task) {
         let examples = task.train.len() + task.validation.len();
         if folds as usize > examples {
@@ -119,8 +122,10 @@ pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     unknown_metrics(draft.objective, draft.second, &context.measures, &mut failures);
     let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
     let ladder = |examples| draft.check_ladder(examples);
-    look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &mut failures);
-    failures.into_error()
+    match look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures) {
+        Ok(_) => failures.into_error(),
+        Err(error) => error,
+    }
 }
 
 /// Where model and data are. Nothing is fetched for a file that is wrong: what is not on this machine is left for when it is right.
@@ -140,8 +145,9 @@ fn look_into<'a>(
     parameters: &[Parameter],
     device: &Handle,
     ladder: &dyn Fn(u64) -> Option<Problem>,
+    program: &Path,
     failures: &mut Failures<'a>,
-) -> (Option<Arc<dyn BaseModel>>, Option<Loaded>) {
+) -> Result<Found, Error> {
     failures.files = data.map(Data::files);
     let model = model.filter(|model| {
         let weights = model.is_file() && model.extension().is_some_and(|ending| ending == "safetensors");
@@ -161,12 +167,16 @@ fn look_into<'a>(
             failures.problems.extend(searched_in_vain(parameters, failures.places, &base.takes()));
         }
     }
-    let task = match data {
+    let deadly = data.map(|data| read::deadly(data, program)).transpose()?.unwrap_or_default();
+    for error in &deadly {
+        failures.take(error);
+    }
+    let task = match data.filter(|_| deadly.is_empty()) {
         None => None,
         Some(Data::Text(data)) => texts(model, base.as_deref(), data, ladder, failures),
         Some(Data::Images(data)) => images(base.as_deref(), data, ladder, failures),
     };
-    (base, task)
+    Ok((base, task))
 }
 
 /// The most tokens an example may have; `None` where there are none.
@@ -283,7 +293,13 @@ fn unknown_metrics(objective: Option<Objective>, second: Option<Second>, measure
 }
 
 /// Reads model and data of a config file, or of a study that has been checked.
-pub(super) fn read(model: PathBuf, data: Data, device: Device, measures: &Measures) -> Result<Ready, Error> {
+pub(super) fn read(model: PathBuf, data: Data, device: Device, context: &Context) -> Result<Ready, Error> {
+    read::try_data(&data, &context.program)?;
+    load(model, data, device, &context.measures)
+}
+
+/// The same in a process that may die.
+pub(super) fn load(model: PathBuf, data: Data, device: Device, measures: &Measures) -> Result<Ready, Error> {
     let mut prepared = prepare(&model, &data, device).map_err(|error| match error {
         PrepareError::Device(error) => Error::environment(error),
         error => Error::input(error),

@@ -56,7 +56,7 @@ pub(super) fn evaluate(
 }
 
 fn read(spec: &StudySpec, session: &Session, devices: &[DeviceSlots], context: &Context) -> Result<Ready, Error> {
-    let ready = ready::read(spec.model.clone(), spec.data.clone(), devices[0].device, &context.measures)?;
+    let ready = ready::read(spec.model.clone(), spec.data.clone(), devices[0].device, context)?;
     ready.check_unchanged(spec, &session.folder)?;
     Ok(ready)
 }

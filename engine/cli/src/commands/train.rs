@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     // Known before hours of training, not after.
     trials::hub::check_destination(&arguments.to).map_err(Error::usage)?;
     let (model, data) = (setup::locate(&file.model, context)?, setup::locate_data(&file.data, context)?);
-    let ready = ready::read(model, data, device, &context.measures)?;
+    let ready = ready::read(model, data, device, context)?;
     check_metric(file.objective.metric, &context.measures)
         .map_err(|(why, hint)| Error::space(format!("{}: {why}\n  {hint}", arguments.config.display())))?;
     check_config(&file.config, ready::max_tokens(&file.data), ready.prepared.base.as_ref())

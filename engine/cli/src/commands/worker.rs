@@ -56,7 +56,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
-    let ready = ready::read(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
+    let ready = ready::load(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
     let lock = WorkerLock::acquire(&folder).map_err(study::store_error)?;

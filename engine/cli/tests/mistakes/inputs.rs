@@ -166,3 +166,29 @@ fn models_that_cannot_be_used() {
       (`model`, space.ron:2:12)
     "#);
 }
+
+/// Where polars ends the process that reads them.
+#[test]
+fn parquet_that_no_process_lives_through_is_refused() {
+    let place = Workplace::new();
+    let deadly = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches/fuzz/deadly");
+    let files = names(&deadly);
+    assert!(!files.is_empty());
+    for name in files {
+        fs::copy(deadly.join(&name), place.path("data.parquet")).unwrap();
+        let run = place.run(&["init", "data.parquet", "--model", "model", "--to", "new.ron"]);
+        assert_eq!(run.code, 4, "{name}: {}", run.err);
+        let told = run.err;
+        assert!(
+            told.starts_with("error: DIR/data.parquet: not a readable Parquet file: the process that read it died (signal: "),
+            "{name}: {told}"
+        );
+        assert!(!place.path("new.ron").exists());
+    }
+    fs::copy(deadly.join("run-length"), place.path("data.parquet")).unwrap();
+    place.space_with("files: One(Path(\"data.tsv\"))", "files: One(Path(\"data.parquet\")), text: \"f\"");
+    insta::assert_snapshot!(refused(&place, 4), @"
+    error: DIR/data.parquet: not a readable Parquet file: the process that read it died (signal: 6 (SIGABRT)): it is damaged, or takes more memory than there is
+      (`data.files`, space.ron:4:16)
+    ");
+}

@@ -6,7 +6,7 @@ mod inputs;
 mod space;
 mod studies;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use common::{SPACE, Workplace, names};
 use trials::testing::{TinyBert, tiny_bert};

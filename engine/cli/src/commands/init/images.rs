@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use search_spaces::data::{Files, ImageData, Location, Split, Unreadable};
+use search_spaces::data::{Data, Files, ImageData, Location, Split, Unreadable};
 use trials::{
     data::{DataReport, image},
     models::{BaseModel, Takes, convnet::ConvNetBase},
 };
 
 use super::{
+    super::read,
     Located,
     template::{HEAD, classes_told},
 };
@@ -32,7 +33,7 @@ pub(super) struct Facts {
 
 impl Facts {
     /// Reads model and data.
-    pub(super) fn gather(model: &Located, data: &Located) -> Result<Facts, Error> {
+    pub(super) fn gather(model: &Located, data: &Located, program: &Path) -> Result<Facts, Error> {
         let base = ConvNetBase::load(&model.path, &trials::device::Handle::Cpu).map_err(Error::input)?;
         let Takes::Pixels(format) = base.takes() else { return Err(Error::failed("a network of images takes no images")) };
         let all = ImageData {
@@ -43,6 +44,7 @@ impl Facts {
             max_train: None,
             max_validation: None,
         };
+        read::try_data(&Data::Images(all.clone()), program)?;
         let (_, report) = image::load(&all, &format).map_err(Error::input)?;
         Ok(Facts {
             model: model.ron.clone(),

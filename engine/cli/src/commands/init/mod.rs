@@ -16,7 +16,7 @@ use trials::{
 };
 
 use self::template::{Facts, quoted};
-use super::fetch;
+use super::{fetch, read};
 use crate::{args::Init, assets, context::Context, exit::Error, progress};
 
 /// At most so many inputs are tokenised to see how long they are.
@@ -33,10 +33,10 @@ pub(super) fn run(arguments: &Init, context: &mut Context) -> Result<(), Error> 
         if arguments.text.is_some() || arguments.label.is_some() {
             return Err(Error::usage("--text and --label name columns of texts, but the model reads images"));
         }
-        let facts = images::Facts::gather(&model, &data)?;
+        let facts = images::Facts::gather(&model, &data, &context.program)?;
         (images::render(&facts), format!("{} images, {} classes", facts.images(), facts.classes.len()))
     } else {
-        let facts = gather(arguments, &model, &data)?;
+        let facts = gather(arguments, &model, &data, &context.program)?;
         let classes = facts.classes.len();
         let pair = facts.pair.as_ref().map(|pair| format!(" and `{pair}`")).unwrap_or_default();
         let found = format!("{} rows, {classes} classes; text in `{}`{pair}, label in `{}`", facts.rows, facts.text, facts.label);
@@ -74,7 +74,8 @@ fn locate(name: &str, space: &Path, context: &mut Context) -> Result<Located, Er
     Ok(Located { ron: format!("Path({})", quoted(written)), path })
 }
 
-fn gather(arguments: &Init, model: &Located, data: &Located) -> Result<Facts, Error> {
+fn gather(arguments: &Init, model: &Located, data: &Located, program: &Path) -> Result<Facts, Error> {
+    read::try_table(&data.path, program)?;
     let whole = table::read(&data.path, None, None).map_err(Error::input)?;
     let cells = |table: table::Table| (table.columns, table.rows.into_iter().map(|row| row.values).collect::<Vec<_>>());
     let delimited = data.path.extension().is_none_or(|e| ["csv", "tsv", "txt"].iter().any(|known| e.eq_ignore_ascii_case(known)));
