@@ -31,7 +31,7 @@ WORK = {
 
 
 # What the program restarts itself with; PyTorch minds neither.
-SETTINGS = os.environ | {"CANDLE_NUM_THREADS": "1", "MIMALLOC_PURGE_DELAY": "-1"}
+SETTINGS = os.environ | {"CANDLE_NUM_THREADS": "1", "MIMALLOC_PURGE_DELAY": "10000"}
 
 # Processes at a time, and threads of each.
 SHAPE = {"minilm-twice": (2, 1)}

@@ -84,7 +84,7 @@ impl Place {
         command.current_dir(self.folder.path());
         // Nothing of the machine's own settings, and no network. The last two are what the program would start itself again with.
         command.env_clear().env("PATH", self.path("nothing")).env("THAWLINE_CACHE", self.path("cache"));
-        command.env("HF_ENDPOINT", "http://127.0.0.1:9").env("CANDLE_NUM_THREADS", "1").env("MIMALLOC_PURGE_DELAY", "-1");
+        command.env("HF_ENDPOINT", "http://127.0.0.1:9").env("CANDLE_NUM_THREADS", "1").env("MIMALLOC_PURGE_DELAY", "10000");
         if let Job::Curves { step_millis, .. } = self.job {
             command.env(curves::TRACE, self.path("trace")).env(curves::STEP, step_millis.to_string());
         }

@@ -1,7 +1,7 @@
 //! The `thawline` program.
 
 /// Training frees and takes the same large buffers at every step; with what [`thawline::program::run`] sets for it this allocator keeps them
-/// instead of handing them back to the system.
+/// for a while instead of handing them back to the system.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
