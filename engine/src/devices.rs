@@ -69,12 +69,14 @@ fn of_this_process(line: &str) -> Option<u64> {
 }
 
 impl DeviceSlots {
-    /// Bytes that each slot can have at most, beside what this process has now, which its trials share. `None` where that is not known, as of accelerators.
-    pub fn room(&self) -> Option<u64> {
-        match self.device {
-            Device::Cpu => Some(memory()?.saturating_sub(of_this_process("VmRSS:")?) / self.slots.max(1) as u64),
-            Device::Cuda(_) | Device::Metal => None,
-        }
+    /// Bytes that each slot can have at most, beside what this process has now, which its trials share. `free` is what an accelerator has left beside that.
+    /// `None` where it is not known.
+    pub fn room(&self, free: Option<u64>) -> Option<u64> {
+        let left = match self.device {
+            Device::Cpu => memory()?.saturating_sub(of_this_process("VmRSS:")?),
+            Device::Cuda(_) | Device::Metal => free?,
+        };
+        Some(left / self.slots.max(1) as u64)
     }
 
     /// The processor with `slots` slots, which share `cores` evenly.
@@ -139,6 +141,12 @@ mod tests {
 
     fn error(list: &str) -> String {
         parse_devices(list, 8, &["cuda"]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn slots_of_an_accelerator_share_what_it_says_is_free() {
+        let gpu = DeviceSlots { device: Device::Cuda(0), slots: 2, threads: 1 };
+        assert_eq!((gpu.room(Some(10)), gpu.room(None)), (Some(5), None));
     }
 
     #[test]

@@ -35,6 +35,15 @@ pub fn open(device: Device) -> Result<Handle, DeviceError> {
     }
 }
 
+/// Bytes that an accelerator has left, where it tells: NVIDIA's do.
+pub fn free_memory(device: &Handle) -> Option<u64> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Handle::Cuda(device) => device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64),
+        _ => None,
+    }
+}
+
 /// candle's errors may end in a backtrace.
 fn first_line(error: &candle_core::Error) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()

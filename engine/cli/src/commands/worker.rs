@@ -52,7 +52,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
     let parsed = parse_devices(&arguments.device, arguments.threads, ACCELERATORS).map_err(Error::environment)?;
     let slots = DeviceSlots { device: parsed[0].device, slots: arguments.slots, threads: arguments.threads };
     // `ready` opens it, too, but does not tell whether it is the device that is at fault.
-    trials::device::open(slots.device).map_err(|error| End::DeviceLost(Error::environment(error)))?;
+    let device = trials::device::open(slots.device).map_err(|error| End::DeviceLost(Error::environment(error)))?;
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
@@ -68,7 +68,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         scheduler: schedulers::build(settings.scheduler),
         sampler: samplers::build(settings.sampler, settings.seed),
         slots,
-        room: slots.room(),
+        room: slots.room(trials::device::free_memory(&device)),
         cancel,
         clock: Clock::Study,
         lock: Some(lock),
