@@ -19,7 +19,8 @@ const SHOWN: usize = 10;
 
 /// Where everything is, for `--json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+struct Outcome {
+    /// [`word`], or `others_go_on`: nothing is left for this sweep, and the one that it joined writes what is named here.
     ended: &'static str,
     study: PathBuf,
     report: PathBuf,
@@ -61,6 +62,30 @@ impl Test {
     }
 }
 
+impl Outcome {
+    fn of(record: &StudyRecord, folder: &StudyFolder, ended: &'static str) -> Outcome {
+        let best = record.best();
+        let standing = record.finalists.standings(&record.state).into_iter().next().filter(|first| first.trainings.len() > 1);
+        Outcome {
+            ended,
+            study: folder.root().to_owned(),
+            report: folder.root().join("report/index.html"),
+            best_config: best.map(|_| folder.root().join("best.ron")),
+            metric: record.state.objective.metric.name().to_owned(),
+            best_trial: best.map(|best| best.trial),
+            best_value: best.and_then(|best| record.state.trials()[best.trial as usize].values.last().copied()),
+            best_of: best.map(|best| best.of),
+            best_rule: best.map(|best| best.rule.to_string()),
+            goals: Goals::of(&record.state, best),
+            best_mean: standing.as_ref().map(|first| first.mean),
+            best_seeds: standing.as_ref().map(|first| first.trainings.len()),
+            test: Test::of(record),
+            trials: record.state.searched().len(),
+            failed: record.state.searched().filter(|trial| matches!(trial.phase, Phase::Failed { .. })).count(),
+        }
+    }
+}
+
 fn word(ended: Ended) -> &'static str {
     match ended {
         Ended::Finished => "finished",
@@ -68,6 +93,23 @@ fn word(ended: Ended) -> &'static str {
         Ended::BudgetSpent => "budget_spent",
         Ended::Interrupted => "interrupted",
     }
+}
+
+/// Says how far a study is that another sweep goes on with.
+pub(super) fn left(
+    folder: &StudyFolder,
+    store: &mut dyn Store,
+    interrupted: bool,
+    arguments: &Sweep,
+    context: &mut Context,
+) -> Result<(), Error> {
+    context
+        .note(format!("{}; the sweep that was joined says the rest", if interrupted { "stopped" } else { "nothing is left to do here" }));
+    if arguments.json {
+        let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
+        context.say_json(&Outcome::of(&record, folder, if interrupted { word(Ended::Interrupted) } else { "others_go_on" }))?;
+    }
+    if interrupted { Err(Error::interrupted("interrupted; the study is safe, and its sweep goes on")) } else { Ok(()) }
 }
 
 /// Writes everything that can be read from the study, and says what came out.
@@ -80,28 +122,10 @@ pub(super) fn conclude(
 ) -> Result<(), Error> {
     let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
     report::write(&record, folder)?;
-    let best = record.best();
-    let standing = record.finalists.standings(&record.state).into_iter().next().filter(|first| first.trainings.len() > 1);
     let failed: Vec<usize> =
         (0..record.state.trials().len()).filter(|n| matches!(record.state.trials()[*n].phase, Phase::Failed { .. })).collect();
     if arguments.json {
-        context.say_json(&Outcome {
-            ended: word(ended),
-            study: folder.root().to_owned(),
-            report: folder.root().join("report/index.html"),
-            best_config: best.map(|_| folder.root().join("best.ron")),
-            metric: record.state.objective.metric.name().to_owned(),
-            best_trial: best.map(|best| best.trial),
-            best_value: best.and_then(|best| record.state.trials()[best.trial as usize].values.last().copied()),
-            best_of: best.map(|best| best.of),
-            best_rule: best.map(|best| best.rule.to_string()),
-            goals: Goals::of(&record.state, best),
-            best_mean: standing.as_ref().map(|first| first.mean),
-            best_seeds: standing.as_ref().map(|first| first.trainings.len()),
-            test: Test::of(&record),
-            trials: record.state.searched().len(),
-            failed: record.state.searched().filter(|trial| matches!(trial.phase, Phase::Failed { .. })).count(),
-        })?;
+        context.say_json(&Outcome::of(&record, folder, word(ended)))?;
     } else {
         context.say(reports::leaderboard_text(&record, SHOWN).trim_end())?;
     }
@@ -110,7 +134,7 @@ pub(super) fn conclude(
     if record.gave_up && started < wanted {
         context.note(format!("given up after {started} of {wanted} trials: every config drawn had failed"));
     }
-    if best.is_none() {
+    if record.best().is_none() {
         if ended == Ended::Interrupted {
             return Err(Error::interrupted("interrupted before any trial had a value; the same command goes on"));
         }

@@ -68,15 +68,8 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
     if session.opened == Opened::Joined {
         let ended = search(&mut session, &devices, &interrupts, context)?;
         if !session.take_over().map_err(study::store_error)? {
-            context.note(format!(
-                "{}; the sweep that was joined says the rest",
-                if ended == Ended::Interrupted { "stopped" } else { "nothing is left to do here" }
-            ));
-            return if ended == Ended::Interrupted {
-                Err(Error::interrupted("interrupted; the study is safe, and its sweep goes on"))
-            } else {
-                Ok(())
-            };
+            let Session { store, folder, .. } = &mut session;
+            return outcome::left(folder, store, ended == Ended::Interrupted, arguments, context);
         }
         // Its own sweep has ended before.
         return outcome(&mut session, ended, has_test, (&devices, &interrupts), arguments, context);

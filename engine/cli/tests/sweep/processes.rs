@@ -95,8 +95,13 @@ fn another_sweep_is_refused_or_works_beside_the_first() {
     let refused = place.run(&["sweep", "space.ron", "--study", "study"]);
     assert_eq!(refused.code, 4, "{}", refused.err);
     assert!(refused.err.contains("in use by another sweep") && refused.err.contains("--join"), "{}", refused.err);
-    let joined = place.run(&["sweep", "space.ron", "--study", "study", "--join"]).succeeded();
+    let joined = place.run(&["sweep", "space.ron", "--study", "study", "--join", "--json"]).succeeded();
     assert!(joined.err.contains("working beside the sweep that runs in study"), "{}", joined.err);
+    let said: serde_json::Value = serde_json::from_str(&joined.out).unwrap();
+    // Which of the two ends first is not known.
+    let ended = said["ended"].as_str().unwrap();
+    assert!(["others_go_on", "finished"].contains(&ended), "{said}");
+    assert_eq!(said["trials"], 8);
     assert!(first.wait().unwrap().success());
     let done = status(&place);
     assert_eq!((&done["state"], &done["trials_started"], &done["steps_repeated"]), (&"finished".into(), &8.into(), &0.into()));
