@@ -69,12 +69,12 @@ fn of_this_process(line: &str) -> Option<u64> {
 }
 
 impl DeviceSlots {
-    /// Bytes that each slot can have at most, beside what this process has now, which its trials share. `free` is what an accelerator has left beside that.
-    /// `None` where it is not known.
-    pub fn room(&self, free: Option<u64>) -> Option<u64> {
+    /// Bytes that each slot can have at most, beside what this process has now, which its trials share: what others have may be theirs for a while only. `accelerator` is what
+    /// an accelerator has beside that. `None` where it is not known.
+    pub fn room(&self, accelerator: Option<u64>) -> Option<u64> {
         let left = match self.device {
             Device::Cpu => memory()?.saturating_sub(of_this_process("VmRSS:")?),
-            Device::Cuda(_) | Device::Metal => free?,
+            Device::Cuda(_) | Device::Metal => accelerator?,
         };
         Some(left / self.slots.max(1) as u64)
     }
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_of_an_accelerator_share_what_it_says_is_free() {
+    fn slots_of_an_accelerator_share_its_memory() {
         let gpu = DeviceSlots { device: Device::Cuda(0), slots: 2, threads: 1 };
         assert_eq!((gpu.room(Some(10)), gpu.room(None)), (Some(5), None));
     }

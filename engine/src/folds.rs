@@ -96,7 +96,7 @@ impl Folds {
         let run = self.0.get_mut(&fold).filter(|run| run.claim.as_ref().is_some_and(|(by, _)| by == worker));
         let Some(run) = run else { return Err(Refused::WorkerGone { worker: worker.to_owned() }) };
         run.claim = None;
-        run.crashes += u32::from(crashed);
+        run.crashes = run.crashes.saturating_add(u32::from(crashed));
         run.outcome = outcome;
         Ok(())
     }
@@ -107,7 +107,7 @@ impl Folds {
             let run = self.0.get(&fold);
             let (worker, crashes) = (worker.to_owned(), run.map_or(0, |run| run.crashes));
             let crashed = run.and_then(|run| run.claim.as_ref()).is_some_and(|(_, slot)| to_blame(slot));
-            if crashed && crashes + 1 >= CRASHES {
+            if crashed && crashes.saturating_add(1) >= CRASHES {
                 let cause = format!("took its worker down {CRASHES} times, the last time thus: {cause}");
                 Event::FoldFailed { fold, worker, cause }
             } else {

@@ -35,11 +35,22 @@ pub fn open(device: Device) -> Result<Handle, DeviceError> {
     }
 }
 
-/// Bytes that an accelerator has left, where it tells: NVIDIA's do.
-pub fn free_memory(device: &Handle) -> Option<u64> {
+/// Memory of an accelerator, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What no process holds now.
+    pub free: u64,
+    pub total: u64,
+}
+
+/// Where the accelerator tells: NVIDIA's do.
+pub fn memory(device: &Handle) -> Option<Memory> {
     match device {
         #[cfg(feature = "cuda")]
-        Handle::Cuda(device) => device.cuda_stream().context().mem_get_info().ok().map(|(free, _)| free as u64),
+        Handle::Cuda(device) => {
+            let (free, total) = device.cuda_stream().context().mem_get_info().ok()?;
+            Some(Memory { free: free as u64, total: total as u64 })
+        }
         _ => None,
     }
 }

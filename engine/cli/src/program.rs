@@ -20,8 +20,8 @@ use crate::{
 };
 
 /// What libraries read from the environment alone, unless the user has set it: candle adds large tensors on a thread pool of its own
-/// whatever a slot's threads are, and mimalloc gives freed buffers back within a step. Together they cost a third of a training step. Given back
-/// after ten seconds, buffers are there for the next step also where steps are long, and memory that one config needed is not kept all night.
+/// whatever a slot's threads are, and mimalloc gives freed buffers back within a step. Together they cost a third of a training step. Where
+/// what is free then is given back every ten seconds, that costs no step anything, and memory that one config needed is not kept all night.
 #[cfg(unix)]
 const SETTINGS: [(&str, &str); 2] = [("CANDLE_NUM_THREADS", "1"), ("MIMALLOC_PURGE_DELAY", "10000")];
 

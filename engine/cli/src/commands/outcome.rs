@@ -20,10 +20,11 @@ const SHOWN: usize = 10;
 /// Where everything is, for `--json`.
 #[derive(Debug, Serialize)]
 struct Outcome {
-    /// [`word`], or `others_go_on`: nothing is left for this sweep, and the one that it joined writes what is named here.
     ended: &'static str,
+    /// Nothing is left for this sweep, and the one that it joined will write report and config.
+    others_go_on: bool,
     study: PathBuf,
-    report: PathBuf,
+    report: Option<PathBuf>,
     best_config: Option<PathBuf>,
     metric: String,
     best_trial: Option<u32>,
@@ -63,14 +64,15 @@ impl Test {
 }
 
 impl Outcome {
-    fn of(record: &StudyRecord, folder: &StudyFolder, ended: &'static str) -> Outcome {
+    fn of(record: &StudyRecord, folder: &StudyFolder, ended: Ended, others_go_on: bool) -> Outcome {
         let best = record.best();
         let standing = record.finalists.standings(&record.state).into_iter().next().filter(|first| first.trainings.len() > 1);
         Outcome {
-            ended,
+            ended: word(ended),
+            others_go_on,
             study: folder.root().to_owned(),
-            report: folder.root().join("report/index.html"),
-            best_config: best.map(|_| folder.root().join("best.ron")),
+            report: (!others_go_on).then(|| folder.root().join("report/index.html")),
+            best_config: best.filter(|_| !others_go_on).map(|_| folder.root().join("best.ron")),
             metric: record.state.objective.metric.name().to_owned(),
             best_trial: best.map(|best| best.trial),
             best_value: best.and_then(|best| record.state.trials()[best.trial as usize].values.last().copied()),
@@ -99,17 +101,20 @@ fn word(ended: Ended) -> &'static str {
 pub(super) fn left(
     folder: &StudyFolder,
     store: &mut dyn Store,
-    interrupted: bool,
+    ended: Ended,
     arguments: &Sweep,
     context: &mut Context,
 ) -> Result<(), Error> {
-    context
-        .note(format!("{}; the sweep that was joined says the rest", if interrupted { "stopped" } else { "nothing is left to do here" }));
+    let why = if ended == Ended::Interrupted { "stopped" } else { "nothing is left to do here" };
+    context.note(format!("{why}; the sweep that was joined says the rest"));
     if arguments.json {
         let record = StudyRecord::read(store, folder).map_err(study::store_error)?;
-        context.say_json(&Outcome::of(&record, folder, if interrupted { word(Ended::Interrupted) } else { "others_go_on" }))?;
+        context.say_json(&Outcome::of(&record, folder, ended, true))?;
     }
-    if interrupted { Err(Error::interrupted("interrupted; the study is safe, and its sweep goes on")) } else { Ok(()) }
+    match ended {
+        Ended::Interrupted => Err(Error::interrupted("interrupted; the study is safe, and its sweep goes on")),
+        Ended::Finished | Ended::TargetReached | Ended::BudgetSpent => Ok(()),
+    }
 }
 
 /// Writes everything that can be read from the study, and says what came out.
@@ -125,7 +130,7 @@ pub(super) fn conclude(
     let failed: Vec<usize> =
         (0..record.state.trials().len()).filter(|n| matches!(record.state.trials()[*n].phase, Phase::Failed { .. })).collect();
     if arguments.json {
-        context.say_json(&Outcome::of(&record, folder, word(ended)))?;
+        context.say_json(&Outcome::of(&record, folder, ended, false))?;
     } else {
         context.say(reports::leaderboard_text(&record, SHOWN).trim_end())?;
     }

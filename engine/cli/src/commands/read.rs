@@ -5,7 +5,7 @@
 //! without: it is one.
 
 use std::{
-    io::{Read as _, Write as _, stdin},
+    io::{self, Read as _, Write as _, stdin},
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
 };
@@ -40,28 +40,37 @@ pub(super) fn run() -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends this process before it takes the memory of others, and without a core file.
+/// What the allocator may have reserved without a use for it.
+#[cfg(unix)]
+const RESERVED: u64 = 2 << 30;
+
+/// Has this process die before others do, soon after the one that asked, and without a core file. Where the system does not let it, it reads all the same.
 #[cfg(unix)]
 fn bounded() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+    #[cfg(target_os = "linux")]
+    {
+        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        // Of all processes the system takes this one first where memory ends.
+        let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+    }
     let lower = |resource: Resource, most: u64| {
         let now = getrlimit(resource);
         let current = Some(now.current.map_or(most, |current| current.min(most)));
-        // Where the system does not let it, the process is ended later.
         let _ = setrlimit(resource, Rlimit { current, ..now });
     };
     lower(Resource::Core, 0);
     if let Some(memory) = engine::devices::memory() {
-        lower(Resource::Data, memory);
+        lower(Resource::Data, memory.saturating_add(RESERVED));
     }
 }
 
 #[cfg(not(unix))]
 fn bounded() {}
 
-/// The Parquet files of `data` that a process does not live through reading.
-pub(super) fn deadly(data: &Data, program: &Path) -> Result<Vec<DataError>, Error> {
+/// What is wrong with the Parquet files of `data` that a process does not live through reading, or cannot try to.
+pub(super) fn deadly(data: &Data, program: &Path) -> Vec<DataError> {
     let named = match data.files() {
         Files::One(one) => vec![one],
         Files::Splits { train, validation, test } => [Some(train), validation.as_ref(), test.as_ref()].into_iter().flatten().collect(),
@@ -71,58 +80,85 @@ pub(super) fn deadly(data: &Data, program: &Path) -> Result<Vec<DataError>, Erro
         let Location::Path(file) = location else { continue };
         let mut alone = Box::new(data.clone());
         *alone.files_mut() = Files::One(location.clone());
-        found.extend(died(file, &Reading::Data(alone), program)?);
+        found.extend(tried(file, &Reading::Data(alone), program).err());
     }
-    Ok(found)
+    found
 }
 
 /// Refuses data that a process does not live through reading.
 pub(super) fn try_data(data: &Data, program: &Path) -> Result<(), Error> {
-    deadly(data, program)?.into_iter().next().map_or(Ok(()), |error| Err(Error::input(error)))
+    deadly(data, program).into_iter().next().map_or(Ok(()), |error| Err(Error::input(error)))
 }
 
 /// The same for a table.
 pub(super) fn try_table(file: &Path, program: &Path) -> Result<(), Error> {
-    died(file, &Reading::Table(file.to_owned()), program)?.map_or(Ok(()), |error| Err(Error::input(error)))
+    tried(file, &Reading::Table(file.to_owned()), program).map_err(Error::input)
 }
 
-/// Has `program` read `file`.
-fn died(file: &Path, reading: &Reading, program: &Path) -> Result<Option<DataError>, Error> {
+/// Has `program` read `file`, if it is a Parquet file.
+fn tried(file: &Path, reading: &Reading, program: &Path) -> Result<(), DataError> {
     if !file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet")) || !file.is_file() {
-        return Ok(None);
+        return Ok(());
     }
-    let failed = |error: &dyn std::fmt::Display| {
-        Error::environment(format!("cannot start {} to read {} with: {error}", program.display(), file.display()))
+    let failed = |source: io::Error| {
+        let why = format!("{} could not read it to try: {source}", program.display());
+        DataError::Read { file: file.to_owned(), source: io::Error::new(source.kind(), why) }
     };
-    let text = serde_json::to_vec(reading).map_err(|error| failed(&error))?;
-    let mut command = Command::new(program);
-    // Why it died is told by how: polars and the allocator say theirs in words for developers.
-    command.arg("read").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| failed(&error))?;
-    if let Some(mut input) = child.stdin.take() {
-        // One that is gone already is waited for below.
-        let _ = input.write_all(&text);
+    let status = serde_json::to_vec(reading).map_err(io::Error::from).and_then(|text| run_to_its_end(program, &text)).map_err(failed)?;
+    if status.success() {
+        return Ok(());
     }
-    let status = child.wait().map_err(|error| failed(&error))?;
-    if status.success() || was_interrupted(status) {
-        return Ok(None);
+    if !has_died(status) {
+        return Err(failed(io::Error::other(status.to_string())));
     }
     let how = status.to_string().replace(" (core dumped)", "");
     let reason = format!("the process that read it died ({how}): it is damaged, or takes more memory than there is");
-    Ok(Some(DataError::Parquet { file: file.to_owned(), reason }))
+    Err(DataError::Parquet { file: file.to_owned(), reason })
 }
 
-/// Ctrl-C goes to both processes, and is for this one to act on.
+fn run_to_its_end(program: &Path, text: &[u8]) -> io::Result<ExitStatus> {
+    // How it died is told by its status: polars and the allocator say theirs in words for developers.
+    let mut child = Command::new(program).arg("read").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    if let Some(mut input) = child.stdin.take() {
+        // Why one is gone already its status says.
+        let _ = input.write_all(text);
+    }
+    child.wait()
+}
+
+/// Not by its own will.
 #[cfg(unix)]
-fn was_interrupted(status: ExitStatus) -> bool {
+fn has_died(status: ExitStatus) -> bool {
     use std::os::unix::process::ExitStatusExt as _;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
-    status.signal().is_some_and(|signal| [SIGHUP, SIGINT, SIGTERM].contains(&signal))
+    status.signal().is_some()
 }
 
+/// Codes of this program are small.
 #[cfg(not(unix))]
-fn was_interrupted(_: ExitStatus) -> bool {
-    false
+fn has_died(status: ExitStatus) -> bool {
+    status.code().is_none_or(|code| !(0..256).contains(&code))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_died_speaks_against_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.parquet");
+        fs::write(&file, "").unwrap();
+        let script = folder.path().join("dies");
+        fs::write(&script, "#!/bin/sh\nkill -KILL $$\n").unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        let told = |program: &Path| try_table(&file, program).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR");
+        insta::assert_snapshot!(told(&script), @"DIR/a.parquet: not a readable Parquet file: the process that read it died (signal: 9 (SIGKILL)): it is damaged, or takes more memory than there is");
+        insta::assert_snapshot!(told(Path::new("false")), @"cannot read DIR/a.parquet: false could not read it to try: exit status: 1");
+        insta::assert_snapshot!(told(&folder.path().join("gone")), @"cannot read DIR/a.parquet: DIR/gone could not read it to try: No such file or directory (os error 2)");
+        assert_eq!(try_table(&file, Path::new("true")), Ok(()));
+        assert_eq!(try_table(&folder.path().join("a.csv"), &script), Ok(()));
+    }
 }

@@ -41,9 +41,6 @@ use crate::{assets, context::Context, exit::Error};
 /// A task, and what was noticed when it was read.
 type Loaded = (Task, DataReport);
 
-/// As much of a model and its data as can be read.
-type Found = (Option<Arc<dyn BaseModel>>, Option<Loaded>);
-
 /// Model and data of a task, in memory.
 pub(super) struct Ready {
     pub(super) model: PathBuf,
@@ -67,7 +64,7 @@ pub(super) fn check(
         Ok(devices) if failures.is_empty() => devices,
         devices => {
             let (model, data) = on_this_machine(Some(&space.model), Some(&space.data), context);
-            look_into(model.as_deref(), data.as_ref(), &space.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures)?;
+            look_into(model.as_deref(), data.as_ref(), &space.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures);
             return Err(match devices {
                 Err(error) if failures.is_empty() => error,
                 Err(error) => {
@@ -82,7 +79,7 @@ pub(super) fn check(
     let model = setup::locate(&space.model, context)?;
     let data = setup::locate_data(&space.data, context)?;
     let handle = trials::device::open(device).map_err(Error::environment)?;
-    let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &context.program, &mut failures)?;
+    let (base, task) = look_into(Some(&model), Some(&data), &space.parameters, &handle, &ladder, &context.program, &mut failures);
     if let (Some(folds), Some((task, _))) = (space.settings.folds, &task) {
         let examples = task.train.len() + task.validation.len();
         if folds as usize > examples {
@@ -122,10 +119,8 @@ pub(super) fn mistakes(draft: &Draft, context: &Context) -> Error {
     unknown_metrics(draft.objective, draft.second, &context.measures, &mut failures);
     let (model, data) = on_this_machine(draft.model.as_ref(), draft.data.as_ref(), context);
     let ladder = |examples| draft.check_ladder(examples);
-    match look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures) {
-        Ok(_) => failures.into_error(),
-        Err(error) => error,
-    }
+    look_into(model.as_deref(), data.as_ref(), &draft.parameters, &Handle::Cpu, &ladder, &context.program, &mut failures);
+    failures.into_error()
 }
 
 /// Where model and data are. Nothing is fetched for a file that is wrong: what is not on this machine is left for when it is right.
@@ -147,7 +142,7 @@ fn look_into<'a>(
     ladder: &dyn Fn(u64) -> Option<Problem>,
     program: &Path,
     failures: &mut Failures<'a>,
-) -> Result<Found, Error> {
+) -> (Option<Arc<dyn BaseModel>>, Option<Loaded>) {
     failures.files = data.map(Data::files);
     let model = model.filter(|model| {
         let weights = model.is_file() && model.extension().is_some_and(|ending| ending == "safetensors");
@@ -167,7 +162,7 @@ fn look_into<'a>(
             failures.problems.extend(searched_in_vain(parameters, failures.places, &base.takes()));
         }
     }
-    let deadly = data.map(|data| read::deadly(data, program)).transpose()?.unwrap_or_default();
+    let deadly = data.map(|data| read::deadly(data, program)).unwrap_or_default();
     for error in &deadly {
         failures.take(error);
     }
@@ -176,7 +171,7 @@ fn look_into<'a>(
         Some(Data::Text(data)) => texts(model, base.as_deref(), data, ladder, failures),
         Some(Data::Images(data)) => images(base.as_deref(), data, ladder, failures),
     };
-    Ok((base, task))
+    (base, task)
 }
 
 /// The most tokens an example may have; `None` where there are none.

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Sweep, context: &mut Context) -> Result<(), Error>
         let ended = search(&mut session, &devices, &interrupts, context)?;
         if !session.take_over().map_err(study::store_error)? {
             let Session { store, folder, .. } = &mut session;
-            return outcome::left(folder, store, ended == Ended::Interrupted, arguments, context);
+            return outcome::left(folder, store, ended, arguments, context);
         }
         // Its own sweep has ended before.
         return outcome(&mut session, ended, has_test, (&devices, &interrupts), arguments, context);

@@ -49,6 +49,8 @@ pub(super) fn evaluate(
             let now = Clock::Study.now(state_of(&mut session.store).map_err(study::store_error)?);
             session.store.commit(now, &mut |_| vec![event.clone()]).map_err(study::store_error)?;
         }
+        // Ctrl-C is for a process that reads the data, too.
+        Err(_) if interrupts.finish.is_set() => return Ok(false),
         Ok(Some(Err(error))) => context.note(format!("the test split cannot be evaluated: {error}")),
         Err(error) => context.note(format!("the test split cannot be evaluated: {}", error.message)),
     }

@@ -4,14 +4,21 @@ use std::io::{Write as _, stdin};
 
 use engine::{
     clock::Clock,
-    devices::{DeviceSlots, parse_devices},
+    devices::{Device, DeviceSlots, parse_devices},
     samplers, schedulers,
+    spec::StudySpec,
     store::{SqliteStore, WorkerLock, study as state_of},
     supervisor::cancel_when_closed,
     worker::{self, WorkerError, WorkerMessage, run_worker},
 };
+use trials::device::Memory;
 
-use super::{interrupt, ready, setup::ACCELERATORS, study};
+use super::{
+    interrupt,
+    ready::{self, Ready},
+    setup::ACCELERATORS,
+    study,
+};
 use crate::{args::Worker, context::Context, exit::Error};
 
 /// Every end is told on standard output, one of [`WorkerMessage`] a line: the exit code is for whoever started it by hand.
@@ -51,12 +58,10 @@ impl From<Error> for End {
 fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Context) -> Result<(), End> {
     let parsed = parse_devices(&arguments.device, arguments.threads, ACCELERATORS).map_err(Error::environment)?;
     let slots = DeviceSlots { device: parsed[0].device, slots: arguments.slots, threads: arguments.threads };
-    // `ready` opens it, too, but does not tell whether it is the device that is at fault.
-    let device = trials::device::open(slots.device).map_err(|error| End::DeviceLost(Error::environment(error)))?;
     let folder = study::folder(&arguments.store)?;
     let mut store = SqliteStore::open(&folder).map_err(study::store_error)?;
     let spec = state_of(&mut store).map_err(study::store_error)?.spec.clone();
-    let ready = ready::load(spec.model.clone(), spec.data.clone(), slots.device, &context.measures)?;
+    let (ready, accelerator) = load(&spec, slots.device, context)?;
     ready.check_unchanged(&spec, &folder)?;
     let settings = &spec.space.settings;
     let lock = WorkerLock::acquire(&folder).map_err(study::store_error)?;
@@ -68,7 +73,7 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         scheduler: schedulers::build(settings.scheduler),
         sampler: samplers::build(settings.sampler, settings.seed),
         slots,
-        room: slots.room(trials::device::free_memory(&device)),
+        room: slots.room(accelerator),
         cancel,
         clock: Clock::Study,
         lock: Some(lock),
@@ -80,6 +85,16 @@ fn work(arguments: &Worker, cancel: engine::runner::Cancel, context: &mut Contex
         WorkerError::Device(_) => End::DeviceLost(Error::environment(error)),
     })?;
     Ok(())
+}
+
+/// Model and data, and how much memory an accelerator has beside them, where it tells.
+fn load(spec: &StudySpec, device: Device, context: &Context) -> Result<(Ready, Option<u64>), End> {
+    // `ready` opens it, too, but does not tell whether it is the device that is at fault.
+    let opened = trials::device::open(device).map_err(|error| End::DeviceLost(Error::environment(error)))?;
+    let before = trials::device::memory(&opened);
+    let ready = ready::load(spec.model.clone(), spec.data.clone(), device, &context.measures)?;
+    let beside = |now: Memory| before.map(|before| now.total.saturating_sub(before.free.saturating_sub(now.free)));
+    Ok((ready, trials::device::memory(&opened).and_then(beside)))
 }
 
 /// A supervisor that is gone hears nothing; its closed pipe has told this worker to end.

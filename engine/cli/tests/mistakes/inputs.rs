@@ -1,5 +1,7 @@
 //! Models and data that are of no use.
 
+use polars::prelude::{Column, DataFrame, ParquetWriter};
+
 use super::*;
 
 #[test]
@@ -191,4 +193,26 @@ fn parquet_that_no_process_lives_through_is_refused() {
     error: DIR/data.parquet: not a readable Parquet file: the process that read it died (signal: 6 (SIGABRT)): it is damaged, or takes more memory than there is
       (`data.files`, space.ron:4:16)
     ");
+}
+
+#[test]
+fn whole_parquet_is_read_by_the_process_that_tries_it() {
+    let place = Workplace::new();
+    let rows: Vec<(String, String)> = fs::read_to_string(place.path("data.tsv"))
+        .unwrap()
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once('\t').map(|(text, label)| (text.to_owned(), label.to_owned())))
+        .collect();
+    let column = |name: &str, values: Vec<&str>| Column::new(name.into(), values);
+    let columns = vec![
+        column("text", rows.iter().map(|(text, _)| text.as_str()).collect()),
+        column("label", rows.iter().map(|(_, label)| label.as_str()).collect()),
+    ];
+    let mut frame = DataFrame::new(rows.len(), columns).unwrap();
+    ParquetWriter::new(fs::File::create(place.path("data.parquet")).unwrap()).finish(&mut frame).unwrap();
+    place.run(&["init", "data.parquet", "--model", "model", "--to", "new.ron"]).succeeded();
+    place.space_with("data.tsv", "data.parquet");
+    let checked = place.run(&["check", "space.ron"]).succeeded();
+    assert!(checked.out.contains("240 rows") || checked.err.contains("240 rows"), "{}\n{}", checked.out, checked.err);
 }
