@@ -193,6 +193,16 @@ fn parquet_that_no_process_lives_through_is_refused() {
     error: DIR/data.parquet: not a readable Parquet file: the process that read it died (signal: 6 (SIGABRT)): it is damaged, or takes more memory than there is
       (`data.files`, space.ron:4:16)
     ");
+    let fixed = SPACE
+        .replace("files: One(Path(\"data.tsv\"))", "files: One(Path(\"data.parquet\")), text: \"f\"")
+        .replace("Choice([8, 16])", "8")
+        .replace("LogUniform(1e-4, 1e-2)", "1e-3")
+        .replace("Choice([Everything, LastBlocks(k: 1)])", "Everything");
+    place.write("space.ron", &fixed);
+    let trained = place.run(&["train", "space.ron", "--to", "trained"]);
+    assert_eq!(trained.code, 4, "{}", trained.err);
+    assert!(trained.err.contains("the process that read it died (signal: 6 (SIGABRT))"), "{}", trained.err);
+    assert!(!place.path("trained").exists());
 }
 
 #[test]
