@@ -89,7 +89,8 @@ fn a_tight_limit_costs_steps_and_changes_no_value() {
             let repeated = sweep.runner.repeated() as u64;
             assert_eq!((state.steps_repeated(), state.dropped.steps), (repeated, repeated), "{slots} slots, {limit} bytes");
             assert_eq!(state.dropped.checkpoints > 0, limit < 100, "{slots} slots, {limit} bytes: {:?}", state.dropped);
-            assert!(repeated > 0 || limit > 10, "{slots} slots, {limit} bytes");
+            // With several slots it is for the threads to say who waits with a checkpoint when another needs the room.
+            assert!(repeated > 0 || limit > 10 || slots > 1, "{slots} slots, {limit} bytes");
             let mut store = store;
             assert_eq!(mismatches(&store), []);
             assert_eq!(StudyRecord::read(&mut store, &StudyFolder::new(sweep.dir.path())).unwrap().dropped, state.dropped);
