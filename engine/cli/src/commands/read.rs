@@ -101,7 +101,7 @@ fn tried(file: &Path, reading: &Reading, program: &Path) -> Result<(), DataError
         return Ok(());
     }
     let failed = |source: io::Error| {
-        let why = format!("{} could not read it to try: {source}", program.display());
+        let why = format!("trying it with {} failed: {source}", program.display());
         DataError::Read { file: file.to_owned(), source: io::Error::new(source.kind(), why) }
     };
     let status = serde_json::to_vec(reading).map_err(io::Error::from).and_then(|text| run_to_its_end(program, &text)).map_err(failed)?;
@@ -156,8 +156,8 @@ mod tests {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
         let told = |program: &Path| try_table(&file, program).unwrap_err().message.replace(folder.path().to_str().unwrap(), "DIR");
         insta::assert_snapshot!(told(&script), @"DIR/a.parquet: not a readable Parquet file: the process that read it died (signal: 9 (SIGKILL)): it is damaged, or takes more memory than there is");
-        insta::assert_snapshot!(told(Path::new("false")), @"cannot read DIR/a.parquet: false could not read it to try: exit status: 1");
-        insta::assert_snapshot!(told(&folder.path().join("gone")), @"cannot read DIR/a.parquet: DIR/gone could not read it to try: No such file or directory (os error 2)");
+        insta::assert_snapshot!(told(Path::new("false")), @"cannot read DIR/a.parquet: trying it with false failed: exit status: 1");
+        insta::assert_snapshot!(told(&folder.path().join("gone")), @"cannot read DIR/a.parquet: trying it with DIR/gone failed: No such file or directory (os error 2)");
         assert_eq!(try_table(&file, Path::new("true")), Ok(()));
         assert_eq!(try_table(&folder.path().join("a.csv"), &script), Ok(()));
     }
