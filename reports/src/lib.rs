@@ -3,6 +3,7 @@
 //! Everything is made from a [`engine::record::StudyRecord`] alone. Tables come first; charts, page and text draw no number that no table holds.
 
 mod active;
+mod advice;
 pub mod charts;
 mod error;
 mod files;

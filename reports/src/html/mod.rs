@@ -1,60 +1,77 @@
 //! One page that holds everything and needs nothing: no network, no other file.
 
 mod data;
+mod failures;
+mod finalists;
 mod goals;
+mod leaderboard;
+mod tiles;
 pub(crate) mod words;
 
-use std::collections::BTreeMap;
-
-use engine::{record::StudyRecord, state::Phase};
+use engine::record::StudyRecord;
 use minijinja::{Environment, value::Serde};
+use search_spaces::config::Config;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use self::{data::DataSection, goals::Choice};
-use crate::{
-    charts::Chart,
-    error::ReportError,
-    format,
-    parameters::{self, Cell},
-    summary::Summary,
-    tables::{Behind, CrossRow, FinalistRow, Tables},
+use self::{
+    data::DataSection,
+    failures::Failure,
+    finalists::{Crossed, Finalist},
+    goals::Choice,
+    leaderboard::Leaderboard,
+    tiles::Tile,
 };
+use crate::{advice::advice, charts::Chart, error::ReportError, format, summary::Summary, tables::Tables};
+
+/// Rows of the leaderboard that are printed on paper.
+const PRINTED: usize = 50;
 
 /// The page. All texts in it are escaped: causes, labels and file names come from users' files. `charts` are embedded.
 pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report: Option<&Json>) -> Result<String, ReportError> {
     let summary = Summary::new(record, tables);
     let validation = data_report.and_then(data::validation_examples);
     let config = match summary.best.as_ref().and_then(|best| record.state.trials().get(best.trial as usize)) {
-        Some(trial) => Some(ron::ser::to_string_pretty(&trial.config, ron::ser::PrettyConfig::new().depth_limit(2))?),
+        Some(trial) => Some(ron(&trial.config)?),
         None => None,
     };
     let mut environment = Environment::new();
     // The name's ending switches escaping on.
-    environment.add_template("report.html", include_str!("report.html"))?;
+    environment.add_template("report.html", include_str!("page/report.html"))?;
+    environment.add_template("leaderboard.html", include_str!("page/leaderboard.html"))?;
     let page = Page {
         name: &record.name,
         created: format::date(record.created_at),
         metric: record.state.objective.metric.name(),
         paragraphs: words::paragraphs(&summary, validation),
-        tiles: tiles(&summary),
+        advice: advice(record, tables, &summary, validation),
+        tiles: tiles::tiles(&summary),
         best: summary.best.as_ref().map(|best| best.trial),
         exported: summary.best.as_ref().and_then(|best| best.again.as_ref()).map(|again| again.exported),
         rule: summary.best.as_ref().map_or_else(String::new, |best| best.rule.clone()),
         config,
         charts: charts.iter().map(Figure::new).collect(),
-        leaderboard: Leaderboard::new(record, tables),
+        leaderboard: Leaderboard::new(record, tables)?,
+        printed: PRINTED,
         constrained: !tables.constraints.is_empty(),
         second: tables.second.map_or_else(String::new, |second| second.measure.name().replace('_', " ")),
-        choices: goals::choices(tables, record.state.objective.metric, |trial| cells(tables, trial)),
+        parameters: tables.parameters.iter().map(|parameter| leaderboard::short_path(&parameter.path)).collect(),
+        choices: goals::choices(tables, record.state.objective.metric, |trial| leaderboard::cells(tables, trial)),
         finalists: tables.finalists.iter().map(|row| Finalist::new(record, row)).collect(),
-        failures: failures(tables),
+        failures: failures::failures(tables),
         cross_validation: tables.cross_validation.iter().map(|row| Crossed::new(record, row)).collect(),
         data: data_report.map(data::section),
         space: record.space.path.display().to_string(),
         space_hash: &record.space_hash,
+        style: include_str!("page/style.css"),
+        script: include_str!("page/script.js"),
     };
     Ok(environment.get_template("report.html")?.render(Serde(&page))?)
+}
+
+/// As it may be copied into a file.
+fn ron(config: &Config) -> Result<String, ron::Error> {
+    ron::ser::to_string_pretty(config, ron::ser::PrettyConfig::new().depth_limit(2))
 }
 
 /// What the template knows.
@@ -64,6 +81,8 @@ struct Page<'a> {
     created: String,
     metric: &'a str,
     paragraphs: Vec<String>,
+    /// What to try next.
+    advice: Vec<String>,
     tiles: Vec<Tile>,
     best: Option<u32>,
     /// The training of the best config that leaves the study, where there are several.
@@ -74,10 +93,13 @@ struct Page<'a> {
     config: Option<String>,
     charts: Vec<Figure<'a>>,
     leaderboard: Leaderboard,
+    printed: usize,
     /// There are constraints.
     constrained: bool,
     /// The second objective, if there is one.
     second: String,
+    /// Short names of the parameters searched.
+    parameters: Vec<String>,
     /// The Pareto front.
     choices: Vec<Choice>,
     finalists: Vec<Finalist>,
@@ -86,38 +108,8 @@ struct Page<'a> {
     data: Option<DataSection>,
     space: String,
     space_hash: &'a str,
-}
-
-/// A number at the top of the page.
-#[derive(Debug, Serialize)]
-struct Tile {
-    value: String,
-    label: String,
-}
-
-fn tiles(summary: &Summary) -> Vec<Tile> {
-    let metric = summary.objective.metric;
-    let mut tiles = Vec::new();
-    if let Some(best) = &summary.best {
-        let label = match (&best.again, best.provisional) {
-            (Some(again), _) => format!("best, mean of {} seeds", again.seeds),
-            (None, true) => "best so far".to_owned(),
-            (None, false) => "best".to_owned(),
-        };
-        tiles.push(Tile { value: format::metric(metric, best.value), label });
-        if let Some((value, default, _)) = summary.against_default().filter(|_| best.trial != 0) {
-            tiles.push(Tile { value: format::difference(metric, value, default), label: "against the default recipe".to_owned() });
-        }
-    }
-    if let Some(test) = summary.test.as_ref().filter(|test| !test.outdated) {
-        tiles.push(Tile { value: format::metric(metric, test.row.value), label: "on the test split".to_owned() });
-    }
-    tiles.push(Tile { value: format::count(summary.counts.trials as u64), label: "trials".to_owned() });
-    if let Some(share) = summary.saved.share().filter(|share| *share >= 0.005) {
-        tiles.push(Tile { value: format::percent(share), label: "of full-length training saved".to_owned() });
-    }
-    tiles.push(Tile { value: format::duration(summary.active_seconds), label: "active time".to_owned() });
-    tiles
+    style: &'static str,
+    script: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -134,178 +126,6 @@ impl Figure<'_> {
         let source = format!("data:image/png;base64,{}", base64(&chart.png));
         Figure { name: chart.name, title: chart.title, alt: &chart.alt, caption: &chart.caption, source }
     }
-}
-
-#[derive(Debug, Serialize)]
-struct Leaderboard {
-    /// What goals measure.
-    measures: Vec<String>,
-    parameters: Vec<String>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    rank: usize,
-    trial: u32,
-    recipe: Option<String>,
-    value: String,
-    /// Of a finalist, over its trainings.
-    mean: String,
-    measured: Vec<String>,
-    outcome: String,
-    steps: String,
-    time: String,
-    /// Empty where the trial does not have the parameter.
-    cells: Vec<String>,
-    /// For the row's looks.
-    kind: &'static str,
-}
-
-/// A finalist, in words.
-#[derive(Debug, Serialize)]
-struct Finalist {
-    rank: usize,
-    trial: u32,
-    recipe: Option<String>,
-    mean: String,
-    deviation: String,
-    /// The value of each training, and its trial.
-    trainings: Vec<(String, u32)>,
-    behind: String,
-    exported: Option<u32>,
-}
-
-impl Finalist {
-    fn new(record: &StudyRecord, row: &FinalistRow) -> Finalist {
-        let metric = record.state.objective.metric;
-        let show = |value| format::metric(metric, value);
-        let behind = |behind: Behind| {
-            let open = if behind.is_open() { ": may be chance" } else { "" };
-            let difference = format::difference(metric, behind.difference, 0.0);
-            format!("{difference} ({}){open}", format::differences(metric, behind.low, behind.high))
-        };
-        let exceeds = || if row.exceeds { "exceeds a constraint".to_owned() } else { String::new() };
-        let value = |value: f64| if value.is_nan() { "failed".to_owned() } else { show(value) };
-        Finalist {
-            rank: row.rank,
-            trial: row.trial,
-            recipe: row.recipe.clone(),
-            mean: show(row.mean),
-            deviation: row.deviation.map(show).unwrap_or_default(),
-            trainings: row.trainings.iter().map(|(trial, of)| (value(*of), *trial)).collect(),
-            behind: row.behind.map_or_else(exceeds, behind),
-            exported: row.exported,
-        }
-    }
-}
-
-/// A row of the cross-validation, in words.
-#[derive(Debug, Serialize)]
-struct Crossed {
-    trial: u32,
-    recipe: Option<String>,
-    value: String,
-    folds: String,
-    mean: String,
-    deviation: String,
-    above_default: String,
-}
-
-impl Crossed {
-    fn new(record: &StudyRecord, row: &CrossRow) -> Crossed {
-        let metric = record.state.objective.metric;
-        let show = |value| format::metric(metric, value);
-        let above = row.above_default.map(|above| format::difference(metric, above, 0.0));
-        let error = row
-            .above_default_error
-            .map(|error| format!(" (standard error {})", format::difference(metric, error, 0.0).trim_start_matches('+')));
-        Crossed {
-            trial: row.trial,
-            recipe: row.recipe.clone(),
-            value: show(row.value),
-            folds: if row.folds < row.of { format!("{} of {}", row.folds, row.of) } else { row.of.to_string() },
-            mean: show(row.mean),
-            deviation: row.deviation.map(show).unwrap_or_default(),
-            above_default: above.map(|above| above + &error.unwrap_or_default()).unwrap_or_default(),
-        }
-    }
-}
-
-impl Leaderboard {
-    fn new(record: &StudyRecord, tables: &Tables) -> Leaderboard {
-        let metric = record.state.objective.metric;
-        let rows = tables.leaderboard.iter().map(|row| {
-            let failed = tables.trials.get(row.trial as usize).is_some_and(|trial| matches!(trial.phase, Phase::Failed { .. }));
-            Row {
-                rank: row.rank,
-                trial: row.trial,
-                recipe: row.recipe.clone(),
-                value: row.value.filter(|_| !failed).map_or_else(|| "–".to_owned(), |value| format::metric(metric, value)),
-                mean: row.mean.map(|(mean, _)| format::metric(metric, mean)).unwrap_or_default(),
-                measured: goals::measured(tables, row),
-                outcome: row.outcome.clone(),
-                steps: format::count(row.steps),
-                time: format::duration(row.seconds),
-                cells: cells(tables, row.trial as usize),
-                kind: match (row.rank, row.trial) {
-                    (1, _) if !failed => "first",
-                    (_, 0) => "default",
-                    _ => "",
-                },
-            }
-        });
-        Leaderboard {
-            measures: tables.measures.iter().map(|measure| measure.name().replace('_', " ")).collect(),
-            parameters: tables.parameters.iter().map(|parameter| short_path(&parameter.path)).collect(),
-            rows: rows.collect(),
-        }
-    }
-}
-
-/// `AdamW lr` for `optimizer.AdamW.learning_rate`: a table of many columns needs short headings.
-fn short_path(path: &str) -> String {
-    let parts: Vec<&str> = path.split('.').collect();
-    let name = parameters::short_name(path);
-    match parts.len() {
-        0 | 1 => name.to_owned(),
-        n => format!("{} {name}", parts[n - 2]),
-    }
-}
-
-fn cells(tables: &Tables, trial: usize) -> Vec<String> {
-    let shown = tables.parameters.iter().map(|parameter| match parameter.cells.get(trial) {
-        Some(Cell::Number(value)) => format::number(*value),
-        Some(Cell::Category(label)) => label.clone(),
-        Some(Cell::Inactive) | None => String::new(),
-    });
-    shown.collect()
-}
-
-#[derive(Debug, Serialize)]
-struct Failure {
-    cause: String,
-    count: u64,
-    trials: String,
-}
-
-/// By cause, the most frequent first.
-fn failures(tables: &Tables) -> Vec<Failure> {
-    const NAMED: usize = 12;
-    let mut by_cause: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for trial in tables.trials.iter().filter(|trial| matches!(trial.phase, Phase::Failed { .. })) {
-        by_cause.entry(trial.cause.clone().unwrap_or_else(|| "no cause was recorded".to_owned())).or_default().push(trial.number);
-    }
-    let failure = |(cause, trials): (String, Vec<u32>)| {
-        let mut named: Vec<String> = trials.iter().take(NAMED).map(u32::to_string).collect();
-        if trials.len() > NAMED {
-            named.push(format!("and {} more", trials.len() - NAMED));
-        }
-        Failure { cause, count: trials.len() as u64, trials: named.join(", ") }
-    };
-    let mut failures: Vec<Failure> = by_cause.into_iter().map(failure).collect();
-    failures.sort_by_key(|failure| std::cmp::Reverse(failure.count));
-    failures
 }
 
 /// RFC 4648, with padding.
