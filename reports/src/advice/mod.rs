@@ -17,7 +17,7 @@ use crate::{
 const MOST: usize = 6;
 
 /// What to do, and why, as sentences; the most useful first. Empty before a trial has ended. `validation` is the number of validation examples, if known.
-pub fn advice(record: &StudyRecord, tables: &Tables, summary: &Summary, validation: Option<u64>) -> Vec<String> {
+pub(crate) fn advice(record: &StudyRecord, tables: &Tables, summary: &Summary, validation: Option<u64>) -> Vec<String> {
     if summary.counts.trials == 0 {
         return Vec::new();
     }
@@ -29,6 +29,11 @@ pub fn advice(record: &StudyRecord, tables: &Tables, summary: &Summary, validati
     advice.extend(length(tables, summary));
     advice.extend(doubt(record, summary, validation));
     advice.truncate(MOST);
+    if advice.is_empty() && summary.finished && summary.best.is_some() {
+        advice.push(
+            "Take the winner to production (`thawline train best.ron --to MODEL_DIR`): nothing in this study asks for a change.".to_owned(),
+        );
+    }
     advice
 }
 
