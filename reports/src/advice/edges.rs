@@ -114,6 +114,6 @@ mod tests {
         let high = [1.0, 1.0, 0.99];
         assert!(with(Scale::Linear { low: 0.5, high: 1.0 }, &high).is_empty());
         let momentum = [0.94, 0.95, 0.93];
-        insta::assert_snapshot!(with(Scale::Linear { low: 0.5, high: 0.95 }, &momentum).join("\n"), @"Widen `x` beyond 0.95, say to 0.98: the winner has 0.94, and 3 of the best 3 lie near the upper end of its range.");
+        insta::assert_snapshot!(with(Scale::Linear { low: 0.5, high: 0.95 }, &momentum).join("\n"), @"Widen `x` beyond 0.95, say to 0.97: the winner has 0.94, and 3 of the best 3 lie near the upper end of its range.");
     }
 }
