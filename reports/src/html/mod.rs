@@ -5,6 +5,7 @@ mod failures;
 mod finalists;
 mod goals;
 mod leaderboard;
+mod mistakes;
 mod tiles;
 pub(crate) mod words;
 
@@ -20,6 +21,7 @@ use self::{
     finalists::{Crossed, Finalist},
     goals::Choice,
     leaderboard::Leaderboard,
+    mistakes::Mistakes,
     tiles::Tile,
 };
 use crate::{advice::advice, charts::Chart, error::ReportError, format, summary::Summary, tables::Tables};
@@ -39,6 +41,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
     // The name's ending switches escaping on.
     environment.add_template("report.html", include_str!("page/report.html"))?;
     environment.add_template("leaderboard.html", include_str!("page/leaderboard.html"))?;
+    environment.add_template("mistakes.html", include_str!("page/mistakes.html"))?;
     let page = Page {
         name: &record.name,
         created: format::date(record.created_at),
@@ -53,6 +56,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report
         charts: charts.iter().map(Figure::new).collect(),
         leaderboard: Leaderboard::new(record, tables)?,
         printed: PRINTED,
+        mistakes: mistakes::mistakes(tables),
         constrained: !tables.constraints.is_empty(),
         second: tables.second.map_or_else(String::new, |second| second.measure.name().replace('_', " ")),
         parameters: tables.parameters.iter().map(|parameter| leaderboard::short_path(&parameter.path)).collect(),
@@ -94,6 +98,7 @@ struct Page<'a> {
     charts: Vec<Figure<'a>>,
     leaderboard: Leaderboard,
     printed: usize,
+    mistakes: Option<Mistakes>,
     /// There are constraints.
     constrained: bool,
     /// The second objective, if there is one.

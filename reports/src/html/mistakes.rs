@@ -1,0 +1,222 @@
+//! What the best training gets wrong: by class, by group, and how sure it is of it.
+
+use serde::Serialize;
+
+use crate::{
+    fairness::{Gap, GroupShare, Measured},
+    format,
+    intervals::Share,
+    predictions::Split,
+    quality::{ClassQuality, Confused},
+    tables::{Figures, Predicted, PredictionsRow, Tables},
+};
+
+/// With more classes the groups' table has accuracy alone, and the confusion is a list.
+const FEW: usize = 6;
+/// Classes and groups that are shown; `tables/` has all.
+const SHOWN: usize = 60;
+/// Confusions in the list.
+const CONFUSIONS: usize = 15;
+
+/// Of the best training on the split that tells most, in words.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Mistakes {
+    about: String,
+    /// Gaps between groups that are no chance.
+    warnings: Vec<String>,
+    sure: String,
+    classes: Grid,
+    confusion: Grid,
+    groups: Grid,
+    gaps: Grid,
+    /// Files of predictions that could not be read.
+    problems: Vec<String>,
+}
+
+/// A table: all columns but the first are numbers.
+#[derive(Debug, Default, Serialize)]
+struct Grid {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+    /// What is left out.
+    note: String,
+}
+
+/// `None` where there are no predictions at all.
+pub(super) fn mistakes(tables: &Tables) -> Option<Mistakes> {
+    let predicted = &tables.predicted;
+    let problems = predicted.problems().map(|(row, why)| format!("artefacts/{}: {why}", row.file)).collect::<Vec<_>>();
+    let Some((row, figures)) = predicted.of_best().and_then(|row| Some((row, row.found.as_ref().ok()?))) else {
+        return (!problems.is_empty()).then(|| Mistakes { problems, ..Mistakes::default() });
+    };
+    let classes: Vec<&ClassQuality> = Predicted::of(&predicted.classes, row.trial, row.split).collect();
+    let shares: Vec<&GroupShare> = Predicted::of(&predicted.groups, row.trial, row.split).collect();
+    let gaps: Vec<&Gap> = Predicted::of(&predicted.gaps, row.trial, row.split).collect();
+    let confused: Vec<&Confused> = Predicted::of(&predicted.confusion, row.trial, row.split).collect();
+    Some(Mistakes {
+        about: about(row, figures),
+        warnings: warnings(&gaps, classes.len()),
+        sure: sure(figures),
+        confusion: confusion(&confused, &classes),
+        groups: groups(&shares, &classes),
+        gaps: gap_rows(&gaps, classes.len()),
+        classes: class_rows(&classes),
+        problems,
+    })
+}
+
+fn about(row: &PredictionsRow, figures: &Figures) -> String {
+    let split = match row.split {
+        Split::Test => "the test split, which the search never saw",
+        Split::Validation => "the validation split, by which it was chosen",
+    };
+    format!(
+        "Predictions of trial {} for {split}: {} of {} right, {}.",
+        row.trial,
+        format::count(figures.accuracy.count),
+        format::counted(figures.accuracy.of, "example"),
+        share(figures.accuracy)
+    )
+}
+
+fn sure(figures: &Figures) -> String {
+    let accuracy = figures.accuracy.value().unwrap_or(f64::NAN);
+    let words = match figures.confidence - accuracy {
+        gap if gap > 0.02 => "it is surer of itself than it should be",
+        gap if gap < -0.02 => "it is less sure of itself than it could be",
+        _ => "on the whole it is as sure of itself as it is right",
+    };
+    format!(
+        "Its mean confidence is {:.3}, its accuracy {accuracy:.3}: {words}. Expected calibration error {:.3}, Brier score {:.3}.",
+        figures.confidence, figures.calibration_error, figures.brier
+    )
+}
+
+/// `0.931 (0.905 to 0.951)`: with its 95 % interval.
+fn share(share: Share) -> String {
+    match (share.value(), share.interval()) {
+        (Some(value), Some((low, high))) => format!("{value:.3} ({low:.3} to {high:.3})"),
+        _ => String::new(),
+    }
+}
+
+fn class_rows(classes: &[&ClassQuality]) -> Grid {
+    let row = |class: &&ClassQuality| {
+        let f1 = class.f1().map_or_else(String::new, |f1| format!("{f1:.3}"));
+        vec![class.class.clone(), format::count(class.support), share(class.precision), share(class.recall), f1]
+    };
+    Grid {
+        header: ["class", "examples", "precision", "recall", "F1"].map(str::to_owned).into(),
+        rows: classes.iter().take(SHOWN).map(row).collect(),
+        note: left_out(classes.len(), "classes"),
+    }
+}
+
+fn left_out(all: usize, what: &str) -> String {
+    if all > SHOWN { format!("The other {} {what} are in tables/.", all - SHOWN) } else { String::new() }
+}
+
+/// The whole of it where it is small, else what happens most often.
+fn confusion(confused: &[&Confused], classes: &[&ClassQuality]) -> Grid {
+    if classes.len() <= FEW {
+        let count = |label: &str, predicted: &str| {
+            confused.iter().find(|row| row.label == label && row.predicted == predicted).map_or(0, |row| row.count)
+        };
+        let header = std::iter::once("is".to_owned()).chain(classes.iter().map(|class| format!("predicted {}", class.class)));
+        let row = |label: &&ClassQuality| {
+            let counts = classes.iter().map(|predicted| format::count(count(&label.class, &predicted.class)));
+            std::iter::once(label.class.clone()).chain(counts).collect()
+        };
+        return Grid { header: header.collect(), rows: classes.iter().map(row).collect(), note: String::new() };
+    }
+    let mut wrong: Vec<&&Confused> = confused.iter().filter(|row| row.label != row.predicted).collect();
+    wrong.sort_by(|a, b| b.count.cmp(&a.count));
+    let row = |row: &&&Confused| vec![format!("{} taken for {}", row.label, row.predicted), format::count(row.count)];
+    Grid {
+        header: ["most frequent mistakes", "examples"].map(str::to_owned).into(),
+        rows: wrong.iter().take(CONFUSIONS).map(row).collect(),
+        note: String::new(),
+    }
+}
+
+/// What a measure is called where it is shown. With two classes each is given wrongly as often as the other is missed, so that the first says it all.
+fn called(measured: Measured, class: Option<&str>) -> String {
+    match (measured, class) {
+        (Measured::FalsePositives, Some(class)) => format!("wrongly {class}"),
+        (Measured::FalseNegatives, Some(class)) => format!("{class} missed"),
+        _ => "accuracy".to_owned(),
+    }
+}
+
+fn groups(shares: &[&GroupShare], classes: &[&ClassQuality]) -> Grid {
+    let find = |group: &str, measured: Measured, class: Option<&str>| {
+        let fits = |row: &&&GroupShare| row.group == group && row.measured == measured && row.class.as_deref() == class;
+        shares.iter().find(fits).map_or_else(String::new, |row| share(row.share))
+    };
+    let mut measures = vec![(Measured::Accuracy, None)];
+    if classes.len() <= FEW {
+        measures.extend(classes.iter().map(|class| (Measured::FalsePositives, Some(class.class.as_str()))));
+    }
+    if (3..=FEW).contains(&classes.len()) {
+        measures.extend(classes.iter().map(|class| (Measured::FalseNegatives, Some(class.class.as_str()))));
+    }
+    let all: Vec<&&GroupShare> = shares.iter().filter(|row| row.measured == Measured::Accuracy).collect();
+    let row = |row: &&&GroupShare| {
+        let cells = measures.iter().map(|(measured, class)| find(&row.group, *measured, *class));
+        [row.group.clone(), format::count(row.share.of)].into_iter().chain(cells).collect()
+    };
+    let header = measures.iter().map(|(measured, class)| called(*measured, *class));
+    Grid {
+        header: ["group", "examples"].map(str::to_owned).into_iter().chain(header).collect(),
+        rows: all.iter().take(SHOWN).map(row).collect(),
+        note: left_out(all.len(), "groups"),
+    }
+}
+
+/// Of two classes' rates those of being missed are the same figures again.
+fn told(gap: &Gap, classes: usize) -> bool {
+    classes != 2 || gap.measured != Measured::FalseNegatives
+}
+
+fn gap_rows(gaps: &[&Gap], classes: usize) -> Grid {
+    let row = |gap: &&&Gap| {
+        vec![
+            called(gap.measured, gap.class.as_deref()),
+            format!("{}: {}", gap.higher.0, share(gap.higher.1)),
+            format!("{}: {}", gap.lower.0, share(gap.lower.1)),
+            format!("{:.1} points", gap.difference * 100.0),
+            points(gap),
+            if gap.is_significant() { "no chance" } else { "may be chance" }.to_owned(),
+        ]
+    };
+    Grid {
+        header: ["largest gap in", "highest", "lowest", "difference", "interval", ""].map(str::to_owned).into(),
+        rows: gaps.iter().filter(|gap| told(gap, classes)).take(SHOWN).map(row).collect(),
+        note: String::new(),
+    }
+}
+
+fn points(gap: &Gap) -> String {
+    format!("{:.1} to {:.1} points", gap.low * 100.0, gap.high * 100.0)
+}
+
+fn warnings(gaps: &[&Gap], classes: usize) -> Vec<String> {
+    let significant = gaps.iter().filter(|gap| gap.is_significant() && told(gap, classes));
+    let warning = |gap: &&Gap| {
+        let what = match gap.measured {
+            Measured::Accuracy => "The accuracy".to_owned(),
+            measured => format!("The rate of \u{201c}{}\u{201d}", called(measured, gap.class.as_deref())),
+        };
+        format!(
+            "{what} differs between groups: {:.3} for {} and {:.3} for {}, {:.1} points apart (95 % interval {}, corrected for {}).",
+            gap.higher.1.value().unwrap_or(f64::NAN),
+            gap.higher.0,
+            gap.lower.1.value().unwrap_or(f64::NAN),
+            gap.lower.0,
+            gap.difference * 100.0,
+            points(gap),
+            format::counted(gap.comparisons as u64, "comparison")
+        )
+    };
+    significant.map(warning).collect()
+}
