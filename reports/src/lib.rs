@@ -6,6 +6,7 @@ mod active;
 pub mod charts;
 mod error;
 mod files;
+pub mod foreign;
 pub mod format;
 pub mod html;
 pub mod parameters;
