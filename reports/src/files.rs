@@ -30,7 +30,9 @@ pub(crate) fn replace_dir(dir: &Path, entries: impl Iterator<Item = (PathBuf, Ve
     for (name, bytes) in entries {
         let path = whole.join(name);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        made.and_then(|()| File::create(&path)).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all())).map_err(failed)?;
+        made.and_then(|()| File::create(&path))
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .map_err(failed)?;
     }
     // What goes is removed with `old`.
     let old = beside(".former-")?;

@@ -120,12 +120,7 @@ impl Distribution {
             ),
             Distribution::Int { low, high, log } => (
                 "IntDistribution",
-                object([
-                    ("log", (*log).into()),
-                    ("step", Json::Integer(1)),
-                    ("low", Json::Integer(*low)),
-                    ("high", Json::Integer(*high)),
-                ]),
+                object([("log", (*log).into()), ("step", Json::Integer(1)), ("low", Json::Integer(*low)), ("high", Json::Integer(*high))]),
             ),
             Distribution::Categorical { labels: texts } => {
                 let choices = labels(texts).into_iter().map(|label| match label {
@@ -167,7 +162,15 @@ mod tests {
         .iter()
         .map(|domain| searched(domain, &[]).distribution.json().to_string())
         .collect();
-        insta::assert_snapshot!(told.join("\n"));
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        {"name":"FloatDistribution","attributes":{"step":null,"low":0.0,"high":0.3,"log":false}}
+        {"name":"FloatDistribution","attributes":{"step":null,"low":1e-5,"high":0.001,"log":true}}
+        {"name":"FloatDistribution","attributes":{"step":0.1,"low":0.0,"high":0.3,"log":false}}
+        {"name":"IntDistribution","attributes":{"log":false,"step":1,"low":1,"high":5}}
+        {"name":"IntDistribution","attributes":{"log":true,"step":1,"low":1,"high":64}}
+        {"name":"CategoricalDistribution","attributes":{"choices":[16,32]}}
+        {"name":"CategoricalDistribution","attributes":{"choices":["Everything","HeadOnly"]}}
+        "#);
     }
 
     #[test]

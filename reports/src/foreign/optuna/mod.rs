@@ -14,7 +14,7 @@ use std::{
 };
 
 use engine::record::StudyRecord;
-use search_spaces::{goals::Second, settings::Direction};
+use search_spaces::{data::Location, goals::Second, settings::Direction};
 
 use self::{
     distributions::Searched,
@@ -103,7 +103,8 @@ impl Study<'_> {
     fn attributes(&self) -> Vec<Json> {
         let record = self.record;
         let settings = &record.space.settings;
-        let names: Vec<&str> = [Some(self.metric()), self.second.as_ref().map(|second| second.measure.name())].into_iter().flatten().collect();
+        let names: Vec<&str> =
+            [Some(self.metric()), self.second.as_ref().map(|second| second.measure.name())].into_iter().flatten().collect();
         let attribute = |op_code: i64, kind: &str, key: &str, value: Json| {
             object([
                 ("op_code", Json::Integer(op_code)),
@@ -113,6 +114,10 @@ impl Study<'_> {
             ])
         };
         let best = record.best();
+        let model = match &record.space.model {
+            Location::Path(path) => path.display().to_string(),
+            Location::Asset(name) => name.clone(),
+        };
         let user = [
             ("written_by", concat!("thawline ", env!("CARGO_PKG_VERSION")).into()),
             ("steps_are", "training examples seen".into()),
@@ -123,7 +128,7 @@ impl Study<'_> {
             ("seed", settings.seed.into()),
             ("sampler", format!("{:?}", settings.sampler).into()),
             ("scheduler", format!("{:?}", settings.scheduler).into()),
-            ("model", record.space.model.to_string().into()),
+            ("model", model.into()),
             ("space", record.space_hash.as_str().into()),
         ];
         let user = user.into_iter().filter(|(_, value)| *value != Json::None);
@@ -165,9 +170,9 @@ mod tests {
         journal(record, &Tables::new(record))
     }
 
-    /// The trials as Python would have them, which writes no numbers here that serde does not read.
+    /// The trials as Python would have them, but for `NaN`, which serde does not read.
     fn trials(record: &StudyRecord) -> Vec<serde_json::Value> {
-        let journal = journal_of(record);
+        let journal = journal_of(record).replace(":NaN", ":null").replace(",NaN", ",null");
         journal.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|entry: &serde_json::Value| entry["op_code"] == 4).collect()
     }
 
@@ -175,7 +180,24 @@ mod tests {
     fn a_small_journal() {
         let mut record = sample_record(2, 2, 1);
         record.space.parameters.truncate(3);
-        insta::assert_snapshot!(journal_of(&record), @"");
+        let journal = journal_of(&record);
+        let (study, trials): (Vec<&str>, Vec<&str>) = journal.lines().partition(|line| !line.starts_with("{\"op_code\":4"));
+        insta::assert_snapshot!(study.join("\n"), @r#"
+        {"op_code":0,"worker_id":"thawline","study_name":"sample","directions":[2]}
+        {"op_code":3,"worker_id":"thawline","study_id":0,"system_attr":{"study:metric_names":["accuracy"]}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"written_by":"thawline 0.1.0"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"steps_are":"training examples seen"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"rungs":[1780,5340]}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"finished":true}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"best_training":0}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"best_training_is":"the best value of the search"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"seed":1}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"sampler":"Tpe"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"scheduler":"Asha"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"model":"all-MiniLM-L6-v2"}}
+        {"op_code":2,"worker_id":"thawline","study_id":0,"user_attr":{"space":"0000000000000000000000000000000000000000000000000000000000000000"}}
+        "#);
+        insta::assert_snapshot!(trials[1], @r#"{"op_code":4,"worker_id":"thawline","study_id":0,"datetime_start":"2026-11-23T05:19:00.000000+00:00","state":2,"value":0.6561797752808989,"values":null,"datetime_complete":"2026-11-23T05:19:03.984000+00:00","distributions":{"batch_size":"{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[8,16,32]}}","optimizer":"{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[\"AdamW\",\"Sgd\"]}}","optimizer.AdamW.learning_rate":"{\"name\":\"FloatDistribution\",\"attributes\":{\"step\":null,\"low\":1e-5,\"high\":0.001,\"log\":true}}"},"params":{"batch_size":1,"optimizer":0,"optimizer.AdamW.learning_rate":1.2823760329773584e-5},"user_attrs":{"kind":"search","phase":"paused","rung_values":[0.6561797752808989],"steps":112,"seconds":3.984,"trainable_parameters":1925,"best_step":112,"validation_loss":0.6344943820224719},"system_attrs":{},"intermediate_values":{"448":0.3775280898876405,"896":0.5056179775280899,"1344":0.597752808988764,"1792":0.6561797752808989}}"#);
     }
 
     #[test]
@@ -234,7 +256,10 @@ mod tests {
         let theirs = format!("{ours}{{\"op_code\":4,\"worker_id\":\"0c1d-139\",\"study_id\":0}}\n");
         std::fs::write(&path, &theirs).unwrap();
         let error = write(&record, &tables, dir.path()).unwrap_err().to_string();
-        assert!(error.ends_with("holds 1 entries that another program has added, which would be lost; move it elsewhere, then write it again"), "{error}");
+        assert!(
+            error.ends_with("holds 1 entries that another program has added, which would be lost; move it elsewhere, then write it again"),
+            "{error}"
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
     }
 

@@ -2,7 +2,11 @@
 
 use engine::state::{Phase, TrialKind, TrialState};
 
-use super::{Study, json::{Json, object}, moment};
+use super::{
+    Study,
+    json::{Json, object},
+    moment,
+};
 use crate::{
     foreign::moments::Moments,
     parameters::Cell,
@@ -43,7 +47,8 @@ pub(super) fn entry(study: &Study<'_>, row: &TrialRow, trial: &TrialState, momen
     ];
     // It must not be there at all in a trial that has not ended.
     pairs.extend(ended.map(|ended| ("datetime_complete".to_owned(), ended.into())));
-    let (distributions, params, outside) = parameters(study, row.number);
+    // A finalist's further trainings have no parameters of their own in the tables.
+    let (distributions, params, outside) = parameters(study, row.parent.unwrap_or(row.number));
     let steps = |(examples, value): &(u64, f64)| (examples.to_string(), Json::Real(*value));
     // Optuna knows no intermediate values where there are two objectives.
     let steps = if study.second.is_none() { intermediate.iter().map(steps).collect() } else { Vec::new() };
@@ -109,7 +114,8 @@ fn user_attributes(
 ) -> Pairs {
     let mut pairs: Pairs = Vec::new();
     let mut put = |key: &str, value: Json| {
-        if value != Json::None {
+        let finite = !matches!(value, Json::Real(value) if !value.is_finite());
+        if value != Json::None && finite {
             pairs.push((key.to_owned(), value));
         }
     };
@@ -120,7 +126,8 @@ fn user_attributes(
     put("stopped_early", Some(true).filter(|_| row.stopped_early).into());
     let not_finite = (row.phase == Phase::Complete && state(study, row) == State::Fail).then(|| "its final value is not finite".to_owned());
     put("cause", row.cause.clone().or(not_finite).into());
-    let reached: Vec<Option<f64>> = row.values.iter().take(row.rungs_reached).copied().collect();
+    // A finalist's further trainings know no rung but the last.
+    let reached: Vec<Option<f64>> = row.values.iter().take(row.rungs_reached).map(|value| value.filter(|value| !value.is_nan())).collect();
     put("rung_values", reached.into());
     put("steps", row.steps.into());
     put("seconds", row.seconds.into());

@@ -51,7 +51,7 @@ pub fn write(record: &StudyRecord, tables: &Tables, dir: &Path) -> Result<PathBu
 }
 
 /// Event files by their paths within the log folder: that of the study, then one of each trial.
-pub fn event_files(record: &StudyRecord, tables: &Tables) -> impl Iterator<Item = (PathBuf, Vec<u8>)> {
+pub fn event_files<'a>(record: &'a StudyRecord, tables: &'a Tables) -> impl Iterator<Item = (PathBuf, Vec<u8>)> + 'a {
     let (study, mut runs) = (Study::new(record, tables), runs(record, tables).into_iter());
     let mut first = Some(study.experiment(record, tables));
     std::iter::from_fn(move || {
@@ -195,7 +195,14 @@ mod tests {
     fn the_run_of_a_trial_that_failed() {
         let mut record = sample_record(5, 2, 0);
         record.evaluations.retain(|entry| entry.evaluation.step > 20);
-        insta::assert_snapshot!(told(&record, 3), @"");
+        insta::assert_snapshot!(told(&record, 3), @"
+        1795443557.360 0: brain.Event:2
+        1795443557.360 0: _hparams_/session_start_info = trial-0003: batch_size dropout.hidden optimizer optimizer.Sgd.learning_rate optimizer.Sgd.momentum unfreeze warmup
+        1795443560.550 440: train/loss = inf, validation/accuracy = NaN, validation/loss = inf, learning_rate/embeddings = 0.1024089, learning_rate/layer.0 = 0.1024089, learning_rate/layer.1 = 0.1024089, learning_rate/layer.2 = 0.1024089, learning_rate/layer.3 = 0.1024089, learning_rate/layer.4 = 0.1024089, learning_rate/layer.5 = 0.1024089, learning_rate/head = 0.1024089
+        1795443561.710 600: train/loss = inf, validation/accuracy = NaN, validation/loss = inf, learning_rate/embeddings = 0.099073105, learning_rate/layer.0 = 0.099073105, learning_rate/layer.1 = 0.099073105, learning_rate/layer.2 = 0.099073105, learning_rate/layer.3 = 0.099073105, learning_rate/layer.4 = 0.099073105, learning_rate/layer.5 = 0.099073105, learning_rate/head = 0.099073105
+        1795443562.110 600: cause =     the training loss became NaN at step 31: a lower learning rate, warm-up or clip_norm usually helps
+        1795443562.110 600: _hparams_/session_end_info = Failure 1795443562.110
+        ");
     }
 
     #[test]
@@ -206,10 +213,16 @@ mod tests {
         let (path, bytes) = event_files(&record, &tables).next().unwrap();
         assert_eq!(path, Path::new("events.out.tfevents.1795411140.thawline"));
         let events: Vec<Event> = records::read(&bytes).unwrap().into_iter().map(|bytes| Event::decode(bytes).unwrap()).collect();
-        insta::assert_snapshot!(events.iter().map(line).collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(events.iter().map(line).collect::<Vec<_>>().join("\n"), @"
+        1795411140.000 0: brain.Event:2
+        1795411140.000 0: _hparams_/experiment = 10 parameters
+        ");
         let running = record.segments.iter().find(|segment| segment.end.is_none()).unwrap().trial as usize;
         let last: Vec<String> = told(&record, running).lines().rev().take(2).map(str::to_owned).collect();
-        insta::assert_snapshot!(last.join("\n"), @"");
+        insta::assert_snapshot!(last.join("\n"), @"
+        1795443613.692 1344: _hparams_/session_end_info = Running 0.000
+        1795443613.692 1344: trial/trainable_parameters = 8000000
+        ");
     }
 
     #[test]
@@ -217,7 +230,12 @@ mod tests {
         let mut record = sample_record(12, 3, 1);
         let best = record.best().unwrap().trial;
         with_finalists(&mut record, &[(best, &[Some(0.9)])]);
-        insta::assert_snapshot!(told(&record, 12), @"");
+        insta::assert_snapshot!(told(&record, 12), @"
+        1795443617.340 0: brain.Event:2
+        1795443617.340 0: _hparams_/session_start_info = trial-0006: batch_size dropout.hidden optimizer optimizer.AdamW.learning_rate optimizer.AdamW.weight_decay unfreeze warmup
+        1795443626.340 0: trial/value = 0.9
+        1795443626.340 0: _hparams_/session_end_info = Success 1795443626.340
+        ");
     }
 
     #[test]

@@ -31,8 +31,9 @@ pub(super) struct Run<'a> {
 
 pub(super) fn events(study: &Study<'_>, run: &Run<'_>) -> Vec<Event> {
     let Moments { start, end } = run.moments;
-    let group = run_name(run.row.parent.unwrap_or(run.row.number));
-    let session = HParamsData::Start(hparams::start(&study.searched, run.row.number, group, seconds(start)));
+    // Trainings of the same config are sessions of one group.
+    let of = run.row.parent.unwrap_or(run.row.number);
+    let session = HParamsData::Start(hparams::start(&study.searched, of, run_name(of), seconds(start)));
     let mut events = vec![version(start), event(start, 0, vec![hparams_summary(session)])];
     let mut points: Vec<(i64, u64, Vec<SummaryValue>)> = Vec::new();
     for (place, entry) in run.evaluations.values().enumerate() {

@@ -3,7 +3,8 @@
 use prost::Message as _;
 
 use super::proto::{
-    Content, DataClass, DataType, Dimension, Event, HParams, HParamsData, PluginData, Shape, Summary, SummaryMetadata, SummaryValue, Tensor, What,
+    Content, DataClass, DataType, Dimension, Event, HParams, HParamsData, PluginData, Shape, Summary, SummaryMetadata, SummaryValue,
+    Tensor, What,
 };
 
 /// An event of `values` at `millis` since 1970.
@@ -27,14 +28,19 @@ pub(super) fn scalar(tag: impl Into<String>, value: f64) -> SummaryValue {
 
 /// The same with words on what the curve shows; the first point's count.
 pub(super) fn described(point: SummaryValue, description: &str) -> SummaryValue {
-    let metadata = SummaryMetadata { plugin: None, description: description.to_owned(), data_class: DataClass::Scalar.into() };
+    // Metadata without a plugin would hide the curve.
+    let plugin = Some(PluginData { name: "scalars".to_owned(), content: Vec::new() });
+    let metadata = SummaryMetadata { plugin, description: description.to_owned(), data_class: DataClass::Scalar.into() };
     SummaryValue { metadata: Some(metadata), ..point }
 }
 
 /// Markdown for the plugin `text`.
 pub(super) fn text(tag: &str, text: &str) -> SummaryValue {
-    let tensor =
-        Tensor { data_type: DataType::String.into(), shape: Some(Shape { dimensions: Vec::new() }), strings: vec![text.as_bytes().to_vec()] };
+    let tensor = Tensor {
+        data_type: DataType::String.into(),
+        shape: Some(Shape { dimensions: Vec::new() }),
+        strings: vec![text.as_bytes().to_vec()],
+    };
     with_plugin(tag, "text", Vec::new(), tensor)
 }
 
