@@ -1,9 +1,15 @@
-//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [again]`: with
-//! constraints and a second objective; with finalists, a cross-validation and a look at the test split. What its trials predict lies in `artefacts/`.
+//! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read:
+//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [again] [running]`: with constraints and a second objective; with
+//! finalists, a cross-validation and a look at the test split; unfinished. What its trials predict lies in `artefacts/`.
 
 use std::{error::Error, path::Path};
 
 use engine::record::StudyRecord;
+use reports::{
+    foreign::{optuna, tensorboard},
+    tables::Tables,
+    testing,
+};
 use search_spaces::goals::Constraint;
 
 /// Trains the best three again, looks at the test split, and cross-validates the best.
@@ -13,10 +19,10 @@ fn again(record: &mut StudyRecord) {
     let repeats: Vec<[Option<f64>; 2]> =
         best.iter().map(|trial| [-0.006, 0.002].map(|off| Some(((values(*trial) + off) * 445.0).round() / 445.0))).collect();
     let configs: Vec<(u32, &[Option<f64>])> = best.iter().copied().zip(repeats.iter().map(|values| &values[..])).collect();
-    reports::testing::with_finalists(record, &configs);
+    testing::with_finalists(record, &configs);
     if let Some(best) = record.best() {
-        reports::testing::with_folds(record, best.of, &[Some(0.94), Some(0.95), Some(0.93)]);
-        reports::testing::with_test(record, best.trial, (418.0 / 445.0, 0.9146, 0.9595));
+        testing::with_folds(record, best.of, &[Some(0.94), Some(0.95), Some(0.93)]);
+        testing::with_test(record, best.trial, (418.0 / 445.0, 0.9146, 0.9595));
     }
 }
 
@@ -25,18 +31,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let dir = arguments.next().ok_or("which folder?")?;
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (trials, rungs, seed) = (number(12)?, number(3)?, number(0)?);
-    let mut record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
     let more: Vec<String> = arguments.collect();
     let has = |word: &str| more.iter().any(|given| given == word);
+    let (trials, rungs) = (u32::try_from(trials)?, u32::try_from(rungs)?);
+    let mut record =
+        if has("running") { testing::running_record(trials, rungs, seed) } else { testing::sample_record(trials, rungs, seed) };
     if has("goals") {
-        reports::testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
+        testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
     }
     if has("again") && trials > 0 {
         again(&mut record);
     }
     let artefacts = Path::new(&dir).join("artefacts");
     std::fs::create_dir_all(&artefacts)?;
-    reports::testing::with_predictions(&mut record, &artefacts, &["agency", "blog", "radio", "press"]);
+    testing::with_predictions(&mut record, &artefacts, &["agency", "blog", "radio", "press"]);
     let split = |name: &str, examples: u64| {
         serde_json::json!({
             "name": name, "examples": examples, "left_out": 0, "tokens": {"truncated": examples / 3, "mean": 104.2, "longest": 128},
@@ -49,6 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "splits": [split("train", 1780), split("validation", 445)],
         "shared": [{"first": "train", "second": "validation", "examples": 14}]
     });
-    reports::write_report(&record, Some(&data), Path::new(&dir))?;
+    let dir = Path::new(&dir);
+    reports::write_report(&record, Some(&data), dir)?;
+    let tables = Tables::new(&record);
+    tensorboard::write(&record, &tables, &dir.join("tensorboard"))?;
+    optuna::write(&record, &tables, &dir.join("optuna"))?;
     Ok(())
 }

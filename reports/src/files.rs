@@ -1,6 +1,7 @@
 //! Files that are there whole or not at all.
 
 use std::{
+    fs::File,
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -17,6 +18,31 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, ReportError> {
     Ok(path.to_owned())
 }
 
+/// Puts a folder of `entries`, by their paths within it, in the place of `dir`: they are written beside it first, and what was there goes last.
+pub(crate) fn replace_dir(dir: &Path, entries: impl Iterator<Item = (PathBuf, Vec<u8>)>) -> Result<(), ReportError> {
+    let failed = |source| ReportError::Write { path: dir.to_owned(), source };
+    let parent = parent(dir);
+    create_dir(parent)?;
+    let beside = |prefix| tempfile::Builder::new().prefix(prefix).tempdir_in(parent).map_err(failed);
+    let new = beside(".report-")?;
+    let whole = new.path().join("whole");
+    std::fs::create_dir(&whole).map_err(failed)?;
+    for (name, bytes) in entries {
+        let path = whole.join(name);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        made.and_then(|()| File::create(&path))
+            .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+            .map_err(failed)?;
+    }
+    // What goes is removed with `old`.
+    let old = beside(".former-")?;
+    match std::fs::rename(dir, old.path().join("former")) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(failed(source)),
+        _ => {}
+    }
+    std::fs::rename(&whole, dir).map_err(failed)
+}
+
 /// Removes `path` if it is there.
 pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
     match std::fs::remove_file(path) {
@@ -25,8 +51,12 @@ pub(crate) fn remove(path: &Path) -> Result<(), ReportError> {
     }
 }
 
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let dir = parent(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".report-");
     // A temporary file is private by default; a report is not. The user's umask still applies.

@@ -9,6 +9,7 @@ pub mod charts;
 mod error;
 pub mod fairness;
 mod files;
+pub mod foreign;
 pub mod format;
 pub mod html;
 pub mod importance;

@@ -166,6 +166,12 @@ pub struct Status {
 pub struct Report {
     /// The study's folder
     pub study: PathBuf,
+    /// Write event files for TensorBoard too, into DIR/tensorboard
+    #[arg(long)]
+    pub tensorboard: bool,
+    /// Write a journal for Optuna and optuna-dashboard too, into DIR/optuna
+    #[arg(long)]
+    pub optuna: bool,
 }
 
 #[derive(Debug, Args)]

@@ -59,17 +59,17 @@ struct Shared {
 
 /// A table of texts and what is to be said beside it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct DataSection {
-    pub(super) files: Vec<String>,
-    pub(super) header: Vec<String>,
-    pub(super) rows: Vec<Vec<String>>,
+pub(crate) struct DataSection {
+    pub(crate) files: Vec<String>,
+    pub(crate) header: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
     /// Each a thing to look into.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The report as it came, when it is in no form known here.
-    pub(super) raw: Option<String>,
+    pub(crate) raw: Option<String>,
 }
 
-pub(super) fn section(report: &Json) -> DataSection {
+pub(crate) fn section(report: &Json) -> DataSection {
     match serde_json::from_value::<Given>(report.clone()) {
         Ok(given) if given != Given::default() => known(&given),
         _ => DataSection { raw: Some(format!("{report:#}")), ..DataSection::default() },
@@ -77,7 +77,7 @@ pub(super) fn section(report: &Json) -> DataSection {
 }
 
 /// Examples of the validation split, if the report says.
-pub(super) fn validation_examples(report: &Json) -> Option<u64> {
+pub(crate) fn validation_examples(report: &Json) -> Option<u64> {
     let given: Given = serde_json::from_value(report.clone()).ok()?;
     given.splits.iter().find(|split| split.name == "validation").map(|split| split.examples)
 }

@@ -1,6 +1,6 @@
 //! One page that holds everything and needs nothing: no network, no other file.
 
-mod data;
+pub(crate) mod data;
 mod failures;
 mod finalists;
 mod goals;

@@ -27,6 +27,17 @@ pub(super) fn paragraphs(summary: &Summary, validation: Option<u64>) -> Vec<Stri
     paragraphs
 }
 
+/// The same about the search alone, for where the test split has a place of its own.
+pub(crate) fn of_search(summary: &Summary, validation: Option<u64>) -> Vec<String> {
+    let mut paragraphs = vec![outcome(summary)];
+    paragraphs.extend(summary.best.as_ref().and_then(|best| again(summary, best)));
+    paragraphs.extend(goals(summary));
+    paragraphs.extend(uncertainty(summary, validation));
+    paragraphs.push(trials(summary));
+    paragraphs.push(cost(summary));
+    paragraphs
+}
+
 fn outcome(summary: &Summary) -> String {
     let metric = summary.objective.metric;
     let show = |value: f64| format::metric(metric, value);
@@ -121,7 +132,8 @@ fn again(summary: &Summary, best: &Best) -> Option<String> {
     Some(parts.join(" "))
 }
 
-fn test(summary: &Summary) -> Option<String> {
+/// What the last look at the test split has said.
+pub(crate) fn test(summary: &Summary) -> Option<String> {
     let test = summary.test.as_ref()?;
     let metric = summary.objective.metric;
     let show = |value: f64| format::metric(metric, value);

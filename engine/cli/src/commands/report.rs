@@ -7,7 +7,11 @@ use std::{
 };
 
 use engine::{record::StudyRecord, state::Phase, store::StudyFolder};
-use reports::ReportError;
+use reports::{
+    ReportError,
+    foreign::{optuna, tensorboard},
+    tables::Tables,
+};
 use search_spaces::{
     claim::{Claim, ConfigFile},
     config::Config,
@@ -15,7 +19,7 @@ use search_spaces::{
 use trials::data::DataReport;
 
 use super::study;
-use crate::{args::Report, context::Context, exit::Error};
+use crate::{args::Report, context::Context, exit::Error, progress::text};
 
 /// What was found in the data when the study was last opened, for the report.
 const DATA_REPORT: &str = "artefacts/data.json";
@@ -25,6 +29,17 @@ const MAX_DATA_REPORT_BYTES: u64 = 64 << 20;
 pub(super) fn run(arguments: &Report, context: &mut Context) -> Result<(), Error> {
     let (folder, record) = study::read(&arguments.study)?;
     write(&record, &folder)?;
+    if arguments.tensorboard || arguments.optuna {
+        let tables = Tables::new(&record);
+        if arguments.tensorboard {
+            let written = tensorboard::write(&record, &tables, &folder.root().join("tensorboard")).map_err(report_error)?;
+            context.note(format!("look at it with: tensorboard --logdir {}", text::quoted(&written)));
+        }
+        if arguments.optuna {
+            let written = optuna::write(&record, &tables, &folder.root().join("optuna")).map_err(report_error)?;
+            context.note(format!("look at it with: optuna-dashboard {}", text::quoted(&written)));
+        }
+    }
     context.say(arguments.study.join("report/index.html").display())
 }
 
@@ -33,15 +48,21 @@ pub(super) fn write(record: &StudyRecord, folder: &StudyFolder) -> Result<(), Er
     let mut bytes = Vec::new();
     let found = fs::File::open(folder.root().join(DATA_REPORT)).and_then(|file| file.take(MAX_DATA_REPORT_BYTES).read_to_end(&mut bytes));
     let data_report = found.ok().and_then(|_| serde_json::from_slice(&bytes).ok());
-    reports::write_report(record, data_report.as_ref(), folder.root()).map_err(|error| match error {
-        ReportError::Write { path, source } => Error::write(&path, &source),
-        error => Error::failed(error),
-    })?;
+    reports::write_report(record, data_report.as_ref(), folder.root()).map_err(report_error)?;
     if record.best().is_some() {
         let path = folder.root().join("best.ron");
         replace(&path, best_ron(record)?.as_bytes()).map_err(|e| Error::write(&path, &e))?;
     }
     Ok(())
+}
+
+fn report_error(error: ReportError) -> Error {
+    match error {
+        ReportError::Write { path, source } => Error::write(&path, &source),
+        error @ (ReportError::Added { .. } | ReportError::NotOurs { .. }) => Error::usage(error),
+        error @ ReportError::Read { .. } => Error::environment(error),
+        error => Error::failed(error),
+    }
 }
 
 /// Keeps what was found in the data beside the study.
