@@ -220,3 +220,61 @@ fn warnings(gaps: &[&Gap], classes: usize) -> Vec<String> {
     };
     significant.map(warning).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{sample_record, with_predictions};
+
+    #[test]
+    fn without_predictions_there_is_nothing_to_say() {
+        assert!(mistakes(&Tables::new(&sample_record(12, 3, 1))).is_none());
+    }
+
+    #[test]
+    fn classes_groups_and_gaps_are_told_with_their_intervals() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = sample_record(12, 3, 1);
+        with_predictions(&mut record, folder.path(), &["agency", "blog"]);
+        let tables = Tables::new(&record);
+        let found = mistakes(&tables).unwrap();
+        let best = record.best().unwrap().trial;
+        assert!(found.about.starts_with(&format!("Predictions of trial {best} for the validation split")), "{}", found.about);
+        let (row, figures) = tables.predicted.of_best().and_then(|row| Some((row, row.found.as_ref().ok()?))).unwrap();
+        assert!(found.about.contains(&share(figures.accuracy)));
+        let classes = Predicted::of(&tables.predicted.classes, row.trial, row.split).count();
+        assert_eq!((found.classes.rows.len(), found.confusion.rows.len()), (classes, classes));
+        assert_eq!(found.groups.rows.iter().map(|row| row[0].as_str()).collect::<Vec<_>>(), ["agency", "blog"]);
+        assert!(found.groups.rows.iter().all(|row| row.len() == found.groups.header.len()));
+        assert!(found.gaps.rows.iter().all(|row| row.len() == found.gaps.header.len()));
+        assert_eq!(found.warnings.is_empty(), found.gaps.rows.iter().all(|row| row[5] == "may be chance"));
+    }
+
+    #[test]
+    fn a_gap_that_is_no_chance_is_a_warning_and_said_once() {
+        let gap = |measured, class: Option<&str>, low| Gap {
+            measured,
+            class: class.map(str::to_owned),
+            higher: ("women".to_owned(), Share::new(90, 100)),
+            lower: ("Muslims".to_owned(), Share::new(60, 100)),
+            difference: 0.3,
+            low,
+            high: 0.45,
+            comparisons: 21,
+            largest: true,
+        };
+        let gaps = [
+            gap(Measured::Accuracy, None, 0.15),
+            gap(Measured::FalsePositives, Some("hateful"), 0.1),
+            gap(Measured::FalseNegatives, Some("benign"), 0.1),
+            gap(Measured::FalsePositives, Some("benign"), -0.1),
+        ];
+        let gaps: Vec<&Gap> = gaps.iter().collect();
+        insta::assert_snapshot!(warnings(&gaps, 2).join("\n"), @"
+        The accuracy differs between groups: 0.900 for women and 0.600 for Muslims, 30.0 points apart (95 % interval 15.0 to 45.0 points, corrected for 21 comparisons).
+        The rate of \u{201c}wrongly hateful\u{201d} differs between groups: 0.900 for women and 0.600 for Muslims, 30.0 points apart (95 % interval 10.0 to 45.0 points, corrected for 21 comparisons).
+        ");
+        assert_eq!(warnings(&gaps, 3).len(), 3);
+        assert_eq!(gap_rows(&gaps, 2).rows.len(), 3);
+    }
+}
