@@ -38,8 +38,8 @@ impl std::fmt::Debug for Work {
 
 impl Work {
     /// With the model in `model`. `size` is the tokens of a text or the side of an image, `lowest` the lowest block that trains (0: all).
-    pub fn with(model: &Path, batch: usize, size: usize, lowest: usize) -> Result<Work, Failure> {
-        let base = load_base(model, &Device::Cpu)?;
+    pub fn with(model: &Path, batch: usize, size: usize, lowest: usize, device: &Device) -> Result<Work, Failure> {
+        let base = load_base(model, device)?;
         let (examples, optimizer) = match base.takes() {
             Takes::Tokens { vocabulary, .. } => {
                 let optimizer = Optimizer::AdamW { learning_rate: 1e-5, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weight_decay: 0.01 };
@@ -72,10 +72,10 @@ impl Work {
     }
 
     /// With one of the networks of [`networks`].
-    pub fn untrained(name: &str, batch: usize, size: usize) -> Result<Work, Failure> {
+    pub fn untrained(name: &str, batch: usize, size: usize, device: &Device) -> Result<Work, Failure> {
         let folder = std::env::temp_dir().join(format!("thawline-bench-{}-{name}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let work = networks::write(name, &folder).map_err(Failure::from).and_then(|()| Work::with(&folder, batch, size, 0));
+        let work = networks::write(name, &folder).map_err(Failure::from).and_then(|()| Work::with(&folder, batch, size, 0, device));
         fs::remove_dir_all(&folder)?;
         work
     }
@@ -85,6 +85,11 @@ impl Work {
     pub fn clipped(mut self, norm: f64) -> Work {
         self.config.clip_norm = Some(norm);
         self
+    }
+
+    /// What it trains on.
+    pub fn examples(&self) -> Arc<dyn Examples> {
+        Arc::clone(&self.task.train)
     }
 
     /// At its first step.

@@ -10,6 +10,7 @@
 use std::{env, path::Path};
 
 use benches::step::{Failure, Work};
+use candle_core::Device;
 use engine::clock::Stopwatch;
 
 #[global_allocator]
@@ -29,7 +30,7 @@ fn main() -> Result<(), Failure> {
 }
 
 fn time(model: &Path, batch: usize, size: usize, lowest: usize, steps: usize) -> Result<(), Failure> {
-    let work = Work::with(model, batch, size, lowest)?;
+    let work = Work::with(model, batch, size, lowest, &Device::Cpu)?;
     let mut trainer = work.trainer()?;
     // The first steps warm caches and buffers up.
     let mut seconds = Vec::new();

@@ -21,7 +21,7 @@ fn steps(criterion: &mut Criterion) {
         let mut trainer = work.trainer().expect("a trial that begins");
         group.bench_function(format!("{network}, {batch} of {size}"), |bencher| bencher.iter(|| trainer.train_step().expect("a step")));
     }
-    let work = Work::untrained("minilm", 16, 64).expect("a network that can be read").clipped(1.0);
+    let work = Work::untrained("minilm", 16, 64, &Device::Cpu).expect("a network that can be read").clipped(1.0);
     let mut trainer = work.trainer().expect("a trial that begins");
     group.bench_function("minilm, 16 of 64, clipped", |bencher| bencher.iter(|| trainer.train_step().expect("a step")));
     group.finish();
