@@ -183,13 +183,13 @@ fn parse(file: impl Read, split: Split) -> Result<Predictions, Problem> {
         if (sum - 1.0_f64).abs() > ROUNDING {
             return foreign(format!("line {}: its probabilities sum to {sum}", at()));
         }
-        let group = columns.group.map(field).filter(|group| !group.is_empty()).map(|group| match groups.get(group) {
-            Some(number) => *number,
-            None => {
-                let number = groups.len() as u32;
-                groups.insert(group.to_owned(), number);
-                number
+        let group = columns.group.map(field).filter(|group| !group.is_empty()).map(|group| {
+            if let Some(number) = groups.get(group) {
+                return *number;
             }
+            let number = groups.len() as u32;
+            groups.insert(group.to_owned(), number);
+            number
         });
         examples.push(Example { label, predicted, confidence, of_label, squares, group });
     }
