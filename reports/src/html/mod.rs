@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use self::{data::DataSection, goals::Choice};
 use crate::{
-    charts::Chart,
+    charts::{Pictures, Theme},
     error::ReportError,
     format,
     parameters::{self, Cell},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The page. All texts in it are escaped: causes, labels and file names come from users' files. `charts` are embedded.
-pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report: Option<&Json>) -> Result<String, ReportError> {
+pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Pictures], data_report: Option<&Json>) -> Result<String, ReportError> {
     let summary = Summary::new(record, tables);
     let validation = data_report.and_then(data::validation_examples);
     let config = match summary.best.as_ref().and_then(|best| record.state.trials().get(best.trial as usize)) {
@@ -126,13 +126,22 @@ struct Figure<'a> {
     title: &'a str,
     alt: &'a str,
     caption: &'a str,
-    source: String,
+    light: String,
+    dark: String,
 }
 
 impl Figure<'_> {
-    fn new(chart: &Chart) -> Figure<'_> {
-        let source = format!("data:image/png;base64,{}", base64(&chart.png));
-        Figure { name: chart.name, title: chart.title, alt: &chart.alt, caption: &chart.caption, source }
+    fn new(pictures: &Pictures) -> Figure<'_> {
+        let source = |theme| format!("data:image/png;base64,{}", base64(pictures.png(theme)));
+        let chart = &pictures.chart;
+        Figure {
+            name: chart.name,
+            title: chart.title,
+            alt: &chart.alt,
+            caption: &chart.caption,
+            light: source(Theme::Light),
+            dark: source(Theme::Dark),
+        }
     }
 }
 
@@ -331,7 +340,7 @@ mod tests {
 
     fn rendered(record: &StudyRecord, data: Option<&Json>) -> String {
         let tables = Tables::new(record);
-        page(record, &tables, &charts::all(&tables, record.state.objective).unwrap(), data).unwrap()
+        page(record, &tables, &charts::pictures(charts::all(&tables, record.state.objective)).unwrap(), data).unwrap()
     }
 
     #[test]
@@ -370,14 +379,15 @@ mod tests {
     #[test]
     fn the_page_loads_nothing() {
         let page = rendered(&sample_record(12, 3, 1), None);
-        for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset"] {
+        for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset=\""] {
             for (at, _) in page.match_indices(attribute) {
                 let value = &page[at + attribute.len()..];
                 assert!(value.starts_with("data:") || value.starts_with('#'), "{attribute}{}", &value[..40.min(value.len())]);
             }
         }
-        assert_eq!(page.matches("<img ").count(), 4);
-        assert_eq!(page.matches(" alt=\"").count(), 4);
+        assert_eq!(page.matches("<img ").count(), 10);
+        assert_eq!(page.matches(" alt=\"").count(), 10);
+        assert_eq!(page.matches("(prefers-color-scheme: dark)\" srcset=\"").count(), 10);
     }
 
     #[test]

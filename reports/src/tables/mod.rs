@@ -7,6 +7,7 @@ mod files;
 mod finalists;
 mod folds;
 mod leaderboard;
+mod learning_rates;
 mod mean_of;
 mod pareto;
 mod rungs;
@@ -31,6 +32,7 @@ pub use files::write_tables;
 pub use finalists::{Behind, FinalistRow};
 pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
+pub use learning_rates::LearningRateRow;
 pub use pareto::ParetoRow;
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
@@ -41,7 +43,7 @@ pub use trials::TrialRow;
 pub const README: &str = include_str!("README.md");
 
 /// Tables that not every study has.
-const OPTIONAL: [&str; 5] = ["pareto", "finalists", "test", "folds", "cross_validation"];
+const OPTIONAL: [&str; 6] = ["learning_rates", "pareto", "finalists", "test", "folds", "cross_validation"];
 
 /// All tables of a study.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub struct Tables {
     pub rungs: Vec<RungRow>,
     /// Best first.
     pub leaderboard: Vec<LeaderboardRow>,
+    /// Of the first of the leaderboard, by evaluation, then by block; empty before anything has a value.
+    pub learning_rates: Vec<LearningRateRow>,
     /// From the best by the first objective to the best by the second; empty without a second.
     pub pareto: Vec<ParetoRow>,
     pub constraints: Vec<Constraint>,
@@ -97,6 +101,7 @@ impl Tables {
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
+            learning_rates: learning_rates::rows(record, &leaderboard),
             pareto: pareto::rows(record, &leaderboard),
             leaderboard,
             constraints: record.state.constraints.clone(),
@@ -132,6 +137,9 @@ impl Tables {
             ("leaderboard", leaderboard::frame(self)?),
             ("segments", segments::frame(self)?),
         ];
+        if !self.learning_rates.is_empty() {
+            frames.push(("learning_rates", learning_rates::frame(self)?));
+        }
         if !self.pareto.is_empty() {
             frames.push(("pareto", pareto::frame(self)?));
         }
