@@ -75,7 +75,7 @@ fn chart(scene: &Scene<'_>, along: &Along) -> Chart {
         bottom: HEIGHT - 58.0,
         x: Axis::linear(0.0, (along.end / along.unit).max(1e-6) * 1.01),
         y: panel::value_axis(valued.iter().map(|row| row.value), scene.objective),
-        failed_lane: !failed.is_empty(),
+        lane: (!failed.is_empty()).then_some("failed"),
         inactive_lane: false,
         text: 11.0,
     };
@@ -103,7 +103,7 @@ fn chart(scene: &Scene<'_>, along: &Along) -> Chart {
         drawing.mark(panel.at(x(row), row.value), mark, size);
     }
     for row in &failed {
-        drawing.mark((panel.across(x(row)), panel.failed()), Mark::Cross, size.max(3.4));
+        drawing.mark((panel.across(x(row)), panel.lane_middle()), Mark::Cross, size.max(3.4));
     }
     let line: Vec<Point> = steps(&valued, x, along.end / along.unit).iter().map(|(x, value)| panel.at(*x, *value)).collect();
     drawing.line(&line, Colour::Best, 1.0, 3.0);

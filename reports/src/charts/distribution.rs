@@ -37,7 +37,9 @@ impl Rung {
     /// Corners from the best value to the worst: the share of the trials that are at least that good.
     fn corners(&self) -> Vec<Point> {
         let all = self.trials().max(1) as f64;
-        let steps = (0u32..).zip(&self.values).flat_map(|(before, value)| [(*value, f64::from(before) / all), (*value, f64::from(before + 1) / all)]);
+        let steps = (0u32..)
+            .zip(&self.values)
+            .flat_map(|(before, value)| [(*value, f64::from(before) / all), (*value, f64::from(before + 1) / all)]);
         steps.collect()
     }
 }
@@ -52,7 +54,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         bottom: HEIGHT - 58.0,
         x: panel::value_axis(rungs.iter().flat_map(|rung| rung.values.iter().copied()), scene.objective),
         y: Axis::linear(0.0, 1.0),
-        failed_lane: false,
+        lane: None,
         inactive_lane: false,
         text: 11.0,
     };

@@ -137,7 +137,11 @@ fn row(drawing: &mut Drawing, scene: &Scene<'_>, rung: usize, counts: &[usize; 6
     let examples = scene.tables.ladder.get(rung).copied().unwrap_or(0);
     drawing.text((LEFT - 12.0, y + 7.0), &scene.rung_name(rung), beside.bold());
     let examples = format!("{} examples", format::count(examples));
-    drawing.text((LEFT - 12.0, y + 23.0), &beside.fitted(&examples, LEFT - 24.0), Type::new(11.0).faded().anchored(Horizontal::Right, Vertical::Center));
+    drawing.text(
+        (LEFT - 12.0, y + 23.0),
+        &beside.fitted(&examples, LEFT - 24.0),
+        Type::new(11.0).faded().anchored(Horizontal::Right, Vertical::Center),
+    );
     let mut x = LEFT;
     for (fate, count) in FATES.iter().zip(counts) {
         let (from, to) = ((x, y), (x + *count as f64 * a_trial, y + BAR));

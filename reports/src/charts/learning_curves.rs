@@ -56,7 +56,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         bottom: HEIGHT - 58.0,
         x,
         y: panel::value_axis(ranked(), scene.objective),
-        failed_lane: failures > 0,
+        lane: (failures > 0).then_some("failed"),
         inactive_lane: false,
         text: 11.0,
     };
@@ -149,9 +149,7 @@ fn draw_curves(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, curves: 
     }
     let default = curves.iter().find(|(number, _)| *number == 0 && scene.best != Some(0));
     let best = curves.iter().find(|(number, _)| Some(*number) == scene.best);
-    for ((number, curve), colour, width) in
-        default.map(|c| (c, Colour::Ink, 2.4)).into_iter().chain(best.map(|c| (c, Colour::Best, 3.2)))
-    {
+    for ((number, curve), colour, width) in default.map(|c| (c, Colour::Ink, 2.4)).into_iter().chain(best.map(|c| (c, Colour::Best, 3.2))) {
         drawing.line(&finite(panel, curve), colour, 1.0, width);
         end_mark(drawing, scene, panel, &trials[*number as usize], curve);
     }
@@ -174,7 +172,7 @@ fn end_mark(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, trial: &Tri
     let colour = scene.trial_colour(trial);
     if failed(trial) {
         let x = curve.last().map_or(f64::NEG_INFINITY, |(x, _)| *x);
-        drawing.mark((panel.across(x), panel.failed()), Mark::Cross, size.max(3.4));
+        drawing.mark((panel.across(x), panel.lane_middle()), Mark::Cross, size.max(3.4));
         return;
     }
     let special = trial.number == 0 || Some(trial.number) == scene.best;

@@ -16,8 +16,8 @@ pub(super) struct Panel {
     pub(super) bottom: f64,
     pub(super) x: Axis,
     pub(super) y: Axis,
-    /// Below the plot, for failed trials.
-    pub(super) failed_lane: bool,
+    /// Below the plot, for what has no place on the upright axis: what it is called.
+    pub(super) lane: Option<&'static str>,
     /// Left of the plot, for trials without the parameter.
     pub(super) inactive_lane: bool,
     /// Of the labels.
@@ -37,7 +37,7 @@ impl Panel {
     }
 
     pub(super) fn plot_bottom(&self) -> f64 {
-        if self.failed_lane { self.bottom - LANE - APART } else { self.bottom }
+        if self.lane.is_some() { self.bottom - LANE - APART } else { self.bottom }
     }
 
     /// Of the plot, from left to right.
@@ -57,8 +57,7 @@ impl Panel {
         (self.across(x), self.up(y))
     }
 
-    /// The middle of the failed lane.
-    pub(super) fn failed(&self) -> f64 {
+    pub(super) fn lane_middle(&self) -> f64 {
         self.bottom - LANE / 2.0
     }
 
@@ -84,9 +83,9 @@ impl Panel {
             drawing.line(&[(left, y), (self.right, y)], Colour::Grid, 1.0, 1.0);
             drawing.text((self.left - 7.0, y), &label, beside);
         }
-        if self.failed_lane {
+        if let Some(lane) = self.lane {
             drawing.rectangle((left, self.bottom - LANE), (self.right, self.bottom), Colour::Lane, 1.0);
-            drawing.text((self.left - 7.0, self.failed()), "failed", beside);
+            drawing.text((self.left - 7.0, self.lane_middle()), lane, beside);
         }
         if self.inactive_lane {
             drawing.rectangle((self.left, self.top), (self.left + INACTIVE, self.bottom), Colour::Lane, 1.0);
@@ -191,7 +190,7 @@ mod tests {
             bottom: 200.0,
             x: Axis::Names(names),
             y: Axis::linear(0.0, 1.0),
-            failed_lane: true,
+            lane: Some("failed"),
             inactive_lane: true,
             text: 10.0,
         };

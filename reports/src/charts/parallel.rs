@@ -149,7 +149,7 @@ fn lanes(drawing: &mut Drawing, row: &[Upright<'_>]) {
 }
 
 fn lines(drawing: &mut Drawing, scene: &Scene<'_>, row: &[Upright<'_>]) {
-    let (alpha, width) = match scene.tables.searched().count() {
+    let (alpha, width): (f64, f64) = match scene.tables.searched().count() {
         0..=40 => (0.9, 1.5),
         41..=200 => (0.45, 1.2),
         _ => (0.16, 1.0),

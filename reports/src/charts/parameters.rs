@@ -41,7 +41,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         bottom: 0.0,
         x: parameter_axis::axis(parameter),
         y: y.clone(),
-        failed_lane: any_failed,
+        lane: any_failed.then_some("failed"),
         inactive_lane: parameter.cells.contains(&Cell::Inactive),
         text: 10.5,
     };
@@ -124,7 +124,7 @@ fn dots(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, parameter: &Par
             None => panel.inactive(jitter(trial.number)),
         };
         let (y, mark) = match trial.last_value() {
-            _ if failed(trial) => (panel.failed(), Mark::Cross),
+            _ if failed(trial) => (panel.lane_middle(), Mark::Cross),
             Some(value) if value.is_finite() => {
                 let colour = scene.trial_colour(trial);
                 let mark = match () {
@@ -157,7 +157,7 @@ mod tests {
             bottom: 0.0,
             x: Axis::Names((0..names).map(|k| format!("an option with a long name {k}")).collect()),
             y: Axis::linear(0.0, 1.0),
-            failed_lane: false,
+            lane: None,
             inactive_lane: false,
             text: 10.0,
         };

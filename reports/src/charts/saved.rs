@@ -98,7 +98,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         bottom: HEIGHT - 58.0,
         x: Axis::linear(0.0, bars.len().max(1) as f64),
         y: Axis::linear(0.0, longest * 1.03),
-        failed_lane: false,
+        lane: None,
         inactive_lane: false,
         text: 11.0,
     };
@@ -109,7 +109,11 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         drawing.line(&[(panel.left, y), (panel.right, y)], Colour::Grid, 1.0, 1.0);
         drawing.text((panel.left - 7.0, y), &label, small.anchored(Horizontal::Right, Vertical::Center));
     }
-    drawing.text((panel.left, panel.top - 14.0), "passes over the training data (epochs)", Type::new(12.0).anchored(Horizontal::Left, Vertical::Bottom));
+    drawing.text(
+        (panel.left, panel.top - 14.0),
+        "passes over the training data (epochs)",
+        Type::new(12.0).anchored(Horizontal::Left, Vertical::Bottom),
+    );
     draw_bars(&mut drawing, scene, &panel, &bars);
     let numbers = if bars.len() <= NUMBERED { "a bar a trial, with its number" } else { "trials, those trained longest first" };
     let under = Type::new(12.0).anchored(Horizontal::Center, Vertical::Top);

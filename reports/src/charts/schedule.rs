@@ -45,7 +45,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         bottom: TOP + HIGH,
         x: Axis::linear(0.0, end / unit),
         y: Axis::linear(0.0, if highest > 0.0 { highest * 1.06 } else { 1.0 }),
-        failed_lane: false,
+        lane: None,
         inactive_lane: false,
         text: 11.0,
     };
@@ -126,7 +126,9 @@ fn colour(depth: usize, of: usize) -> Colour {
 /// Lines without what lies between, where the block is frozen.
 fn pieces(block: &Block<'_>, unit: f64) -> Vec<Vec<Point>> {
     let thawed = block.rates.split(|(_, rate)| rate.is_none()).filter(|piece| !piece.is_empty());
-    thawed.map(|piece| piece.iter().filter_map(|(examples, rate)| Some((examples / unit, rate.filter(|rate| rate.is_finite())?))).collect()).collect()
+    thawed
+        .map(|piece| piece.iter().filter_map(|(examples, rate)| Some((examples / unit, rate.filter(|rate| rate.is_finite())?))).collect())
+        .collect()
 }
 
 fn frame(drawing: &mut Drawing, panel: &Panel, bottom: f64, unit: &str) {
@@ -199,12 +201,7 @@ mod tests {
         let rows: Vec<LearningRateRow> = [(160, None), (320, Some(1e-4)), (480, Some(5e-5))]
             .into_iter()
             .flat_map(|(at, gradual)| {
-                [
-                    row(at, "embeddings", None),
-                    row(at, "layer.0", gradual),
-                    row(at, "layer.1", Some(1e-4)),
-                    row(at, "head", Some(1e-4)),
-                ]
+                [row(at, "embeddings", None), row(at, "layer.0", gradual), row(at, "layer.1", Some(1e-4)), row(at, "head", Some(1e-4))]
             })
             .collect();
         let blocks = blocks(&rows);

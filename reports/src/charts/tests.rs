@@ -80,7 +80,12 @@ fn trials_without_a_parameter_are_shown_beside_its_axis() {
     }
     // As many marks in every panel as there are trials: none is dropped.
     let marks = |chart: &Chart| {
-        chart.drawing.shapes().iter().filter(|shape| matches!(shape, Shape::Disc { .. } | Shape::Polygon { .. } | Shape::Line { width: 1.8, .. })).count()
+        chart
+            .drawing
+            .shapes()
+            .iter()
+            .filter(|shape| matches!(shape, Shape::Disc { .. } | Shape::Polygon { .. } | Shape::Line { width: 1.8, .. }))
+            .count()
     };
     let parameters = Tables::new(&record).parameters.len();
     assert!(marks(&named(&record, "parameters")) >= 12 * parameters);
@@ -106,7 +111,10 @@ fn pictures_have_both_themes_and_both_forms() {
     assert!(image.pixels().map(|pixel| pixel.0).collect::<BTreeSet<_>>().len() > 40);
     for theme in Theme::ALL {
         let svg = drawn.svg(theme);
-        assert!(svg.contains("<title>Funnel of the rungs</title>") && svg.contains(">rung 0</text>") || svg.contains("rung 0\n</text>"), "{svg}");
+        assert!(
+            svg.contains("<title>Funnel of the rungs</title>") && svg.contains(">rung 0</text>") || svg.contains("rung 0\n</text>"),
+            "{svg}"
+        );
         assert!(drawn.png(theme).len() < 100_000);
     }
 }

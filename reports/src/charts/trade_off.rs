@@ -41,7 +41,7 @@ pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Option<Chart> {
         bottom: HEIGHT - 58.0,
         x: axis(all().map(|(_, x, _)| *x)),
         y: with_front(panel::value_axis(all().map(|(_, _, y)| *y), scene.objective), tables.pareto.iter().map(|row| row.value)),
-        failed_lane: false,
+        lane: None,
         inactive_lane: false,
         text: 11.0,
     };

@@ -117,7 +117,9 @@ impl Drawing {
 
     /// Each text with its upper left and lower right corner.
     pub(in crate::charts) fn texts(&self) -> Vec<(&str, Point, Point)> {
+        // Of capitals and of a `g`, in ems.
         const ASCENT: f64 = 0.74;
+        const DESCENT: f64 = 0.22;
         let box_of = |shape: &'_ Shape| {
             let Shape::Text { at: (x, y), size, horizontal, upright, width, .. } = shape else { return None };
             let before = match horizontal {
@@ -125,7 +127,7 @@ impl Drawing {
                 Horizontal::Center => width / 2.0,
                 Horizontal::Right => *width,
             };
-            let (over, under) = (ASCENT * size, super::text::DESCENT * size);
+            let (over, under) = (ASCENT * size, DESCENT * size);
             Some(if *upright {
                 ((x - over, y - (width - before)), (x + under, y + before))
             } else {

@@ -36,9 +36,10 @@ impl Drawing {
             .shapes
             .iter()
             .map(|shape| match shape {
-                Shape::Rectangle { colour, .. } | Shape::Line { colour, .. } | Shape::Disc { colour, .. } | Shape::Polygon { colour, .. } => {
-                    colour.rgb(theme)
-                }
+                Shape::Rectangle { colour, .. }
+                | Shape::Line { colour, .. }
+                | Shape::Disc { colour, .. }
+                | Shape::Polygon { colour, .. } => colour.rgb(theme),
                 Shape::Text { fill, .. } => fill.rgb(theme),
             })
             .chain([Colour::Ground.rgb(theme)])

@@ -6,7 +6,7 @@ use plotters::{
     element::{Circle, PathElement, Polygon, Rectangle},
     prelude::DrawingBackend,
     style::{
-        Color, FontTransform, IntoTextStyle, RGBColor, ShapeStyle, TextStyle,
+        Color, FontTransform, RGBColor, ShapeStyle, TextStyle,
         text_anchor::{HPos, Pos, VPos},
     },
 };
@@ -32,7 +32,12 @@ const SVG_SIZE: f64 = 1.24;
 /// Where its SVG puts the baseline below the top of a text, in ems.
 const SVG_BASELINE: f64 = 0.76;
 
-pub(super) fn replay<B: DrawingBackend>(drawing: &Drawing, theme: Theme, medium: Medium, area: &DrawingArea<B, Shift>) -> Result<(), String> {
+pub(super) fn replay<B: DrawingBackend>(
+    drawing: &Drawing,
+    theme: Theme,
+    medium: Medium,
+    area: &DrawingArea<B, Shift>,
+) -> Result<(), String> {
     for shape in &drawing.shapes {
         match shape {
             Shape::Rectangle { from, to, colour, alpha } => {
@@ -107,6 +112,6 @@ fn text<B: DrawingBackend>(area: &DrawingArea<B, Shift>, theme: Theme, medium: M
     let (x, y) = (at.0 * f64::from(SCALE), at.1 * f64::from(SCALE));
     let font = font(em, *bold);
     let (font, at) = if *upright { (font.transform(FontTransform::Rotate270), (x - below, y)) } else { (font, (x, y - below)) };
-    let style: TextStyle<'_> = font.into_text_style(area).with_color(colour).pos(Pos::new(horizontal, VPos::Top));
+    let style = TextStyle::from(font).color(&colour).pos(Pos::new(horizontal, VPos::Top));
     area.draw_text(text, &style, (at.0.round() as i32, at.1.round() as i32)).map_err(said)
 }

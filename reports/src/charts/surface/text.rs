@@ -14,8 +14,6 @@ pub(super) const FAMILY: &str = "Inter, 'Helvetica Neue', Arial, 'Liberation San
 pub(super) const HEIGHT_OF_EM: f64 = 3408.0 / 2816.0;
 /// Height of a capital in ems (Inter, table `OS/2`).
 const CAPITAL: f64 = 2048.0 / 2816.0;
-/// From the baseline to the lower end of a `g`, in ems.
-pub(super) const DESCENT: f64 = 0.22;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::charts) enum Horizontal {
