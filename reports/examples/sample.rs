@@ -1,5 +1,5 @@
-//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals]`; the last
-//! gives it constraints and a second objective.
+//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual]`: with
+//! constraints and a second objective; with a best trial that thaws its blocks one after another.
 
 use std::{error::Error, path::Path};
 
@@ -11,7 +11,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (trials, rungs, seed) = (number(12)?, number(3)?, number(0)?);
     let mut record = reports::testing::sample_record(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
-    if arguments.next().is_some() {
+    let more: Vec<String> = arguments.collect();
+    let has = |word: &str| more.iter().any(|given| given == word);
+    if has("gradual") {
+        reports::testing::with_gradual_unfreezing(&mut record);
+    }
+    if has("goals") {
         reports::testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
     }
     let split = |name: &str, examples: u64| {

@@ -89,8 +89,10 @@ fn chart(scene: &Scene<'_>, along: &Along) -> Chart {
     let default = tables.trials.first().and_then(|trial| trial.final_value).filter(|value| value.is_finite());
     if let Some(value) = default {
         let y = panel.up(value);
-        drawing.dashed((panel.across(0.0), y), (panel.right, y), Colour::Ink, 1.4);
+        drawing.dashed(&[(panel.across(0.0), y), (panel.right, y)], Colour::Ink, 1.4);
     }
+    let line: Vec<Point> = steps(&valued, x, along.end / along.unit).iter().map(|(x, value)| panel.at(*x, *value)).collect();
+    drawing.line(&line, Colour::Best, 1.0, 3.0);
     let (size, alpha) = crowd(valued.len() + failed.len());
     for row in &valued {
         let mark = if beyond(row) {
@@ -103,10 +105,8 @@ fn chart(scene: &Scene<'_>, along: &Along) -> Chart {
         drawing.mark(panel.at(x(row), row.value), mark, size);
     }
     for row in &failed {
-        drawing.mark((panel.across(x(row)), panel.lane_middle()), Mark::Cross, size.max(3.4));
+        drawing.mark((panel.across(x(row)), panel.in_lane(row.trial, failed.len())), Mark::Cross, size.max(2.8));
     }
-    let line: Vec<Point> = steps(&valued, x, along.end / along.unit).iter().map(|(x, value)| panel.at(*x, *value)).collect();
-    drawing.line(&line, Colour::Best, 1.0, 3.0);
     if let Some(row) = valued.iter().rfind(|row| scene.is_best(row.trial)) {
         drawing.mark(panel.at(x(row), row.value), Mark::Star, 4.4);
     }

@@ -102,7 +102,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
     for (share, words) in [(1.0, "all"), (0.5, "half"), (0.1, "a tenth")] {
         legend.entry(true, Mark::Bar { colour: Colour::Heat(share) }, words);
     }
-    legend.entry(true, Mark::Hollow { colour: Colour::Faded }, "predicted right");
+    legend.entry(true, Mark::Pale { colour: Colour::Lane }, "predicted right");
     let mut drawing = titled((bottom + NAMES + 20.0).max(TOP + legend.height() + 20.0), "Confusion matrix", &subtitle);
     cells(&mut drawing, &matrix, cell);
     names(&mut drawing, &matrix, cell, bottom);

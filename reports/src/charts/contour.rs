@@ -65,7 +65,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
     legend.entry(true, Mark::Dot { colour: Colour::Ink, alpha: 1.0 }, "a trial");
     legend.entry(scene.best.is_some(), Mark::Star, "best trial");
     legend.entry(scene.marks_default() && has(first, 0) && has(second, 0), Mark::Diamond, "default recipe");
-    legend.entry(scene.tables.searched().any(failed), Mark::Cross, "failed");
+    legend.entry(scene.failures > 0, Mark::Cross, "failed");
     legend.draw(&mut drawing, 98.0);
     Some(Chart {
         name: "contour",

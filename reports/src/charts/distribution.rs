@@ -64,7 +64,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let full = rungs.last().map(|rung| &rung.values[..]).unwrap_or_default();
     let subtitle = match (full.first(), median(full)) {
         (Some(best), Some(median)) => format!(
-            "{} with a final value: the best {}, the one in the middle {}",
+            "{} with a final value: the best {}, the median {}",
             format::counted(top as u64, "trial"),
             scene.show(*best),
             scene.show(median)
@@ -81,7 +81,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let default = scene.tables.trials.first().and_then(|trial| trial.final_value).filter(|value| value.is_finite());
     if let Some(value) = default {
         let x = panel.across(value);
-        drawing.dashed((x, panel.top), (x, panel.bottom), Colour::Ink, 1.4);
+        drawing.dashed(&[(x, panel.top), (x, panel.bottom)], Colour::Ink, 1.4);
     }
     for (index, rung) in rungs.iter().enumerate() {
         let colour = scene.rung_colour(index);
@@ -103,7 +103,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         legend.entry(true, Mark::Line { colour, width }, format!("{} ({})", scene.rung_name(index), format::count(rung.trials() as u64)));
     }
     if let Some(best) = scene.best.and_then(|best| scene.tables.trials.get(best as usize)).and_then(|best| best.final_value) {
-        drawing.mark((panel.across(best), panel.bottom), Mark::Star, 4.4);
+        drawing.mark((panel.across(best), panel.bottom - 9.0), Mark::Star, 4.4);
         legend.entry(true, Mark::Star, "best trial");
     }
     legend.entry(default.is_some(), Mark::Dashes { colour: Colour::Ink }, "default recipe");
@@ -113,7 +113,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         .iter()
         .enumerate()
         .map(|(index, rung)| {
-            let middle = median(&rung.values).map_or_else(|| "no value".to_owned(), |value| format!("in the middle {}", scene.show(value)));
+            let middle = median(&rung.values).map_or_else(|| "no value".to_owned(), |value| format!("median {}", scene.show(value)));
             format!("{}: {}, {} failed, {middle}", scene.rung_name(index), format::counted(rung.trials() as u64, "trial"), rung.failed)
         })
         .collect();

@@ -80,7 +80,7 @@ fn bar(drawing: &mut Drawing, row: &Importance, share: f64, y: f64, across: &imp
     let chance = row.chance.map(across);
     if let Some(x) = chance {
         drawing.line(&[(x, y - BAR / 2.0 - 3.0), (x, y + BAR / 2.0 + 3.0)], Colour::Ground, 1.0, 4.0);
-        drawing.dashed((x, y - BAR / 2.0 - 3.0), (x, y + BAR / 2.0 + 3.0), Colour::Ink, 1.6);
+        drawing.dashed(&[(x, y - BAR / 2.0 - 3.0), (x, y + BAR / 2.0 + 3.0)], Colour::Ink, 1.6);
     }
     let after = chance.map_or(end, |chance| end.max(chance));
     drawing.text((after + 7.0, y), &format::percent(share), Type::new(11.0));

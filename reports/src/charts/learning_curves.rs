@@ -43,7 +43,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let complete = of(|trial| trial.phase == Phase::Complete);
     let ended = of(|trial| matches!(trial.phase, Phase::Paused { .. }));
     let stopped = of(|trial| trial.phase == Phase::Complete && trial.stopped_early);
-    let failures = of(failed);
+    let failures = scene.failures as u64;
     let at_a_rung = if tables.finished { "ended at a rung" } else { "waiting at a rung" };
     let subtitle = format!(
         "{}: {complete} complete, {ended} {at_a_rung}, {failures} failed",
@@ -69,7 +69,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let mut free_to = f64::INFINITY;
     for (rung, &x) in rungs.iter().enumerate().rev() {
         let across = panel.across(x);
-        drawing.dashed((across, panel.top - 4.0), (across, panel.bottom), scene.rung_colour(rung), 1.2);
+        drawing.dashed(&[(across, panel.top - 4.0), (across, panel.bottom)], scene.rung_colour(rung), 1.2);
         let name = scene.rung_name(rung);
         let half = style.width(&name) / 2.0;
         if across + half < free_to {
@@ -86,7 +86,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     legend.entry(running > 0, Mark::Play, "running");
     legend.entry(failures > 0, Mark::Cross, "failed");
     legend.entry(scene.best.is_some(), Mark::Line { colour: Colour::Best, width: 3.0 }, "best trial");
-    legend.entry(scene.marks_default(), Mark::Line { colour: Colour::Ink, width: 2.4 }, "default recipe");
+    legend.entry(scene.marks_default(), Mark::Dashes { colour: Colour::Ink }, "default recipe");
     legend.entry(true, Mark::Dashes { colour: Colour::Faded }, "rungs");
     legend.draw(&mut drawing, 118.0);
     let equal_cost = match tables.rungs_of {
@@ -149,8 +149,12 @@ fn draw_curves(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, curves: 
     }
     let default = curves.iter().find(|(number, _)| *number == 0 && scene.best != Some(0));
     let best = curves.iter().find(|(number, _)| Some(*number) == scene.best);
-    for ((number, curve), colour, width) in default.map(|c| (c, Colour::Ink, 2.4)).into_iter().chain(best.map(|c| (c, Colour::Best, 3.2))) {
-        drawing.line(&finite(panel, curve), colour, 1.0, width);
+    if let Some((number, curve)) = default {
+        drawing.dashed(&finite(panel, curve), Colour::Ink, 2.4);
+        end_mark(drawing, scene, panel, &trials[*number as usize], curve);
+    }
+    if let Some((number, curve)) = best {
+        drawing.line(&finite(panel, curve), Colour::Best, 1.0, 3.2);
         end_mark(drawing, scene, panel, &trials[*number as usize], curve);
     }
 }
@@ -172,11 +176,12 @@ fn end_mark(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, trial: &Tri
     let colour = scene.trial_colour(trial);
     if failed(trial) {
         let x = curve.last().map_or(f64::NEG_INFINITY, |(x, _)| *x);
-        drawing.mark((panel.across(x), panel.lane_middle()), Mark::Cross, size.max(3.4));
+        drawing.mark((panel.across(x), panel.in_lane(trial.number, scene.failures)), Mark::Cross, size.max(2.8));
         return;
     }
     let special = trial.number == 0 || Some(trial.number) == scene.best;
-    let Some(&(x, value)) = kept(scene, trial, curve).filter(|_| special).or(last) else { return };
+    let kept = if special { kept(scene, trial, curve) } else { None };
+    let Some(&(x, value)) = kept.or(last) else { return };
     let size = if special { 4.2 } else { size };
     let mark = match trial.phase {
         _ if Some(trial.number) == scene.best => Mark::Star,

@@ -41,8 +41,8 @@ pub(super) enum Mark {
     Hatched {
         colour: Colour,
     },
-    /// A bar that is only an outline.
-    Hollow {
+    /// With an outline.
+    Pale {
         colour: Colour,
     },
 }
@@ -83,10 +83,13 @@ impl Drawing {
                 self.polygon(&[(x - size, y - tip * 0.7), (x + size, y - tip * 0.7), (x, y + tip)], Colour::Faded);
             }
             Mark::Line { colour, width } => self.line(&[(from.0, y), (to.0, y)], colour, 1.0, width),
-            Mark::Dashes { colour } => self.dashed((from.0, y), (to.0, y), colour, 1.6),
+            Mark::Dashes { colour } => self.dashed(&[(from.0, y), (to.0, y)], colour, 1.6),
             Mark::Bar { colour } => self.rectangle(from, to, colour, 1.0),
             Mark::Hatched { colour } => self.hatched(from, to, colour),
-            Mark::Hollow { colour } => self.outline(from, to, colour, 1.2),
+            Mark::Pale { colour } => {
+                self.rectangle(from, to, colour, 1.0);
+                self.outline(from, to, Colour::Faded, 1.0);
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use search_spaces::settings::{Direction, Objective};
 
 use super::{
     axis::Axis,
+    scene::jitter,
     surface::{Colour, Drawing, Horizontal, Point, Type, Vertical},
 };
 
@@ -59,6 +60,12 @@ impl Panel {
 
     pub(super) fn lane_middle(&self) -> f64 {
         self.bottom - LANE / 2.0
+    }
+
+    /// A place in the lane for one of `marks`: in the middle for a few, spread over it for many.
+    pub(super) fn in_lane(&self, trial: u32, marks: usize) -> f64 {
+        let reach = if marks > 20 { LANE - 7.0 } else { 0.0 };
+        self.lane_middle() + jitter(trial) * reach
     }
 
     /// A place across the inactive lane; `shift` in [-0.5, 0.5].
@@ -185,7 +192,7 @@ mod tests {
         let names: Vec<String> = (0..40).map(|k| format!("Schedule(kind: Cosine, cycles: {k})")).collect();
         let panel = |names: Vec<String>| Panel {
             left: 60.0,
-            top: 20.0,
+            top: 40.0,
             right: 780.0,
             bottom: 200.0,
             x: Axis::Names(names),

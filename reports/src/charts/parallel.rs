@@ -133,8 +133,8 @@ fn legend(scene: &Scene<'_>) -> Legend {
         legend.entry(true, mark, name);
     }
     legend.entry(scene.best.is_some(), Mark::Line { colour: Colour::Best, width: 3.0 }, "best trial");
-    legend.entry(scene.marks_default(), Mark::Line { colour: Colour::Ink, width: 2.4 }, "default recipe");
-    legend.entry(scene.tables.searched().any(failed), Mark::Line { colour: Colour::Failed, width: 1.4 }, "failed");
+    legend.entry(scene.marks_default(), Mark::Dashes { colour: Colour::Ink }, "default recipe");
+    legend.entry(scene.failures > 0, Mark::Line { colour: Colour::Failed, width: 1.4 }, "failed");
     legend
 }
 
@@ -170,7 +170,11 @@ fn lines(drawing: &mut Drawing, scene: &Scene<'_>, row: &[Upright<'_>]) {
                 (scene.trial_colour(trial), alpha + (1.0 - alpha) * further * further * 0.6, width)
             }
         };
-        drawing.line(&points, colour, alpha, width);
+        if trial.number == 0 && !scene.is_best(0) {
+            drawing.dashed(&points, colour, width);
+        } else {
+            drawing.line(&points, colour, alpha, width);
+        }
         if let (true, Some(end)) = (failed(trial), points.last()) {
             drawing.mark(*end, Mark::Cross, 3.2);
         }
@@ -207,5 +211,7 @@ fn draw_axis(drawing: &mut Drawing, scene: &Scene<'_>, axis: &Upright<'_>) {
     let bold = Type::new(11.0).bold().anchored(Horizontal::Center, Vertical::Bottom);
     drawing.text((axis.x, top - 12.0), &bold.fitted(name, room), bold);
     let faded = Type::new(10.5).faded().anchored(Horizontal::Center, Vertical::Bottom);
+    // The last part of a long one says the most.
+    let owner = if faded.width(owner) > room { owner.rsplit('.').next().unwrap_or(owner) } else { owner };
     drawing.text((axis.x, top - 27.0), &faded.fitted(owner, room), faded);
 }

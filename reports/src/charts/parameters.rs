@@ -33,7 +33,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     };
     let values = || tables.searched().filter(|trial| !failed(trial)).filter_map(TrialRow::last_value);
     let y = panel::value_axis(values(), scene.objective);
-    let any_failed = tables.searched().any(failed);
+    let any_failed = scene.failures > 0;
     let panel = |parameter: &ParameterColumn| Panel {
         left: 0.0,
         top: 0.0,
@@ -124,7 +124,7 @@ fn dots(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, parameter: &Par
             None => panel.inactive(jitter(trial.number)),
         };
         let (y, mark) = match trial.last_value() {
-            _ if failed(trial) => (panel.lane_middle(), Mark::Cross),
+            _ if failed(trial) => (panel.in_lane(trial.number, scene.failures), Mark::Cross),
             Some(value) if value.is_finite() => {
                 let colour = scene.trial_colour(trial);
                 let mark = match () {
@@ -138,7 +138,11 @@ fn dots(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, parameter: &Par
             }
             _ => continue,
         };
-        let size = if matches!(mark, Mark::Dot { .. } | Mark::Beyond { .. }) { size } else { size.max(3.4) };
+        let size = match mark {
+            Mark::Dot { .. } | Mark::Beyond { .. } => size,
+            Mark::Cross => size.max(2.6),
+            _ => size.max(3.4),
+        };
         drawing.mark((x, y), mark, size);
     }
 }

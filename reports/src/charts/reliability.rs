@@ -92,7 +92,7 @@ fn draw_bins(drawing: &mut Drawing, panel: &Panel, bins: &[&Bin]) {
         let (from, to) = (panel.at(bin.above, share), panel.at(bin.up_to, 0.0));
         drawing.rectangle((from.0 + 1.0, from.1.min(to.1 - 1.0)), (to.0 - 1.0, to.1), Colour::Rung(0.5), 1.0);
     }
-    drawing.dashed(panel.at(0.0, 0.0), panel.at(1.0, 1.0), Colour::Faded, 1.6);
+    drawing.dashed(&[panel.at(0.0, 0.0), panel.at(1.0, 1.0)], Colour::Faded, 1.6);
     for bin in bins {
         let middle = panel.across(f64::midpoint(bin.above, bin.up_to));
         if let Some((low, high)) = bin.right.interval() {

@@ -14,7 +14,7 @@ use super::{
     surface::{Colour, Drawing, Horizontal, Type, Vertical},
     titled,
 };
-use crate::{format, tables::TrialRow};
+use crate::{format, summary, tables::TrialRow};
 
 const HEIGHT: f64 = 440.0;
 
@@ -28,6 +28,9 @@ enum End {
     AtRung(usize),
     Failed,
 }
+
+/// A single bar is not as wide as the panel.
+const FEWEST: usize = 12;
 
 /// A trial's training in passes over the training data.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,31 +75,21 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let bars = trained(scene);
     let total = |of: &dyn Fn(&Trained) -> f64| bars.iter().map(of).sum::<f64>();
     let (all, done) = (total(&|bar| bar.of), total(&|bar| bar.passes));
-    let rest_of = |end: fn(End) -> bool| total(&|bar| if end(bar.end) { bar.rest() } else { 0.0 });
-    let share = |passes: f64| format::percent(if all > 0.0 { passes / all } else { 0.0 });
-    let at_rungs = rest_of(|end| matches!(end, End::AtRung(_)));
-    let by_itself = rest_of(|end| end == End::StoppedItself);
-    let by_failing = rest_of(|end| end == End::Failed);
     let passes = |value: f64| format::significant(value, 3);
-    let mut subtitle = format!(
-        "Trained {} of {} passes over the training data; {} saved by ending trials at rungs",
-        passes(done),
-        passes(all),
-        share(at_rungs)
-    );
-    if by_itself > 0.0 {
-        subtitle += &format!(", {} by early stopping", share(by_itself));
-    }
-    if by_failing > 0.0 {
-        subtitle += &format!("; {} not trained because trials failed", share(by_failing));
-    }
+    let trained = format!("{} of {} passes over the training data were trained", passes(done), passes(all));
+    // The same share as in the words of the report: of optimizer steps, failed trials apart.
+    let saved = if scene.tables.finished { summary::saved(scene.tables).share() } else { None };
+    let subtitle = match saved.filter(|share| *share > 0.0) {
+        Some(share) => format!("{} of full-length training saved, failed trials apart; {trained}", format::percent(share)),
+        None => trained,
+    };
     let longest = bars.iter().map(|bar| bar.of).fold(0.0, f64::max).max(1e-6);
     let panel = Panel {
         left: 84.0,
         top: 104.0,
         right: RIGHT,
         bottom: HEIGHT - 58.0,
-        x: Axis::linear(0.0, bars.len().max(1) as f64),
+        x: Axis::linear(0.0, bars.len().max(FEWEST) as f64),
         y: Axis::linear(0.0, longest * 1.03),
         lane: None,
         inactive_lane: false,
@@ -115,7 +108,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         Type::new(12.0).anchored(Horizontal::Left, Vertical::Bottom),
     );
     draw_bars(&mut drawing, scene, &panel, &bars);
-    let numbers = if bars.len() <= NUMBERED { "a bar a trial, with its number" } else { "trials, those trained longest first" };
+    let numbers = if bars.len() <= NUMBERED { "a bar a trial, with its number" } else { "number of trials, those trained longest first" };
     let under = Type::new(12.0).anchored(Horizontal::Center, Vertical::Top);
     drawing.text((f64::midpoint(panel.left, panel.right), panel.bottom + 30.0), numbers, under);
     legend(scene, &bars).draw(&mut drawing, 98.0);
@@ -129,6 +122,8 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         drawing,
     }
 }
+
+const SPARED: Colour = Colour::Heat(0.08);
 
 /// So many bars still have the trial's number below.
 const NUMBERED: usize = 32;
@@ -156,7 +151,7 @@ fn draw_bars(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, bars: &[Tr
         index += run.len();
         let (done, full) = (panel.up(bar.passes), panel.up(bar.of));
         if bar.rest() > 0.0 {
-            drawing.rectangle((from, full), (to, done), if bar.end == End::Failed { Colour::Lane } else { Colour::Heat(0.08) }, 1.0);
+            drawing.rectangle((from, full), (to, done), if bar.end == End::Failed { Colour::Lane } else { SPARED }, 1.0);
         }
         if bar.end == End::Failed {
             drawing.hatched((from, done.min(base - 1.0)), (to, base), Colour::Failed);
@@ -173,6 +168,12 @@ fn draw_bars(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, bars: &[Tr
     }
     if gap == 0.0 {
         outline_of_all(drawing, panel, bars);
+    }
+    for (value, label) in panel.x.ticks(8).into_iter().filter(|_| bars.len() > NUMBERED) {
+        let x = panel.across(value);
+        drawing.line(&[(x, base), (x, base + 4.0)], Colour::Faded, 1.0, 1.0);
+        let small = Type::new(11.0).faded().anchored(Horizontal::Center, Vertical::Top);
+        drawing.text((x, base + 8.0), &label, small);
     }
     drawing.line(&[(panel.left, base), (panel.right, base)], Colour::Faded, 1.0, 1.0);
 }
@@ -205,7 +206,8 @@ fn legend(scene: &Scene<'_>, bars: &[Trained]) -> Legend {
         legend.entry(any(End::AtRung(below)), bar(End::AtRung(below)), words);
     }
     legend.entry(any(End::Failed), Mark::Hatched { colour: Colour::Failed }, "until it failed");
-    legend.entry(bars.iter().any(|bar| bar.rest() > 0.0), Mark::Hollow { colour: Colour::Faded }, "not trained");
+    let spared = |bar: &&Trained| bar.rest() > 0.0 && bar.end != End::Failed;
+    legend.entry(bars.iter().any(|bar| spared(&bar)), Mark::Pale { colour: SPARED }, "not trained");
     legend
 }
 

@@ -15,12 +15,15 @@ pub(super) struct Scene<'a> {
     /// The first of the leaderboard, if it has a value.
     pub(super) best: Option<u32>,
     pub(super) rungs: usize,
+    /// Trials of the search that failed.
+    pub(super) failures: usize,
 }
 
 impl<'a> Scene<'a> {
     pub(super) fn new(tables: &'a Tables, objective: Objective) -> Scene<'a> {
         let best = tables.leaderboard.first().filter(|row| row.value.is_some_and(f64::is_finite)).map(|row| row.trial);
-        Scene { tables, objective, best, rungs: tables.ladder.len() }
+        let failures = tables.searched().filter(|trial| failed(trial)).count();
+        Scene { tables, objective, best, rungs: tables.ladder.len(), failures }
     }
 
     /// `accuracy on the validation split`, with the direction where it is not the usual one.

@@ -1,5 +1,7 @@
 //! The learning rate of each block of the best trial while it trained, and when which block was thawed.
 
+use std::ops::Range;
+
 use super::{
     Chart, RIGHT,
     axis::Axis,
@@ -59,9 +61,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
     let groups = groups(&blocks);
     let mut drawing = titled(bottom + 58.0, "Course of the best trial", &subtitle);
     frame(&mut drawing, &panel, bottom, unit_name);
-    for (depth, _) in &groups {
-        let colour = colour(*depth, blocks.len());
-        for piece in pieces(&blocks[*depth], unit) {
+    for (members, _) in &groups {
+        let colour = colour(&groups, members.start);
+        for piece in pieces(&blocks[members.start], unit) {
             let points: Vec<Point> = piece.iter().map(|(x, rate)| panel.at(*x, *rate)).collect();
             drawing.line(&points, colour, 1.0, 2.2);
             for point in points.iter().filter(|_| points.len() <= 24) {
@@ -69,12 +71,12 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
             }
         }
     }
-    lanes(&mut drawing, &blocks, &panel, (lanes_top, lane), unit);
+    lanes(&mut drawing, (&blocks, &groups), &panel, (lanes_top, lane), unit);
     let mut legend = Legend::new("Learning rate of");
-    for (depth, name) in &groups {
-        legend.entry(true, Mark::Line { colour: colour(*depth, blocks.len()), width: 2.4 }, name.clone());
+    for (members, name) in groups.iter().rev() {
+        legend.entry(true, Mark::Line { colour: colour(&groups, members.start), width: 2.4 }, name.clone());
     }
-    legend.entry(never > 0 || always < blocks.len(), Mark::Hollow { colour: Colour::Faded }, "frozen");
+    legend.entry(never > 0 || always < blocks.len(), Mark::Pale { colour: Colour::Lane }, "frozen");
     legend.draw(&mut drawing, TOP - 6.0);
     Some(Chart {
         name: "schedule",
@@ -100,8 +102,8 @@ fn blocks(rows: &[LearningRateRow]) -> Vec<Block<'_>> {
     blocks
 }
 
-/// Blocks of neighbours that have the same rates throughout, as the first of them and a name for all; those that never train are none.
-fn groups(blocks: &[Block<'_>]) -> Vec<(usize, String)> {
+/// Neighbours that have the same rates throughout, with a name for all; those that never train are none.
+fn groups(blocks: &[Block<'_>]) -> Vec<(Range<usize>, String)> {
     let mut groups = Vec::new();
     let mut depth = 0;
     for run in blocks.chunk_by(|a, b| a.rates == b.rates) {
@@ -111,16 +113,17 @@ fn groups(blocks: &[Block<'_>]) -> Vec<(usize, String)> {
                 [first, .., last] => format!("{} to {}", first.name, last.name),
                 [] => String::new(),
             };
-            groups.push((depth, name));
+            groups.push((depth..depth + run.len(), name));
         }
         depth += run.len();
     }
     groups
 }
 
-/// The deeper, the paler.
-fn colour(depth: usize, of: usize) -> Colour {
-    Colour::rung(depth, of)
+/// That of the group the block is in; the deeper, the paler.
+fn colour(groups: &[(Range<usize>, String)], depth: usize) -> Colour {
+    let group = groups.iter().position(|(blocks, _)| blocks.contains(&depth)).unwrap_or(0);
+    Colour::rung(group, groups.len())
 }
 
 /// Lines without what lies between, where the block is frozen.
@@ -150,7 +153,13 @@ fn frame(drawing: &mut Drawing, panel: &Panel, bottom: f64, unit: &str) {
     drawing.text((f64::midpoint(panel.left, panel.right), bottom + 30.0), &words, label.anchored(Horizontal::Center, Vertical::Top));
 }
 
-fn lanes(drawing: &mut Drawing, blocks: &[Block<'_>], panel: &Panel, (top, lane): (f64, f64), unit: f64) {
+fn lanes(
+    drawing: &mut Drawing,
+    (blocks, groups): (&[Block<'_>], &[(Range<usize>, String)]),
+    panel: &Panel,
+    (top, lane): (f64, f64),
+    unit: f64,
+) {
     let beside = Type::new(10.5).faded().anchored(Horizontal::Right, Vertical::Center);
     for (depth, block) in blocks.iter().enumerate() {
         let y = top + (blocks.len() - 1 - depth) as f64 * lane;
@@ -166,7 +175,7 @@ fn lanes(drawing: &mut Drawing, blocks: &[Block<'_>], panel: &Panel, (top, lane)
         for (examples, rate) in &block.rates {
             if rate.is_some() {
                 let (left, right) = (panel.across(before / unit), panel.across(examples / unit));
-                drawing.rectangle((left, from), (right, to), colour(depth, blocks.len()), 1.0);
+                drawing.rectangle((left, from), (right, to), colour(groups, depth), 1.0);
             }
             before = *examples;
         }
@@ -205,7 +214,7 @@ mod tests {
             })
             .collect();
         let blocks = blocks(&rows);
-        assert_eq!(groups(&blocks), [(1, "layer.0".to_owned()), (2, "layer.1 to head".to_owned())]);
+        assert_eq!(groups(&blocks), [(1..2, "layer.0".to_owned()), (2..4, "layer.1 to head".to_owned())]);
         assert_eq!(pieces(&blocks[0], 1.0), Vec::<Vec<Point>>::new());
         assert_eq!(pieces(&blocks[1], 10.0), [vec![(32.0, 1e-4), (48.0, 5e-5)]]);
         assert_eq!(

@@ -60,7 +60,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     }
     for at in &tables.breaks {
         let x = across(*at);
-        drawing.dashed((x, TOP - 8.0), (x, bottom), Colour::Ink, 1.4);
+        drawing.dashed(&[(x, TOP - 8.0), (x, bottom)], Colour::Ink, 1.4);
     }
     legend.draw(&mut drawing, TOP - 4.0);
     Chart {

@@ -71,15 +71,25 @@ impl Drawing {
         }
     }
 
-    pub(in crate::charts) fn dashed(&mut self, from: Point, to: Point, colour: Colour, width: f64) {
+    pub(in crate::charts) fn dashed(&mut self, points: &[Point], colour: Colour, width: f64) {
         const DASH: f64 = 5.0;
         const GAP: f64 = 4.0;
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let length = dx.hypot(dy);
-        let at = |along: f64| (from.0 + dx * along / length, from.1 + dy * along / length);
-        for dash in 0..(length / (DASH + GAP)).ceil() as usize {
-            let start = dash as f64 * (DASH + GAP);
-            self.line(&[at(start), at((start + DASH).min(length))], colour, 1.0, width);
+        // How far the pattern has come by the beginning of each piece.
+        let mut before = 0.0;
+        for pair in points.windows(2) {
+            let (from, to) = (pair[0], pair[1]);
+            let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+            let length = dx.hypot(dy);
+            let at = |along: f64| (from.0 + dx * along / length, from.1 + dy * along / length);
+            let mut start = -(before % (DASH + GAP));
+            while start < length {
+                let (begin, end) = (start.max(0.0), (start + DASH).min(length));
+                if end > begin {
+                    self.line(&[at(begin), at(end)], colour, 1.0, width);
+                }
+                start += DASH + GAP;
+            }
+            before += length;
         }
     }
 

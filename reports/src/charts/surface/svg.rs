@@ -6,6 +6,7 @@ use super::{
     Colour, Drawing, Theme,
     drawing::Shape,
     replay::{Medium, SCALE, replay},
+    text::FAMILY,
 };
 
 impl Drawing {
@@ -20,7 +21,8 @@ impl Drawing {
         let ground = Colour::Ground.rgb(theme);
         // plotters' own first line has no logical size, no round joints and no words.
         let head = format!(
-            "<svg width=\"{}\" height=\"{}\" viewBox=\"0 0 {wide} {high}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" stroke-linejoin=\"round\">\n\
+            "<svg width=\"{}\" height=\"{}\" viewBox=\"0 0 {wide} {high}\" xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" \
+             stroke-linejoin=\"round\" font-family=\"{FAMILY}\">\n\
              <title>{}</title>\n<desc>{}</desc>\n<rect width=\"{wide}\" height=\"{high}\" fill=\"#{:02X}{:02X}{:02X}\"/>",
             self.width,
             self.height,
@@ -31,7 +33,7 @@ impl Drawing {
             ground.2
         );
         let (_, body) = shapes.split_once('\n').ok_or("the SVG has no content")?;
-        Ok(format!("{head}\n{}", self.with_lengths(body)))
+        Ok(format!("{head}\n{}", self.with_lengths(&without_defaults(body))))
     }
 
     /// Gives every text the width it was laid out with: a font that runs wider is squeezed, rather than cut off or laid over its neighbour.
@@ -53,6 +55,16 @@ impl Drawing {
         }
         lengths
     }
+}
+
+/// What plotters says on every shape though it is so anyway, or said once for all. Quotes within texts are escaped, so no text is touched.
+fn without_defaults(body: &str) -> String {
+    let family = format!(" font-family=\"{}\"", FAMILY.replace('\'', "&apos;"));
+    let mut body = body.to_owned();
+    for default in [" stroke=\"none\" stroke-width=\"1\"", " stroke=\"none\"", " opacity=\"1\"", &family] {
+        body = body.replace(default, "");
+    }
+    body
 }
 
 /// Whether the vendored font is known to have it: Latin, Greek, Cyrillic and punctuation. What it does not have is as wide as it will be.
