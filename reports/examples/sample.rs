@@ -1,9 +1,25 @@
-//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual]`: with
-//! constraints and a second objective; with a best trial that thaws its blocks one after another.
+//! Writes the tables and the report of a generated study: `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual] [again]`:
+//! with constraints and a second objective; with a best trial that thaws its blocks one after another; with finalists, a cross-validation and a look at the test
+//! split. What its trials predict lies in `artefacts/`.
 
 use std::{error::Error, path::Path};
 
+use engine::record::StudyRecord;
 use search_spaces::goals::Constraint;
+
+/// Trains the best three again, looks at the test split, and cross-validates the best.
+fn again(record: &mut StudyRecord) {
+    let best: Vec<u32> = record.state.leaderboard().into_iter().take(3).collect();
+    let values = |trial: u32| record.state.trials()[trial as usize].values.last().copied().unwrap_or(f64::NAN);
+    let repeats: Vec<[Option<f64>; 2]> =
+        best.iter().map(|trial| [-0.006, 0.002].map(|off| Some(((values(*trial) + off) * 445.0).round() / 445.0))).collect();
+    let configs: Vec<(u32, &[Option<f64>])> = best.iter().copied().zip(repeats.iter().map(|values| &values[..])).collect();
+    reports::testing::with_finalists(record, &configs);
+    if let Some(best) = record.best() {
+        reports::testing::with_folds(record, best.of, &[Some(0.94), Some(0.95), Some(0.93)]);
+        reports::testing::with_test(record, best.trial, (418.0 / 445.0, 0.9146, 0.9595));
+    }
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -19,6 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("goals") {
         reports::testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
     }
+    if has("again") && trials > 0 {
+        again(&mut record);
+    }
+    let artefacts = Path::new(&dir).join("artefacts");
+    std::fs::create_dir_all(&artefacts)?;
+    reports::testing::with_predictions(&mut record, &artefacts, &["agency", "blog", "radio", "press"]);
     let split = |name: &str, examples: u64| {
         serde_json::json!({
             "name": name, "examples": examples, "left_out": 0, "tokens": {"truncated": examples / 3, "mean": 104.2, "longest": 128},

@@ -20,12 +20,15 @@ pub struct ReportFiles {
 /// Writes `tables/` and `report/` into the study folder `dir`. Each file is replaced in one go, the page last, so that a reader never sees half of one.
 /// `data_report` is what was found in the data (see the page's data section for what it may hold), if known.
 pub fn write_report(record: &StudyRecord, data_report: Option<&serde_json::Value>, dir: &Path) -> Result<ReportFiles, ReportError> {
-    let numbers = tables::Tables::new(record);
+    let numbers = tables::Tables::read(record);
     let tables = tables::write_tables(&numbers, &dir.join("tables"))?;
     let drawn = charts::pictures(charts::all(&numbers, record.state.objective))?;
     let page = html::page(record, &numbers, &drawn, data_report)?;
     let report = dir.join("report");
     files::create_dir(&report)?;
+    for name in charts::left_over(&drawn) {
+        files::remove(&report.join(name))?;
+    }
     let mut written = Vec::new();
     for (name, bytes) in drawn.iter().flat_map(charts::Pictures::files) {
         written.push(files::write(&report.join(name), bytes)?);
@@ -44,7 +47,11 @@ mod tests {
     #[test]
     fn a_report_is_written_and_replaced_and_leaves_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
+        let mut before = sample_record(5, 2, 0);
+        crate::testing::with_goals(&mut before, Vec::new());
+        let before = write_report(&before, None, dir.path()).unwrap();
         let first = write_report(&sample_record(5, 2, 0), None, dir.path()).unwrap();
+        assert_eq!(before.charts.len(), first.charts.len() + 4, "the trade-off is there no more");
         let again = write_report(&sample_record(6, 2, 0), None, dir.path()).unwrap();
         assert_eq!(first, again);
         let named: BTreeSet<PathBuf> = again.charts.iter().chain(&again.tables).chain([&again.page]).cloned().collect();

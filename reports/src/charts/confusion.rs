@@ -162,5 +162,9 @@ fn names(drawing: &mut Drawing, matrix: &Matrix<'_>, cell: f64, bottom: f64) {
         }
     }
     let label = Type::new(12.0).faded();
-    drawing.text((LEFT, TOP + 14.0), "predicted, below; what it is, on the left (with the number of examples)", label.anchored(Horizontal::Left, Vertical::Bottom));
+    drawing.text(
+        (LEFT, TOP + 14.0),
+        "predicted, below; what it is, on the left (with the number of examples)",
+        label.anchored(Horizontal::Left, Vertical::Bottom),
+    );
 }

@@ -105,7 +105,9 @@ fn placed(scene: &Scene<'_>, panel: &Panel, (first, second): (&ParameterColumn, 
         let (share, spread) = parameter_axis::share(axis, parameter.cells.get(trial as usize)?)?;
         Some(share + 2.0 * jitter(trial.wrapping_mul(7).wrapping_add(turn as u32)) * spread)
     };
-    let known = rows.iter().filter(|row| row.rung.is_some() || row.value.is_some() || scene.tables.trials.get(row.trial as usize).is_some_and(failed));
+    let known = rows
+        .iter()
+        .filter(|row| row.rung.is_some() || row.value.is_some() || scene.tables.trials.get(row.trial as usize).is_some_and(failed));
     known
         .filter_map(|row| {
             let at = (place(first, &panel.x, row.trial, 0.0)?, place(second, &panel.y, row.trial, 3.0)?);

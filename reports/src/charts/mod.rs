@@ -2,8 +2,12 @@
 
 mod axis;
 mod best_so_far;
+mod confusion;
+mod contour;
 mod distribution;
 mod funnel;
+mod groups;
+mod importance;
 mod learning_curves;
 mod legend;
 mod marks;
@@ -12,6 +16,7 @@ mod parallel;
 mod parameter_axis;
 mod parameters;
 mod pictures;
+mod reliability;
 mod saved;
 mod scene;
 mod schedule;
@@ -71,15 +76,30 @@ pub fn all(tables: &Tables, objective: Objective) -> Vec<Chart> {
         distribution::chart(&scene),
         saved::chart(&scene),
     ];
+    charts.extend(importance::chart(&scene));
+    charts.extend(contour::chart(&scene));
     if !tables.parameters.is_empty() {
-        charts.extend([parallel::chart(&scene), parameters::chart(&scene)]);
+        charts.extend([parameters::chart(&scene), parallel::chart(&scene)]);
     }
     charts.extend(schedule::chart(&scene));
     if let Some(second) = tables.second {
         charts.extend(trade_off::chart(&scene, second));
     }
+    charts.extend(confusion::chart(&scene));
+    charts.extend(reliability::chart(&scene));
+    charts.extend(groups::chart(&scene));
     charts.push(timeline::chart(&scene));
     charts
+}
+
+/// Charts that not every study has, or had from its beginning.
+const OPTIONAL: [&str; 9] =
+    ["importance", "contour", "parameters", "parallel-coordinates", "schedule", "trade-off", "confusion", "reliability", "groups"];
+
+/// The files of charts that are not among `drawn`: an earlier state of the study may have left them.
+pub(crate) fn left_over(drawn: &[Pictures]) -> Vec<String> {
+    let missing = OPTIONAL.into_iter().filter(|name| drawn.iter().all(|pictures| pictures.chart.name != *name));
+    missing.flat_map(|name| Theme::ALL.into_iter().flat_map(move |theme| pictures::file_names(name, theme))).collect()
 }
 
 /// Logical pixels: all charts are as wide, and have their legend in a column of their own on the right.

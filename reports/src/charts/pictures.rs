@@ -26,10 +26,14 @@ impl Pictures {
     /// File names and contents.
     pub fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
         Theme::ALL.into_iter().flat_map(|theme| {
-            let stem = format!("{}{}", self.chart.name, theme.suffix());
-            [(format!("{stem}.png"), self.png(theme)), (format!("{stem}.svg"), self.svg(theme).as_bytes())]
+            let [png, svg] = file_names(self.chart.name, theme);
+            [(png, self.png(theme)), (svg, self.svg(theme).as_bytes())]
         })
     }
+}
+
+pub(super) fn file_names(chart: &str, theme: Theme) -> [String; 2] {
+    ["png", "svg"].map(|kind| format!("{chart}{}.{kind}", theme.suffix()))
 }
 
 /// Draws all of them, as many at a time as there are threads.

@@ -172,12 +172,13 @@ fn lanes(
         drawing.outline((panel.left, from), (panel.right, to), Colour::Faded, 0.6);
         // What an evaluation says holds since the one before.
         let mut before = 0.0;
-        for (examples, rate) in &block.rates {
+        for run in block.rates.chunk_by(|a, b| a.1.is_some() == b.1.is_some()) {
+            let Some((until, rate)) = run.last().copied() else { continue };
             if rate.is_some() {
-                let (left, right) = (panel.across(before / unit), panel.across(examples / unit));
+                let (left, right) = (panel.across(before / unit), panel.across(until / unit));
                 drawing.rectangle((left, from), (right, to), colour(groups, depth), 1.0);
             }
-            before = *examples;
+            before = until;
         }
     }
 }

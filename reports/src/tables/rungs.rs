@@ -90,7 +90,7 @@ fn spent(record: &StudyRecord) -> Vec<(i64, u64)> {
     ended.sort_unstable();
     let mut sum = 0;
     for (_, examples) in &mut ended {
-        sum += *examples;
+        sum = examples.saturating_add(sum);
         *examples = sum;
     }
     ended

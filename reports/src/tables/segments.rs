@@ -79,7 +79,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<SegmentRow> {
 /// The last batch of a pass may be smaller: up to that, exact.
 pub(super) fn examples(record: &StudyRecord, segment: &SegmentRecord) -> u64 {
     let batch = record.state.trials().get(segment.trial as usize).map_or(0, |trial| u64::from(trial.config.batch_size));
-    segment.steps_trained * batch
+    segment.steps_trained.saturating_mul(batch)
 }
 
 pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
