@@ -98,22 +98,31 @@ fn two_most_important<'a>(scene: &Scene<'a>) -> Option<(&'a ParameterColumn, &'a
     Some((*first, second))
 }
 
+/// Where `trial` lies on the axis of `parameter`, spread around a name; `None` where it does not have it.
+fn place(parameter: &ParameterColumn, axis: &Axis, trial: u32, turn: u32) -> Option<f64> {
+    let (share, spread) = parameter_axis::share(axis, parameter.cells.get(trial as usize)?)?;
+    // Another spread up than across, or they would lie on a line.
+    Some(share + 2.0 * jitter(trial.wrapping_mul(7).wrapping_add(turn)) * spread)
+}
+
+fn across(panel: &Panel, first: &ParameterColumn, trial: u32) -> Option<f64> {
+    place(first, &panel.x, trial, 0)
+}
+
+fn up(panel: &Panel, second: &ParameterColumn, trial: u32) -> Option<f64> {
+    place(second, &panel.y, trial, 3)
+}
+
+/// Those that have a value or have failed.
 fn placed(scene: &Scene<'_>, panel: &Panel, (first, second): (&ParameterColumn, &ParameterColumn)) -> Vec<Placed> {
     let rows = &scene.tables.leaderboard;
     let last = rows.len().saturating_sub(1).max(1) as f64;
-    let place = |parameter: &ParameterColumn, axis: &Axis, trial: u32, turn: f64| {
-        let (share, spread) = parameter_axis::share(axis, parameter.cells.get(trial as usize)?)?;
-        Some(share + 2.0 * jitter(trial.wrapping_mul(7).wrapping_add(turn as u32)) * spread)
-    };
-    let known = rows
-        .iter()
-        .filter(|row| row.rung.is_some() || row.value.is_some() || scene.tables.trials.get(row.trial as usize).is_some_and(failed));
-    known
-        .filter_map(|row| {
-            let at = (place(first, &panel.x, row.trial, 0.0)?, place(second, &panel.y, row.trial, 3.0)?);
-            Some(Placed { trial: row.trial, at, standing: 1.0 - (row.rank - 1) as f64 / last })
-        })
-        .collect()
+    let judged = rows.iter().filter(|row| row.value.is_some() || scene.tables.trials.get(row.trial as usize).is_some_and(failed));
+    let of = judged.filter_map(|row| {
+        let at = (across(panel, first, row.trial)?, up(panel, second, row.trial)?);
+        Some(Placed { trial: row.trial, at, standing: 1.0 - (row.rank - 1) as f64 / last })
+    });
+    of.collect()
 }
 
 /// The mean standing of the trials around a place, by a Gaussian kernel (Nadaraya and Watson, 1964), and how much they weigh together.
@@ -163,11 +172,7 @@ fn marks(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, (first, second
     order.sort_by_key(|trial| (scene.is_best(trial.number), trial.number == 0, trial.number));
     for trial in order {
         let number = trial.number;
-        let place = |parameter: &ParameterColumn, axis: &Axis, turn: u32| {
-            let (share, spread) = parameter_axis::share(axis, parameter.cells.get(number as usize)?)?;
-            Some(share + 2.0 * jitter(number.wrapping_mul(7).wrapping_add(turn)) * spread)
-        };
-        let (across, up) = (place(first, &panel.x, 0), place(second, &panel.y, 3));
+        let (across, up) = (across(panel, first, number), up(panel, second, number));
         if across.is_none() && up.is_none() {
             continue;
         }

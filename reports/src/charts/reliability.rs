@@ -36,10 +36,10 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         () => "less sure than it is right",
     };
     let subtitle = format!(
-        "Trial {} on the {} split: calibration error {}; mean confidence {:.3}, accuracy {accuracy:.3}: {leaning}",
+        "Trial {} on the {} split: calibration error {:.3}; mean confidence {:.3}, accuracy {accuracy:.3}: {leaning}",
         of.trial,
         of.split.name(),
-        format!("{:.3}", figures.calibration_error),
+        figures.calibration_error,
         figures.confidence
     );
     let panel = |top: f64, bottom: f64, y: Axis| Panel {
