@@ -1,5 +1,6 @@
 //! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read:
-//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [again] [running]`: with constraints and a second objective; with
+//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual] [again] [running]`: with constraints and a second objective; with a best trial
+//! that thaws its blocks one after another; with
 //! finalists, a cross-validation and a look at the test split; unfinished. What its trials predict lies in `artefacts/`.
 
 use std::{error::Error, path::Path};
@@ -36,6 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (trials, rungs) = (u32::try_from(trials)?, u32::try_from(rungs)?);
     let mut record =
         if has("running") { testing::running_record(trials, rungs, seed) } else { testing::sample_record(trials, rungs, seed) };
+    if has("gradual") {
+        testing::with_gradual_unfreezing(&mut record);
+    }
     if has("goals") {
         testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
     }

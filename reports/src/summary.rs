@@ -306,7 +306,7 @@ fn default_recipe(trial: &TrialRow, tables: &Tables) -> DefaultRecipe {
     }
 }
 
-fn saved(tables: &Tables) -> Saved {
+pub(crate) fn saved(tables: &Tables) -> Saved {
     let counted = tables.searched().filter(|trial| matches!(trial.phase, Phase::Complete | Phase::Paused { .. }));
     counted.fold(Saved::default(), |sum, trial| Saved {
         steps_trained: sum.steps_trained + trial.steps,

@@ -194,6 +194,18 @@ pub fn with_finalists(record: &mut StudyRecord, configs: &[(u32, &[Option<f64>])
     record.finalists = Finalists::of(&FinalistsChosen { trials, seeds: wanted.1, wanted, seconds_left: None, added });
 }
 
+/// Makes the best trial's blocks thaw one after another, the head first, each with a lower learning rate than the one above it.
+pub fn with_gradual_unfreezing(record: &mut StudyRecord) {
+    let Some(best) = record.state.leaderboard().first().copied() else { return };
+    for (done, entry) in record.evaluations.iter_mut().filter(|entry| entry.trial == best).enumerate() {
+        let head = entry.evaluation.learning_rates.last().map_or(0.0, |(_, rate)| *rate);
+        let thawed = (done + 1).min(BLOCKS.len() - 1);
+        let rate = |below_head: usize| head * 0.8f64.powi(below_head as i32);
+        let blocks = BLOCKS[BLOCKS.len() - thawed..].iter().enumerate();
+        entry.evaluation.learning_rates = blocks.map(|(place, block)| ((*block).to_owned(), rate(thawed - 1 - place))).collect();
+    }
+}
+
 /// Adds a look at the test split by training `trial`: its value, and the ends of its interval.
 pub fn with_test(record: &mut StudyRecord, trial: u32, (value, low, high): (f64, f64, f64)) {
     let metrics = BTreeMap::from([(record.state.objective.metric.name().to_owned(), value)]);

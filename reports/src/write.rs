@@ -11,7 +11,7 @@ use crate::{charts, error::ReportError, files, html, tables};
 pub struct ReportFiles {
     /// `report/index.html`: complete in itself.
     pub page: PathBuf,
-    /// `report/*.png`.
+    /// `report/NAME.png` and `report/NAME.svg` of every chart, and `report/NAME-dark.*` for a dark ground.
     pub charts: Vec<PathBuf>,
     /// `tables/*.parquet`, `tables/*.csv` and `tables/README.md`.
     pub tables: Vec<PathBuf>,
@@ -22,16 +22,19 @@ pub struct ReportFiles {
 pub fn write_report(record: &StudyRecord, data_report: Option<&serde_json::Value>, dir: &Path) -> Result<ReportFiles, ReportError> {
     let numbers = tables::Tables::read(record);
     let tables = tables::write_tables(&numbers, &dir.join("tables"))?;
-    let drawn = charts::all(&numbers, record.state.objective)?;
+    let drawn = charts::pictures(charts::all(&numbers, record.state.objective))?;
     let page = html::page(record, &numbers, &drawn, data_report)?;
     let report = dir.join("report");
     files::create_dir(&report)?;
-    let mut charts = Vec::new();
-    for chart in &drawn {
-        charts.push(files::write(&report.join(format!("{}.png", chart.name)), &chart.png)?);
+    for name in charts::left_over(&drawn) {
+        files::remove(&report.join(name))?;
+    }
+    let mut written = Vec::new();
+    for (name, bytes) in drawn.iter().flat_map(charts::Pictures::files) {
+        written.push(files::write(&report.join(name), bytes)?);
     }
     let page = files::write(&report.join("index.html"), page.as_bytes())?;
-    Ok(ReportFiles { page, charts, tables })
+    Ok(ReportFiles { page, charts: written, tables })
 }
 
 #[cfg(test)]
@@ -44,7 +47,11 @@ mod tests {
     #[test]
     fn a_report_is_written_and_replaced_and_leaves_nothing_else() {
         let dir = tempfile::tempdir().unwrap();
+        let mut before = sample_record(5, 2, 0);
+        crate::testing::with_goals(&mut before, Vec::new());
+        let before = write_report(&before, None, dir.path()).unwrap();
         let first = write_report(&sample_record(5, 2, 0), None, dir.path()).unwrap();
+        assert_eq!(before.charts.len(), first.charts.len() + 4, "the trade-off is there no more");
         let again = write_report(&sample_record(6, 2, 0), None, dir.path()).unwrap();
         assert_eq!(first, again);
         let named: BTreeSet<PathBuf> = again.charts.iter().chain(&again.tables).chain([&again.page]).cloned().collect();
@@ -53,7 +60,7 @@ mod tests {
             .flat_map(|sub| std::fs::read_dir(dir.path().join(sub)).unwrap().map(|e| e.unwrap().path()))
             .collect();
         assert_eq!(named, found);
-        assert_eq!(again.charts.len(), 4);
+        assert_eq!(again.charts.len(), 4 * 10);
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn linear_ticks(low: f64, high: f64, at_most: usize) -> Vec<(f64, String)> {
     });
     let (first, last) = ((low / step - 1e-9).ceil() as i64, (high / step + 1e-9).floor() as i64);
     let label = |value: f64| match decimals {
-        Some(decimals) if step < 1e6 => format!("{:.*}", decimals as usize, if value == 0.0 { 0.0 } else { value }),
+        Some(decimals) if (1e-3..1e6).contains(&step) => format!("{:.*}", decimals as usize, if value == 0.0 { 0.0 } else { value }),
         _ => format::number(value),
     };
     (first..=last).map(|k| k as f64 * step).map(|value| (value, label(value))).collect()

@@ -1,21 +1,20 @@
 //! The shapes that stand for things, the same in plot and legend.
 
-use plotters::style::RGBColor;
-
-use super::{
-    canvas::{Canvas, Type},
-    palette,
-};
+use super::surface::{Colour, Drawing, Point};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Mark {
     Dot {
-        colour: RGBColor,
+        colour: Colour,
         alpha: f64,
     },
-    /// A dot with a white heart.
+    /// A dot with an empty heart.
     Ring {
-        colour: RGBColor,
+        colour: Colour,
+    },
+    /// Stopped itself.
+    Square {
+        colour: Colour,
     },
     /// A failed trial.
     Cross,
@@ -30,58 +29,72 @@ pub(super) enum Mark {
         up: bool,
     },
     Line {
-        colour: RGBColor,
+        colour: Colour,
         width: f64,
     },
     Dashes {
-        colour: RGBColor,
+        colour: Colour,
     },
     Bar {
-        colour: RGBColor,
+        colour: Colour,
     },
     Hatched {
-        colour: RGBColor,
+        colour: Colour,
+    },
+    /// With an outline.
+    Pale {
+        colour: Colour,
     },
 }
 
-impl Canvas<'_> {
+impl Drawing {
     /// `size` is about the mark's radius.
-    pub(super) fn mark(&mut self, at: (f64, f64), mark: Mark, size: f64) {
+    pub(super) fn mark(&mut self, at: Point, mark: Mark, size: f64) {
+        const BAR: Point = (9.0, 5.0);
         let (x, y) = at;
+        let (from, to) = ((x - BAR.0, y - BAR.1), (x + BAR.0, y + BAR.1));
         match mark {
             Mark::Dot { colour, alpha } => self.disc(at, size, colour, alpha),
             Mark::Ring { colour } => {
                 self.disc(at, size, colour, 1.0);
-                self.disc(at, size - 1.1, palette::WHITE, 1.0);
+                self.disc(at, size - 1.3, Colour::Ground, 1.0);
+            }
+            Mark::Square { colour } => {
+                let half = size * 0.9;
+                self.rectangle((x - half, y - half), (x + half, y + half), colour, 1.0);
             }
             Mark::Cross => {
                 let arm = size * 0.9;
-                self.line(&[(x - arm, y - arm), (x + arm, y + arm)], palette::FAILED, 1.0, 1.8);
-                self.line(&[(x - arm, y + arm), (x + arm, y - arm)], palette::FAILED, 1.0, 1.8);
+                self.line(&[(x - arm, y - arm), (x + arm, y + arm)], Colour::Failed, 1.0, 1.8);
+                self.line(&[(x - arm, y + arm), (x + arm, y - arm)], Colour::Failed, 1.0, 1.8);
             }
             Mark::Star => {
-                self.polygon(&star(at, size * 2.1), palette::INK);
-                self.polygon(&star(at, size * 1.6), palette::BEST);
+                self.polygon(&star(at, size * 2.1), Colour::Ink);
+                self.polygon(&star(at, size * 1.55), Colour::Best);
             }
             Mark::Diamond => {
                 let diamond = |r: f64| [(x, y - r), (x + r, y), (x, y + r), (x - r, y)];
-                self.polygon(&diamond(size * 1.7), palette::WHITE);
-                self.polygon(&diamond(size * 1.4), palette::DEFAULT);
+                self.polygon(&diamond(size * 1.7), Colour::Ground);
+                self.polygon(&diamond(size * 1.4), Colour::Ink);
             }
-            Mark::Play => self.polygon(&[(x - size * 0.8, y - size), (x + size * 1.1, y), (x - size * 0.8, y + size)], palette::RUNNING),
+            Mark::Play => self.polygon(&[(x - size * 0.8, y - size), (x + size * 1.1, y), (x - size * 0.8, y + size)], Colour::Running),
             Mark::Beyond { up } => {
                 let tip = if up { -size } else { size };
-                self.polygon(&[(x - size, y - tip * 0.7), (x + size, y - tip * 0.7), (x, y + tip)], palette::FADED);
+                self.polygon(&[(x - size, y - tip * 0.7), (x + size, y - tip * 0.7), (x, y + tip)], Colour::Faded);
             }
-            Mark::Line { colour, width } => self.line(&[(x - 9.0, y), (x + 9.0, y)], colour, 1.0, width),
-            Mark::Dashes { colour } => self.dashed((x - 9.0, y), (x + 9.0, y), colour, 1.6),
-            Mark::Bar { colour } => self.rectangle((x - 9.0, y - 5.0), (x + 9.0, y + 5.0), colour, 1.0),
-            Mark::Hatched { colour } => self.hatched((x - 9.0, y - 5.0), (x + 9.0, y + 5.0), colour),
+            Mark::Line { colour, width } => self.line(&[(from.0, y), (to.0, y)], colour, 1.0, width),
+            Mark::Dashes { colour } => self.dashed(&[(from.0, y), (to.0, y)], colour, 1.6),
+            Mark::Bar { colour } => self.rectangle(from, to, colour, 1.0),
+            Mark::Hatched { colour } => self.hatched(from, to, colour),
+            Mark::Pale { colour } => {
+                self.rectangle(from, to, colour, 1.0);
+                self.outline(from, to, Colour::Faded, 1.0);
+            }
         }
     }
 
     /// A pale bar with slanted lines and an outline.
-    pub(super) fn hatched(&mut self, from: (f64, f64), to: (f64, f64), colour: RGBColor) {
+    pub(super) fn hatched(&mut self, from: Point, to: Point, colour: Colour) {
         const APART: f64 = 5.0;
         self.rectangle(from, to, colour, 0.2);
         let height = to.1 - from.1;
@@ -98,22 +111,9 @@ impl Canvas<'_> {
             self.outline(from, to, colour, 1.0);
         }
     }
-
-    /// One line an entry, downwards from `at`.
-    pub(super) fn legend(&mut self, at: (f64, f64), heading: &str, entries: &[(Mark, String)]) {
-        const LINE: f64 = 22.0;
-        let (x, mut y) = at;
-        self.text((x, y), heading, Type::new(13.0).bold());
-        for (mark, text) in entries {
-            y += LINE;
-            let size = if matches!(mark, Mark::Star) { 3.8 } else { 4.2 };
-            self.mark((x + 10.0, y), *mark, size);
-            self.text((x + 27.0, y), text, Type::new(13.0));
-        }
-    }
 }
 
-fn star(center: (f64, f64), radius: f64) -> Vec<(f64, f64)> {
+fn star(center: Point, radius: f64) -> Vec<Point> {
     let corner = |k: usize| {
         let angle = std::f64::consts::PI * (k as f64 / 5.0 - 0.5);
         let r = if k.is_multiple_of(2) { radius } else { radius * 0.45 };

@@ -4,8 +4,8 @@ use search_spaces::settings::{Direction, Objective};
 
 use super::{
     axis::Axis,
-    canvas::{Canvas, Horizontal, Type, Vertical},
-    palette,
+    scene::jitter,
+    surface::{Colour, Drawing, Horizontal, Point, Type, Vertical},
 };
 
 /// A panel from `(left, top)` to `(right, bottom)`, the axes' labels outside it.
@@ -17,8 +17,8 @@ pub(super) struct Panel {
     pub(super) bottom: f64,
     pub(super) x: Axis,
     pub(super) y: Axis,
-    /// Below the plot, for failed trials.
-    pub(super) failed_lane: bool,
+    /// Below the plot, for what has no place on the upright axis: what it is called.
+    pub(super) lane: Option<&'static str>,
     /// Left of the plot, for trials without the parameter.
     pub(super) inactive_lane: bool,
     /// Of the labels.
@@ -29,6 +29,8 @@ const LANE: f64 = 22.0;
 const INACTIVE: f64 = 42.0;
 /// Between a lane and the plot.
 const APART: f64 = 5.0;
+/// The longest upright label below an axis of names.
+pub(super) const UPRIGHT: f64 = 96.0;
 
 impl Panel {
     fn plot_left(&self) -> f64 {
@@ -36,7 +38,12 @@ impl Panel {
     }
 
     pub(super) fn plot_bottom(&self) -> f64 {
-        if self.failed_lane { self.bottom - LANE - APART } else { self.bottom }
+        if self.lane.is_some() { self.bottom - LANE - APART } else { self.bottom }
+    }
+
+    /// Of the plot, from left to right.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.plot_left(), self.right)
     }
 
     pub(super) fn across(&self, x: f64) -> f64 {
@@ -47,13 +54,18 @@ impl Panel {
         self.plot_bottom() - self.y.share(y) * (self.plot_bottom() - self.top)
     }
 
-    pub(super) fn at(&self, x: f64, y: f64) -> (f64, f64) {
+    pub(super) fn at(&self, x: f64, y: f64) -> Point {
         (self.across(x), self.up(y))
     }
 
-    /// The middle of the failed lane.
-    pub(super) fn failed(&self) -> f64 {
+    pub(super) fn lane_middle(&self) -> f64 {
         self.bottom - LANE / 2.0
+    }
+
+    /// A place in the lane for one of `marks`: in the middle for a few, spread over it for many.
+    pub(super) fn in_lane(&self, trial: u32, marks: usize) -> f64 {
+        let reach = if marks > 20 { LANE - 7.0 } else { 0.0 };
+        self.lane_middle() + jitter(trial) * reach
     }
 
     /// A place across the inactive lane; `shift` in [-0.5, 0.5].
@@ -61,49 +73,71 @@ impl Panel {
         self.left + INACTIVE * (0.5 + shift * 0.8)
     }
 
+    /// Whether the names below do not lie side by side, and have to stand.
+    pub(super) fn names_stand(&self) -> bool {
+        let Axis::Names(names) = &self.x else { return false };
+        let slot = (self.right - self.plot_left()) / names.len().max(1) as f64;
+        names.len() > 6 && names.iter().any(|name| Type::new(self.text).width(name) > slot - 6.0)
+    }
+
     /// Grid, ticks, lanes and labels.
-    pub(super) fn draw(&self, canvas: &mut Canvas<'_>, x_label: &str, y_label: &str) {
+    pub(super) fn draw(&self, drawing: &mut Drawing, x_label: &str, y_label: &str) {
         let small = Type::new(self.text).faded();
         let (left, bottom) = (self.plot_left(), self.plot_bottom());
-        for (value, label) in self.y.ticks(((bottom - self.top) / (self.text * 3.2)) as usize) {
+        let beside = small.anchored(Horizontal::Right, Vertical::Center);
+        for (value, label) in self.y.ticks(((bottom - self.top) / (self.text * 3.6)) as usize) {
             let y = self.up(value);
-            canvas.line(&[(left, y), (self.right, y)], palette::GRID, 1.0, 1.0);
-            canvas.text((self.left - 7.0, y), &label, small.anchored(Horizontal::Right, Vertical::Center));
+            drawing.line(&[(left, y), (self.right, y)], Colour::Grid, 1.0, 1.0);
+            drawing.text((self.left - 7.0, y), &label, beside);
         }
-        if self.failed_lane {
-            canvas.rectangle((left, self.bottom - LANE), (self.right, self.bottom), palette::LANE, 1.0);
-            let words = Type { colour: palette::FAILED, ..small.anchored(Horizontal::Right, Vertical::Center) };
-            canvas.text((self.left - 7.0, self.failed()), "failed", words);
+        if let Some(lane) = self.lane {
+            drawing.rectangle((left, self.bottom - LANE), (self.right, self.bottom), Colour::Lane, 1.0);
+            drawing.text((self.left - 7.0, self.lane_middle()), lane, beside);
         }
         if self.inactive_lane {
-            canvas.rectangle((self.left, self.top), (self.left + INACTIVE, self.bottom), palette::LANE, 1.0);
+            drawing.rectangle((self.left, self.top), (self.left + INACTIVE, self.bottom), Colour::Lane, 1.0);
             let under = small.anchored(Horizontal::Center, Vertical::Top);
-            canvas.text((self.left + INACTIVE / 2.0, self.bottom + 7.0), "not set", under);
+            drawing.text((self.left + INACTIVE / 2.0, self.bottom + 8.0), "not set", under);
         }
-        self.draw_x_ticks(canvas, small);
-        canvas.line(&[(left, bottom), (self.right, bottom)], palette::FADED, 1.0, 1.0);
-        let middle = f64::midpoint(self.left, self.right);
+        self.draw_x_ticks(drawing, small);
+        drawing.line(&[(left, bottom), (self.right, bottom)], Colour::Faded, 1.0, 1.0);
         let label = Type::new(self.text + 1.0);
-        canvas.text((middle, self.bottom + 26.0), x_label, label.anchored(Horizontal::Center, Vertical::Top));
+        if !x_label.is_empty() {
+            let middle = f64::midpoint(self.left, self.right);
+            drawing.text((middle, self.bottom + 30.0), x_label, label.anchored(Horizontal::Center, Vertical::Top));
+        }
         if !y_label.is_empty() {
-            canvas.text((self.left, self.top - 14.0), y_label, label.anchored(Horizontal::Left, Vertical::Bottom));
+            drawing.text((self.left, self.top - 14.0), y_label, label.anchored(Horizontal::Left, Vertical::Bottom));
         }
     }
 
-    fn draw_x_ticks(&self, canvas: &mut Canvas<'_>, style: Type) {
+    fn draw_x_ticks(&self, drawing: &mut Drawing, style: Type) {
         let style = style.anchored(Horizontal::Center, Vertical::Top);
         let room = self.right - self.plot_left();
-        let ticks = self.x.ticks((room / (self.text * 4.6)) as usize);
+        let stand = self.names_stand();
         let slot = match &self.x {
             Axis::Names(names) => room / names.len().max(1) as f64,
             _ => f64::INFINITY,
         };
-        for (value, label) in ticks {
+        // Where the label before has ended: none is laid over another.
+        let mut free_from = if self.inactive_lane { self.left + INACTIVE } else { f64::NEG_INFINITY };
+        for (value, label) in self.x.ticks((room / (self.text * 4.6)) as usize) {
             let x = self.across(value);
-            canvas.line(&[(x, self.bottom), (x, self.bottom + 4.0)], palette::FADED, 1.0, 1.0);
-            // Labels too long for their place are cut, not laid over each other.
-            let label = canvas.fitted(&label, style, (slot - 6.0).max(14.0));
-            canvas.text((x, self.bottom + 7.0), &label, style);
+            drawing.line(&[(x, self.bottom), (x, self.bottom + 4.0)], Colour::Faded, 1.0, 1.0);
+            if stand {
+                let upright = style.anchored(Horizontal::Right, Vertical::Center);
+                if x - self.text / 2.0 >= free_from {
+                    drawing.upright((x, self.bottom + 8.0), &upright.fitted(&label, UPRIGHT), upright);
+                    free_from = x + self.text / 2.0;
+                }
+                continue;
+            }
+            let label = style.fitted(&label, slot - 6.0);
+            let half = style.width(&label) / 2.0;
+            if x - half >= free_from + 4.0 {
+                drawing.text((x, self.bottom + 8.0), &label, style);
+                free_from = x + half;
+            }
         }
     }
 }
@@ -151,5 +185,26 @@ mod tests {
         assert_eq!(axis.share(0.1), 0.0);
         let few = value_axis([0.9, 0.1, f64::NAN].into_iter(), objective);
         assert!(!beyond(&few, 0.1, objective));
+    }
+
+    #[test]
+    fn forty_long_names_stand_below_their_axis_and_do_not_touch() {
+        let names: Vec<String> = (0..40).map(|k| format!("Schedule(kind: Cosine, cycles: {k})")).collect();
+        let panel = |names: Vec<String>| Panel {
+            left: 60.0,
+            top: 40.0,
+            right: 780.0,
+            bottom: 200.0,
+            x: Axis::Names(names),
+            y: Axis::linear(0.0, 1.0),
+            lane: Some("failed"),
+            inactive_lane: true,
+            text: 10.0,
+        };
+        let mut drawing = Drawing::new(800, 320);
+        panel(names).draw(&mut drawing, "", "accuracy");
+        assert_eq!(drawing.faults(), Vec::<String>::new());
+        assert!(drawing.texts().len() > 40);
+        assert!(!panel(vec!["8".to_owned(), "16".to_owned()]).names_stand());
     }
 }

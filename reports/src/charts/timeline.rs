@@ -1,34 +1,35 @@
 //! What ran on which slot, when.
 
 use super::{
-    Chart, LEGEND, Scene,
+    Chart, RIGHT,
     axis::Axis,
-    canvas::{Canvas, Horizontal, Type, Vertical},
-    draw,
+    legend::Legend,
     marks::Mark,
-    palette, time_unit,
+    scene::{Scene, time_unit},
+    surface::{Colour, Drawing, Horizontal, Point, Type, Vertical},
+    titled,
 };
 use crate::{
-    ReportError, format,
+    format,
     tables::{End, SegmentRow},
 };
 
-const ROW: f64 = 46.0;
-const BAR: f64 = 30.0;
+/// What the rows of many slots share.
+const ROWS: f64 = 900.0;
 const LEFT: f64 = 110.0;
-const TOP: f64 = 96.0;
+const TOP: f64 = 88.0;
 
-pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
+pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let tables = scene.tables;
     let mut slots: Vec<&str> = tables.segments.iter().map(|segment| segment.slot.as_str()).collect();
     slots.sort_unstable();
     slots.dedup();
     let (unit, unit_name) = time_unit(tables.active_seconds);
-    let bottom = TOP + slots.len().max(1) as f64 * ROW;
-    let entries = entries(scene);
-    let legend_bottom = TOP + 22.0 * (entries.len() as f64 + 1.5);
-    let height = (bottom + 66.0).max(legend_bottom) as u32;
-    let right = LEGEND - 40.0;
+    let row = (ROWS / slots.len().max(1) as f64).clamp(8.0, 44.0);
+    let bottom = TOP + slots.len().max(1) as f64 * row;
+    let legend = legend(scene);
+    let height = (bottom + 58.0).max(TOP + legend.height() + 20.0);
+    let right = RIGHT;
     let axis = Axis::linear(0.0, (tables.active_seconds / unit).max(1e-6));
     let across = |seconds: f64| LEFT + axis.share(seconds / unit) * (right - LEFT);
     let busy: f64 = tables.segments.iter().map(|segment| segment.to_seconds - segment.from_seconds).sum();
@@ -37,79 +38,78 @@ pub(super) fn chart(scene: &Scene<'_>) -> Result<Chart, ReportError> {
     let time = format::duration(tables.active_seconds);
     let subtitle =
         if share.is_finite() { format!("{segments} in {time}; slots busy {} of it", format::percent(share.min(1.0))) } else { segments };
-    let png = draw("timeline", height, "Time line of slots", &subtitle, |canvas| {
-        for (value, label) in axis.ticks(8) {
-            let x = across(value * unit);
-            canvas.line(&[(x, TOP), (x, bottom)], palette::GRID, 1.0, 1.0);
-            canvas.text((x, bottom + 8.0), &label, Type::new(13.0).faded().anchored(Horizontal::Center, Vertical::Top));
+    let mut drawing = titled(height, "Time line of slots", &subtitle);
+    for (value, label) in axis.ticks(8) {
+        let x = across(value * unit);
+        drawing.line(&[(x, TOP), (x, bottom)], Colour::Grid, 1.0, 1.0);
+        drawing.text((x, bottom + 8.0), &label, Type::new(11.0).faded().anchored(Horizontal::Center, Vertical::Top));
+    }
+    let label = Type::new(12.0).anchored(Horizontal::Center, Vertical::Top);
+    drawing.text((f64::midpoint(LEFT, right), bottom + 30.0), &format!("active time, {unit_name}"), label);
+    let beside = Type::new(11.0).anchored(Horizontal::Right, Vertical::Center);
+    for (index, slot) in slots.iter().enumerate() {
+        let y = TOP + (index as f64 + 0.5) * row;
+        // Low rows have a name only now and then.
+        if row >= 14.0 || index.is_multiple_of((14.0 / row).ceil() as usize) {
+            drawing.text((LEFT - 10.0, y), &beside.fitted(slot, LEFT - 24.0), beside);
         }
-        let label = Type::new(14.0).anchored(Horizontal::Center, Vertical::Top);
-        canvas.text((f64::midpoint(LEFT, right), bottom + 28.0), &format!("active time, {unit_name}"), label);
-        for (row, slot) in slots.iter().enumerate() {
-            let y = TOP + (row as f64 + 0.5) * ROW;
-            let name = canvas.fitted(slot, Type::new(13.0), LEFT - 34.0);
-            canvas.text((LEFT - 10.0, y), &name, Type::new(13.0).anchored(Horizontal::Right, Vertical::Center));
-            for segment in tables.segments.iter().filter(|segment| segment.slot == *slot) {
-                bar(canvas, scene, segment, (across(segment.from_seconds), across(segment.to_seconds)), y);
-            }
+        for segment in tables.segments.iter().filter(|segment| segment.slot == *slot) {
+            let (from, to) = (across(segment.from_seconds), across(segment.to_seconds));
+            bar(&mut drawing, scene, segment, ((from, y - row * 0.34), (to, y + row * 0.34)));
         }
-        for at in &tables.breaks {
-            let x = across(*at);
-            canvas.dashed((x, TOP - 8.0), (x, bottom), palette::INK, 1.4);
-        }
-        canvas.legend((LEGEND, TOP + 6.0), "Training to", &entries);
-    })?;
-    let caption = "A bar is a segment: one trial's training from one rung to the next, with the trial's number where it fits. Active time leaves out breaks of over \
-         a minute in which nothing ran.";
-    Ok(Chart {
+    }
+    for at in &tables.breaks {
+        let x = across(*at);
+        drawing.dashed(&[(x, TOP - 8.0), (x, bottom)], Colour::Ink, 1.4);
+    }
+    legend.draw(&mut drawing, TOP - 4.0);
+    Chart {
         name: "timeline",
         title: "Time line of slots",
         alt: format!("What ran on {}: {subtitle}.", format::counted(slots.len() as u64, "slot")),
-        caption: caption.to_owned(),
-        png,
-    })
+        caption: "A bar is a segment: one trial's training from one rung to the next, with the trial's number where it fits. Gaps are slots that had nothing to do. \
+             Active time leaves out breaks of over a minute in which nothing ran."
+            .to_owned(),
+        drawing,
+    }
 }
 
-fn entries(scene: &Scene<'_>) -> Vec<(Mark, String)> {
-    let mut entries = scene.rung_legend(|colour| Mark::Bar { colour });
-    let any = |end: End| scene.tables.segments.iter().any(|segment| segment.end == end);
-    for (end, colour, words) in [(End::Failed, palette::FAILED, "failed"), (End::Lost, palette::LOST, "lost, ran again")] {
-        if any(end) {
-            entries.push((Mark::Hatched { colour }, words.to_owned()));
-        }
+fn legend(scene: &Scene<'_>) -> Legend {
+    let segments = &scene.tables.segments;
+    let any = |end: End| segments.iter().any(|segment| segment.end == end);
+    let mut legend = Legend::new("Training to");
+    for (mark, name) in scene.rung_entries(|colour| Mark::Bar { colour }) {
+        legend.entry(true, mark, name);
     }
-    if scene.tables.segments.iter().any(|segment| segment.parent.is_some()) {
-        entries.push((Mark::Bar { colour: palette::AGAIN }, "again, other seed".to_owned()));
-    }
-    if any(End::Running) {
-        entries.push((Mark::Bar { colour: palette::RUNNING }, "running".to_owned()));
-    }
-    if !scene.tables.breaks.is_empty() {
-        entries.push((Mark::Dashes { colour: palette::INK }, "continued later".to_owned()));
-    }
-    entries
+    legend.entry(any(End::Failed), Mark::Hatched { colour: Colour::Failed }, "failed");
+    legend.entry(any(End::Lost), Mark::Hatched { colour: Colour::Lost }, "lost, ran again");
+    legend.entry(segments.iter().any(|segment| segment.parent.is_some()), Mark::Bar { colour: Colour::Again }, "again, other seed");
+    legend.entry(any(End::Running), Mark::Bar { colour: Colour::Running }, "running");
+    legend.entry(!scene.tables.breaks.is_empty(), Mark::Dashes { colour: Colour::Ink }, "continued later");
+    legend
 }
 
-fn bar(canvas: &mut Canvas<'_>, scene: &Scene<'_>, segment: &SegmentRow, (from, to): (f64, f64), y: f64) {
+fn bar(drawing: &mut Drawing, scene: &Scene<'_>, segment: &SegmentRow, ((from, top), (to, bottom)): (Point, Point)) {
     // At least a hair, so that nothing is left out; a gap between neighbours where there is room for it.
     let to = if to - from > 3.0 { to - 0.8 } else { to.max(from + 0.5) };
-    let (top, bottom) = (y - BAR / 2.0, y + BAR / 2.0);
-    let again = segment.parent.is_some();
-    let colour = if again { palette::AGAIN } else { scene.rung_colour(segment.rung) };
-    let on_dark = !again && (segment.rung * 2 >= scene.rungs || scene.rungs == 1);
-    let ink = match segment.end {
-        End::Completed | End::Running if on_dark => palette::WHITE,
-        _ => palette::INK,
+    let style = Type::new(11.0).anchored(Horizontal::Center, Vertical::Center);
+    let colour = match segment.end {
+        End::Running => Colour::Running,
+        _ if segment.parent.is_some() => Colour::Again,
+        _ => scene.rung_colour(segment.rung),
     };
-    match segment.end {
-        End::Completed => canvas.rectangle((from, top), (to, bottom), colour, 1.0),
-        End::Running => canvas.rectangle((from, top), (to, bottom), palette::RUNNING, 1.0),
-        End::Failed => canvas.hatched((from, top), (to, bottom), palette::FAILED),
-        End::Lost => canvas.hatched((from, top), (to, bottom), palette::LOST),
-    }
-    let style = Type { colour: if segment.end == End::Running { palette::WHITE } else { ink }, ..Type::new(12.0) };
+    let style = match segment.end {
+        End::Completed | End::Running => {
+            drawing.rectangle((from, top), (to, bottom), colour, 1.0);
+            style.over(colour)
+        }
+        End::Failed | End::Lost => {
+            drawing.hatched((from, top), (to, bottom), if segment.end == End::Failed { Colour::Failed } else { Colour::Lost });
+            style
+        }
+    };
     let number = segment.parent.unwrap_or(segment.trial).to_string();
-    if canvas.width(&number, style) + 6.0 <= to - from {
-        canvas.text((f64::midpoint(from, to), y), &number, style.anchored(Horizontal::Center, Vertical::Center));
+    if style.width(&number) + 6.0 <= to - from && bottom - top >= 12.0 {
+        drawing.text((f64::midpoint(from, to), f64::midpoint(top, bottom)), &number, style);
     }
 }

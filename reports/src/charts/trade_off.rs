@@ -2,15 +2,25 @@
 
 use search_spaces::goals::{Measure, Second};
 
-use super::{Chart, LEGEND, Scene, axis::Axis, crowd, draw, marks::Mark, palette, panel, panel::Panel};
-use crate::{ReportError, format, tables::LeaderboardRow};
+use super::{
+    Chart, RIGHT,
+    axis::Axis,
+    legend::Legend,
+    marks::Mark,
+    panel,
+    panel::Panel,
+    scene::{Scene, crowd},
+    surface::{Colour, Point},
+    titled,
+};
+use crate::{format, tables::LeaderboardRow};
 
-const HEIGHT: u32 = 520;
+const HEIGHT: f64 = 500.0;
 /// An axis is logarithmic where its values differ by more than this factor.
 const WIDE: f64 = 20.0;
 
 /// `None` when no full-length trial has both values.
-pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Result<Option<Chart>, ReportError> {
+pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Option<Chart> {
     let tables = scene.tables;
     let both = |row: &LeaderboardRow| {
         let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
@@ -22,64 +32,54 @@ pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Result<Option<Chart>, 
     let points = |rows: &[&LeaderboardRow]| -> Vec<(u32, f64, f64)> { rows.iter().copied().filter_map(both).collect() };
     let (exceeding, kept) = (points(&exceeding), points(&kept));
     let all = || exceeding.iter().chain(&kept);
-    if all().next().is_none() {
-        return Ok(None);
-    }
+    all().next()?;
     let name = second.measure.name();
     let panel = Panel {
         left: 84.0,
         top: 110.0,
-        right: LEGEND - 40.0,
-        bottom: f64::from(HEIGHT) - 62.0,
+        right: RIGHT,
+        bottom: HEIGHT - 58.0,
         x: axis(all().map(|(_, x, _)| *x)),
         y: with_front(panel::value_axis(all().map(|(_, _, y)| *y), scene.objective), tables.pareto.iter().map(|row| row.value)),
-        failed_lane: false,
+        lane: None,
         inactive_lane: false,
-        text: 13.0,
+        text: 11.0,
     };
     let subtitle = format!("{} on the Pareto front", format::counted(tables.pareto.len() as u64, "trial"));
-    let png = draw("trade-off", HEIGHT, "Trade-off", &subtitle, |canvas| {
-        panel.draw(canvas, &axis_label(second), &scene.value_label());
-        let line = front_line(tables.pareto.iter().map(|row| panel.at(row.second, row.value)));
-        canvas.line(&line, palette::BEST, 1.0, 2.4);
-        let (size, alpha) = crowd(kept.len() + exceeding.len());
-        let on_front = |trial: u32| tables.pareto.iter().any(|row| row.trial == trial);
-        let top = scene.rung_colour(scene.rungs.saturating_sub(1));
-        for (_, x, y) in &exceeding {
-            canvas.mark(panel.at(*x, *y), Mark::Ring { colour: palette::FADED }, size);
-        }
-        for (trial, x, y) in &kept {
-            let colour = if on_front(*trial) { top } else { palette::LOST };
-            canvas.mark(panel.at(*x, *y), Mark::Dot { colour, alpha: if on_front(*trial) { 1.0 } else { alpha } }, size * 1.15);
-        }
-        let marked = |trial: Option<u32>| all().find(|point| Some(point.0) == trial).map(|(_, x, y)| panel.at(*x, *y));
-        if let Some(at) = marked(Some(0)).filter(|_| scene.best != Some(0)) {
-            canvas.mark(at, Mark::Diamond, 4.4);
-        }
-        if let Some(at) = marked(scene.best) {
-            canvas.mark(at, Mark::Star, 4.4);
-        }
-        let mut entries = vec![
-            (Mark::Dot { colour: top, alpha: 1.0 }, "on the front".to_owned()),
-            (Mark::Dot { colour: palette::LOST, alpha: 1.0 }, "beaten in both".to_owned()),
-        ];
-        if !exceeding.is_empty() {
-            entries.push((Mark::Ring { colour: palette::FADED }, "exceeds a constraint".to_owned()));
-        }
-        if marked(scene.best).is_some() {
-            entries.push((Mark::Star, "best trial".to_owned()));
-        }
-        if scene.best != Some(0) && marked(Some(0)).is_some() {
-            entries.push((Mark::Diamond, "default recipe".to_owned()));
-        }
-        canvas.legend((LEGEND, 116.0), "Full length", &entries);
-    })?;
+    let mut drawing = titled(HEIGHT, "Trade-off", &subtitle);
+    panel.draw(&mut drawing, &axis_label(second), &scene.value_label());
+    let line = front_line(tables.pareto.iter().map(|row| panel.at(row.second, row.value)));
+    drawing.line(&line, Colour::Best, 1.0, 2.4);
+    let (size, alpha) = crowd(kept.len() + exceeding.len());
+    let on_front = |trial: u32| tables.pareto.iter().any(|row| row.trial == trial);
+    for (_, x, y) in &exceeding {
+        drawing.mark(panel.at(*x, *y), Mark::Ring { colour: Colour::Faded }, size);
+    }
+    for (trial, x, y) in &kept {
+        let (colour, alpha) = if on_front(*trial) { (Colour::Rung(1.0), 1.0) } else { (Colour::Lost, alpha) };
+        drawing.mark(panel.at(*x, *y), Mark::Dot { colour, alpha }, size * 1.15);
+    }
+    let marked = |trial: Option<u32>| all().find(|point| Some(point.0) == trial).map(|(_, x, y)| panel.at(*x, *y));
+    let default = marked(Some(0)).filter(|_| scene.marks_default());
+    if let Some(at) = default {
+        drawing.mark(at, Mark::Diamond, 4.4);
+    }
+    if let Some(at) = marked(scene.best) {
+        drawing.mark(at, Mark::Star, 4.4);
+    }
+    let mut legend = Legend::new("Full length");
+    legend.entry(true, Mark::Dot { colour: Colour::Rung(1.0), alpha: 1.0 }, "on the front");
+    legend.entry(kept.len() > tables.pareto.len(), Mark::Dot { colour: Colour::Lost, alpha: 1.0 }, "beaten in both");
+    legend.entry(!exceeding.is_empty(), Mark::Ring { colour: Colour::Faded }, "exceeds a constraint");
+    legend.entry(marked(scene.best).is_some(), Mark::Star, "best trial");
+    legend.entry(default.is_some(), Mark::Diamond, "default recipe");
+    legend.draw(&mut drawing, 104.0);
     let shown: Vec<String> = tables
         .pareto
         .iter()
         .map(|row| format!("trial {}: {} and {}", row.trial, scene.show(row.value), format::measure(second.measure, row.second)))
         .collect();
-    Ok(Some(Chart {
+    Some(Chart {
         name: "trade-off",
         title: "Trade-off",
         alt: format!("{} against {name}; on the front are {}.", scene.objective.metric.name(), shown.join(", ")),
@@ -87,8 +87,8 @@ pub(super) fn chart(scene: &Scene<'_>, second: Second) -> Result<Option<Chart>, 
             "Each dot is a trial that was trained in full. Of those on the orange line none is beaten in both {} and {name}: which of them is worth its price is for you to say. The others are beaten in both by some trial on the line.",
             scene.objective.metric.name()
         ),
-        png,
-    }))
+        drawing,
+    })
 }
 
 /// The same axis, widened to the values of the front, however far from the rest they are.
@@ -121,8 +121,8 @@ fn axis_label(second: Second) -> String {
 }
 
 /// Corners of the steps between the points of the front: between two nothing is known to be better than the one with less of both.
-fn front_line(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
-    let mut corners: Vec<(f64, f64)> = Vec::new();
+fn front_line(points: impl Iterator<Item = Point>) -> Vec<Point> {
+    let mut corners: Vec<Point> = Vec::new();
     for (x, y) in points {
         // From the best by the first objective on: the next is worse by it, and better by the second.
         if let Some((before, _)) = corners.last().copied() {

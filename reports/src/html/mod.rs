@@ -24,13 +24,20 @@ use self::{
     mistakes::Mistakes,
     tiles::Tile,
 };
-use crate::{advice::advice, charts::Chart, error::ReportError, format, summary::Summary, tables::Tables};
+use crate::{
+    advice::advice,
+    charts::{Pictures, Theme},
+    error::ReportError,
+    format,
+    summary::Summary,
+    tables::Tables,
+};
 
 /// Rows of the leaderboard that are printed on paper.
 const PRINTED: usize = 50;
 
 /// The page. All texts in it are escaped: causes, labels and file names come from users' files. `charts` are embedded.
-pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Chart], data_report: Option<&Json>) -> Result<String, ReportError> {
+pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Pictures], data_report: Option<&Json>) -> Result<String, ReportError> {
     let summary = Summary::new(record, tables);
     let validation = data_report.and_then(data::validation_examples);
     let config = match summary.best.as_ref().and_then(|best| record.state.trials().get(best.trial as usize)) {
@@ -123,13 +130,22 @@ struct Figure<'a> {
     title: &'a str,
     alt: &'a str,
     caption: &'a str,
-    source: String,
+    light: String,
+    dark: String,
 }
 
 impl Figure<'_> {
-    fn new(chart: &Chart) -> Figure<'_> {
-        let source = format!("data:image/png;base64,{}", base64(&chart.png));
-        Figure { name: chart.name, title: chart.title, alt: &chart.alt, caption: &chart.caption, source }
+    fn new(pictures: &Pictures) -> Figure<'_> {
+        let source = |theme| format!("data:image/png;base64,{}", base64(pictures.png(theme)));
+        let chart = &pictures.chart;
+        Figure {
+            name: chart.name,
+            title: chart.title,
+            alt: &chart.alt,
+            caption: &chart.caption,
+            light: source(Theme::Light),
+            dark: source(Theme::Dark),
+        }
     }
 }
 
@@ -156,7 +172,7 @@ mod tests {
 
     fn rendered(record: &StudyRecord, data: Option<&Json>) -> String {
         let tables = Tables::new(record);
-        page(record, &tables, &charts::all(&tables, record.state.objective).unwrap(), data).unwrap()
+        page(record, &tables, &charts::pictures(charts::all(&tables, record.state.objective)).unwrap(), data).unwrap()
     }
 
     #[test]
@@ -195,14 +211,15 @@ mod tests {
     #[test]
     fn the_page_loads_nothing() {
         let page = rendered(&sample_record(12, 3, 1), None);
-        for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset"] {
+        for attribute in ["src=\"", "href=\"", "url(", "@import", "srcset=\""] {
             for (at, _) in page.match_indices(attribute) {
                 let value = &page[at + attribute.len()..];
                 assert!(value.starts_with("data:") || value.starts_with('#'), "{attribute}{}", &value[..40.min(value.len())]);
             }
         }
-        assert_eq!(page.matches("<img ").count(), 4);
-        assert_eq!(page.matches(" alt=\"").count(), 4);
+        assert_eq!(page.matches("<img ").count(), 10);
+        assert_eq!(page.matches(" alt=\"").count(), 10);
+        assert_eq!(page.matches("(prefers-color-scheme: dark)\" srcset=\"").count(), 10);
     }
 
     #[test]

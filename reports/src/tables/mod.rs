@@ -10,6 +10,7 @@ mod finalists;
 mod folds;
 mod importance;
 mod leaderboard;
+mod learning_rates;
 mod mean_of;
 mod pareto;
 mod predictions;
@@ -39,6 +40,7 @@ pub use files::write_tables;
 pub use finalists::{Behind, FinalistRow};
 pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
+pub use learning_rates::LearningRateRow;
 pub use pareto::ParetoRow;
 pub use predictions::{CalibrationRow, ClassRow, ConfusionRow, Figures, GapRow, GroupRow, Of, Predicted, PredictionsRow};
 pub use rungs::RungRow;
@@ -51,8 +53,9 @@ pub use trials::TrialRow;
 pub const README: &str = include_str!("README.md");
 
 /// Tables that not every study has.
-const OPTIONAL: [&str; 12] = [
+const OPTIONAL: [&str; 13] = [
     "failures",
+    "learning_rates",
     "pareto",
     "finalists",
     "test",
@@ -79,6 +82,8 @@ pub struct Tables {
     pub rungs: Vec<RungRow>,
     /// Best first.
     pub leaderboard: Vec<LeaderboardRow>,
+    /// Of the first of the leaderboard, by evaluation, then by block; empty before anything has a value.
+    pub learning_rates: Vec<LearningRateRow>,
     /// From the best by the first objective to the best by the second; empty without a second.
     pub pareto: Vec<ParetoRow>,
     pub constraints: Vec<Constraint>,
@@ -140,12 +145,13 @@ impl Tables {
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
+            learning_rates: learning_rates::rows(record, &leaderboard),
             pareto: pareto::rows(record, &leaderboard),
             leaderboard,
             constraints: record.state.constraints.clone(),
             second: record.state.second,
             measures: record.state.measures(),
-            slots: slots::rows(record, &segments, time.total()),
+            slots: slots::rows(&segments, time.total()),
             segments,
             decisions: decisions::rows(record, &time, &trials),
             failures: failures::rows(&trials),
@@ -183,6 +189,9 @@ impl Tables {
             ("decisions", decisions::frame(self)?),
             ("importance", importance::frame(self)?),
         ];
+        if !self.learning_rates.is_empty() {
+            frames.push(("learning_rates", learning_rates::frame(self)?));
+        }
         if !self.failures.is_empty() {
             frames.push(("failures", failures::frame(self)?));
         }

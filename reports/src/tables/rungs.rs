@@ -6,7 +6,7 @@ use engine::{
 };
 use polars::prelude::{DataFrame, PolarsResult};
 
-use super::{Tables, column};
+use super::{Tables, column, segments};
 use crate::active::ActiveTime;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct RungRow {
     pub promoted: bool,
     /// Active seconds until the value was known.
     pub at_seconds: f64,
+    /// Training examples of all segments of the study that had ended by then, this one's included.
+    pub study_examples: u64,
     /// The best full-length value of the study by then, this one included, of trials that keep the constraints.
     pub best_so_far: Option<f64>,
 }
@@ -36,6 +38,7 @@ pub struct RungRow {
 pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
     let state = &record.state;
     let ends = segment_ends(record);
+    let spent = spent(record);
     let mut rows = Vec::new();
     // Further trainings of finalists pass by the rungs, and are compared with nobody there.
     for trial in state.searched() {
@@ -52,7 +55,7 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
         for (rung, value) in values.chain(failed) {
             let Some(&examples) = state.ladder.rungs.get(rung) else { continue };
             let came_from = trained_to.filter(|to| over && rung > *to).unwrap_or(rung);
-            let at = ends.get(&(trial.number, came_from)).copied();
+            let at = ends.get(&(trial.number, came_from)).copied().unwrap_or(time.now());
             rows.push(RungRow {
                 trial: trial.number,
                 rung,
@@ -63,7 +66,8 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
                 of: 0,
                 exceeds: trial.exceeded.get(rung).is_some_and(|share| *share > 0.0),
                 promoted: went_beyond(rung, trial.phase, trial.values.len()),
-                at_seconds: time.seconds(at.unwrap_or(time.now())),
+                at_seconds: time.seconds(at),
+                study_examples: spent.partition_point(|(end, _)| *end <= at).checked_sub(1).map_or(0, |last| spent[last].1),
                 best_so_far: None,
             });
         }
@@ -77,6 +81,19 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<RungRow> {
 fn segment_ends(record: &StudyRecord) -> std::collections::BTreeMap<(u32, usize), i64> {
     let ended = record.segments.iter().filter(|segment| !matches!(segment.end, None | Some(SegmentEnd::Lost { .. })));
     ended.filter_map(|segment| Some(((segment.trial, segment.rung), segment.ended_at?))).collect()
+}
+
+/// When segments ended, and the training examples of all that had by then.
+fn spent(record: &StudyRecord) -> Vec<(i64, u64)> {
+    let ended = record.segments.iter().filter_map(|segment| Some((segment.ended_at?, segments::examples(record, segment))));
+    let mut ended: Vec<(i64, u64)> = ended.collect();
+    ended.sort_unstable();
+    let mut sum = 0;
+    for (_, examples) in &mut ended {
+        sum = examples.saturating_add(sum);
+        *examples = sum;
+    }
+    ended
 }
 
 fn went_beyond(rung: usize, phase: Phase, reached: usize) -> bool {
@@ -129,6 +146,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("exceeds", rows, |row| row.exceeds),
         column("promoted", rows, |row| row.promoted),
         column("at_seconds", rows, |row| row.at_seconds),
+        column("study_examples", rows, |row| row.study_examples),
         column("best_so_far", rows, |row| row.best_so_far),
     ];
     DataFrame::new(rows.len(), columns)
@@ -153,6 +171,17 @@ mod tests {
         assert!(at(2).all(|row| !row.promoted));
         let final_best = tables.rungs.iter().filter_map(|row| row.best_so_far).fold(f64::NEG_INFINITY, f64::max);
         assert_eq!(final_best, at(2).map(|row| row.value).fold(f64::NEG_INFINITY, f64::max));
+    }
+
+    #[test]
+    fn what_the_study_had_spent_grows_with_time_and_ends_with_all() {
+        let tables = Tables::new(&sample_record(12, 3, 1));
+        let mut rows: Vec<&RungRow> = tables.rungs.iter().collect();
+        rows.sort_by(|a, b| a.at_seconds.total_cmp(&b.at_seconds));
+        assert!(rows.is_sorted_by_key(|row| row.study_examples));
+        assert!(rows[0].study_examples > 0);
+        let all = tables.segments.iter().map(|segment| segment.examples).sum::<u64>();
+        assert_eq!(rows.last().unwrap().study_examples, all);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One row a segment: what ran where and when.
 
-use engine::record::{SegmentEnd, StudyRecord};
+use engine::record::{SegmentEnd, SegmentRecord, StudyRecord};
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::{Tables, column};
@@ -21,7 +21,10 @@ pub struct SegmentRow {
     pub end: End,
     pub value: Option<f64>,
     pub cause: Option<String>,
+    /// Optimizer steps trained in it.
     pub steps: u64,
+    /// Training examples of these steps.
+    pub examples: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,11 +68,18 @@ pub(super) fn rows(record: &StudyRecord, time: &ActiveTime) -> Vec<SegmentRow> {
                 value,
                 cause,
                 steps: segment.steps_trained,
+                examples: examples(record, segment),
             }
         })
         .collect();
     rows.sort_by(|a, b| a.from_seconds.total_cmp(&b.from_seconds));
     rows
+}
+
+/// The last batch of a pass may be smaller: up to that, exact.
+pub(super) fn examples(record: &StudyRecord, segment: &SegmentRecord) -> u64 {
+    let batch = record.state.trials().get(segment.trial as usize).map_or(0, |trial| u64::from(trial.config.batch_size));
+    segment.steps_trained.saturating_mul(batch)
 }
 
 pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
@@ -85,6 +95,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("value", rows, |row| row.value),
         column("cause", rows, |row| row.cause.clone()),
         column("steps", rows, |row| row.steps),
+        column("examples", rows, |row| row.examples),
     ];
     DataFrame::new(rows.len(), columns)
 }

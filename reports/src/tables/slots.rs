@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use engine::record::StudyRecord;
 use polars::prelude::{DataFrame, PolarsResult};
 
 use super::{End, SegmentRow, Tables, column};
@@ -30,7 +29,7 @@ pub struct SlotRow {
 }
 
 /// By device and number.
-pub(super) fn rows(record: &StudyRecord, segments: &[SegmentRow], active_seconds: f64) -> Vec<SlotRow> {
+pub(super) fn rows(segments: &[SegmentRow], active_seconds: f64) -> Vec<SlotRow> {
     let mut slots: BTreeMap<&str, SlotRow> = BTreeMap::new();
     for segment in segments {
         let row = slots.entry(&segment.slot).or_default();
@@ -38,8 +37,7 @@ pub(super) fn rows(record: &StudyRecord, segments: &[SegmentRow], active_seconds
         row.segments += 1;
         row.busy_seconds += seconds;
         row.steps += segment.steps;
-        let batch = record.state.trials().get(segment.trial as usize).map_or(0, |trial| trial.config.batch_size);
-        row.examples = row.examples.saturating_add(segment.steps.saturating_mul(u64::from(batch)));
+        row.examples = row.examples.saturating_add(segment.examples);
         match segment.end {
             End::Running => {}
             End::Completed => row.completed += 1,
