@@ -82,7 +82,7 @@ pub(crate) fn of_segment(
 }
 
 /// Why a trial fails that needs too much memory with so many examples at a time; `again`: it had been tried with more before.
-fn too_little_memory(config: &Config, at_a_time: u32, again: bool, why: &str) -> String {
+pub(crate) fn too_little_memory(config: &Config, at_a_time: u32, again: bool, why: &str) -> String {
     let more = config.micro_batch.map_or(config.batch_size, |count| count.min(config.batch_size));
     let sizes = if again { format!("{more} examples at a time, and again for {at_a_time}") } else { "one example at a time".to_owned() };
     let smaller = match at_a_time / 2 {

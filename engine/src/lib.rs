@@ -10,6 +10,7 @@ pub mod enqueued;
 pub mod estimate;
 pub mod events;
 mod executor;
+pub mod failure;
 pub mod finalists;
 pub mod folds;
 pub mod fuzzing;

@@ -9,6 +9,7 @@ use crate::{
     finalists::{Best, Finalists},
     folds::{Fold, Folded},
     runner::Evaluation,
+    schedulers::Action,
     state::SearchState,
     store::{Store, StoreError, StudyFolder, each_event},
     study::{Claim, Dropped, Refused, StudyState},
@@ -31,6 +32,8 @@ pub struct StudyRecord {
     pub finished: bool,
     /// By trial number, beside `state.trials`.
     pub trials: Vec<TrialRecord>,
+    /// What was decided about the search, in order.
+    pub decisions: Vec<DecisionRecord>,
     /// In the order they were claimed.
     pub segments: Vec<SegmentRecord>,
     /// In the order they were committed.
@@ -38,12 +41,44 @@ pub struct StudyRecord {
     /// Training examples in one pass.
     pub examples_per_epoch: u64,
     pub finalists: Finalists,
-    /// Of the test split, in order.
+    /// Of the test split, in order; their predictions with whole paths.
     pub looks: Vec<Look>,
     /// Of the cross-validation, as far as it has come: by trial, then by part.
     pub folds: Vec<FoldRecord>,
     /// Because the disk's limit was reached.
     pub dropped: Dropped,
+}
+
+/// A decision, and what it was taken from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecisionRecord {
+    /// The number of its event.
+    pub seq: u64,
+    /// Milliseconds since 1970.
+    pub at: i64,
+    /// The event number that the scheduler saw; of the others the one before their own.
+    pub upto_seq: u64,
+    /// That asked for it; `None` where none did, or its event does not say.
+    pub worker: Option<String>,
+    pub decision: Decision,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Decision {
+    /// A new trial.
+    Start { trial: u32 },
+    /// The trial goes on from where it waits.
+    Promote { trial: u32, rung: usize },
+    /// No more trials than these: the rest of the budget is kept for the best.
+    StartsClosed { trials: u32, seconds_left: f64, seconds_needed: f64 },
+    /// No more trials than these: the space has no others.
+    SpaceExhausted { trials: u32 },
+    /// No more trials than these: every config drawn had failed.
+    GivenUp { trials: u32 },
+    /// So many configs are trained with so many seeds, that of the search included, in `added` further trainings.
+    FinalistsChosen { finalists: usize, seeds: u32, added: usize },
+    /// So many checkpoints went, since the disk's limit was reached; of so many trials that wait it was the only one.
+    CheckpointsDropped { checkpoints: usize, restart: usize },
 }
 
 /// A fold that has ended.
@@ -133,7 +168,7 @@ impl StudyRecord {
             }
             Ok::<_, StoreError>(())
         })?;
-        let Some(Reading { state, mut segments, open, threads, .. }) = reading else {
+        let Some(Reading { state, mut segments, open, threads, decisions, .. }) = reading else {
             return Err(Refused::OutOfOrder("the study has not been created".to_owned()).into());
         };
         for (trial, index) in open {
@@ -157,18 +192,24 @@ impl StudyRecord {
         let finished = state.is_finished();
         let ended = state.folds.iter().filter_map(|(fold, run)| Some(FoldRecord { fold, outcome: run.outcome.clone()? }));
         let folds = ended.collect();
+        let trials = trials.collect();
+        let mut looks = state.looks;
+        for look in &mut looks {
+            look.tested.predictions = look.tested.predictions.take().map(|path| folder.absolute(&path));
+        }
         Ok(StudyRecord {
             name: folder.root().file_name().unwrap_or_default().to_string_lossy().into_owned(),
             created_at: state.created_at,
             space_hash: state.spec.space_hash.clone(),
-            trials: trials.collect(),
+            trials,
+            decisions,
             segments,
             evaluations,
             examples_per_epoch: state.spec.examples_per_epoch,
             space: state.spec.space,
             folds,
             finalists: state.finalists,
-            looks: state.looks,
+            looks,
             dropped: state.dropped,
             finished,
             gave_up: state.gave_up_at > 0,
@@ -188,6 +229,7 @@ struct Reading {
     open: BTreeMap<u32, usize>,
     /// By trial, those of its last claim.
     threads: BTreeMap<u32, usize>,
+    decisions: Vec<DecisionRecord>,
 }
 
 impl Reading {
@@ -199,6 +241,7 @@ impl Reading {
             segments: Vec::new(),
             open: BTreeMap::new(),
             threads: BTreeMap::new(),
+            decisions: Vec::new(),
         })
     }
 
@@ -235,7 +278,36 @@ impl Reading {
         }
         self.state.apply(logged)?;
         self.last_at = at;
+        self.decisions.extend(self.decision(logged));
         Ok(())
+    }
+
+    /// That the event is, which has been folded.
+    fn decision(&self, logged: &Logged) -> Option<DecisionRecord> {
+        let (decision, decided) = match &logged.event {
+            Event::Decided { upto_seq, action, worker } => {
+                let decision = match action {
+                    Action::Start { .. } => Decision::Start { trial: self.state.pending.as_ref()?.number },
+                    Action::Promote { trial, rung } => Decision::Promote { trial: *trial, rung: *rung },
+                };
+                (decision, Some((*upto_seq, worker.clone())))
+            }
+            Event::StartsClosed { trials, seconds_left, seconds_needed } => {
+                (Decision::StartsClosed { trials: *trials, seconds_left: *seconds_left, seconds_needed: *seconds_needed }, None)
+            }
+            Event::SpaceExhausted { trials } => (Decision::SpaceExhausted { trials: *trials }, None),
+            Event::GivenUp { trials } => (Decision::GivenUp { trials: *trials }, None),
+            Event::FinalistsChosen(chosen) => {
+                let (finalists, seeds, added) = (chosen.trials.len(), chosen.seeds, chosen.added.len());
+                (Decision::FinalistsChosen { finalists, seeds, added }, None)
+            }
+            Event::CheckpointsDropped { before, newest } => {
+                (Decision::CheckpointsDropped { checkpoints: before.len() + newest.len(), restart: newest.len() }, None)
+            }
+            _ => return None,
+        };
+        let (upto_seq, worker) = decided.map_or((logged.seq - 1, None), |(upto_seq, worker)| (upto_seq, Some(worker)));
+        Some(DecisionRecord { seq: logged.seq, at: logged.at, upto_seq, worker, decision })
     }
 
     fn end(&mut self, trial: u32, at: i64, end: SegmentEnd) {

@@ -27,6 +27,8 @@ pub enum Purpose {
     Folds,
     /// Which examples a resample of the bootstrap draws (the trial is the resample's number).
     Bootstrap,
+    /// Which trials stand for the best where the importance of parameters is compared with chance (the trial is the draw's number).
+    Importance,
 }
 
 impl Purpose {
@@ -43,6 +45,7 @@ impl Purpose {
             Purpose::ValidationSample => "validation-sample",
             Purpose::Folds => "folds",
             Purpose::Bootstrap => "bootstrap",
+            Purpose::Importance => "importance",
         }
     }
 }

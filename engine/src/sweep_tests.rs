@@ -26,7 +26,7 @@ use crate::{
     clock::{self, Clock},
     devices::{Device, DeviceSlots},
     events::{Event, Logged},
-    record::{SegmentEnd, StudyRecord},
+    record::{Decision, SegmentEnd, StudyRecord},
     replay::{Mismatch, replay},
     runner::Cancel,
     samplers, schedulers,
@@ -227,6 +227,17 @@ fn a_record_tells_what_the_slots_did() {
     }
     assert_eq!(busy.keys().copied().collect::<Vec<_>>(), ["cpu/0", "cpu/1"]);
     assert!(record.evaluations.len() > record.state.trials().len());
+    let (mut started, mut promoted) = (Vec::new(), 0);
+    for one in &record.decisions {
+        assert!(one.upto_seq < one.seq && one.worker.is_some(), "{one:?}");
+        match one.decision {
+            Decision::Start { trial } => started.push(trial),
+            Decision::Promote { .. } => promoted += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(started, (0..12).collect::<Vec<_>>());
+    assert_eq!(started.len() + promoted, record.segments.len());
 }
 
 #[test]

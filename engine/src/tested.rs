@@ -1,6 +1,6 @@
 //! What the test split says of the training that leaves the study.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Tested {
     pub low: f64,
     #[serde(with = "crate::numbers")]
     pub high: f64,
+    /// Of the test split, in the study's `artefacts/`; `None` in studies of before it was kept.
+    #[serde(default)]
+    pub predictions: Option<PathBuf>,
 }
 
 /// A look, and what the search was then.

@@ -1,33 +1,48 @@
-//! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read:
-//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [finalists] [running]`; `goals` gives it constraints and a second
-//! objective, `finalists` trains the best three again, `running` leaves it unfinished.
+//! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read of it:
+//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [again] [running]`: with constraints and a second objective; with finalists,
+//! a cross-validation and a look at the test split; before its end. What its trials predict lies in `artefacts/`.
 
 use std::{error::Error, path::Path};
 
+use engine::record::StudyRecord;
 use reports::{
     foreign::{optuna, tensorboard},
     tables::Tables,
-    testing,
 };
 use search_spaces::goals::Constraint;
+
+/// Trains the best three again, looks at the test split, and cross-validates the best.
+fn again(record: &mut StudyRecord) {
+    let best: Vec<u32> = record.state.leaderboard().into_iter().take(3).collect();
+    let values = |trial: u32| record.state.trials()[trial as usize].values.last().copied().unwrap_or(f64::NAN);
+    let repeats: Vec<[Option<f64>; 2]> =
+        best.iter().map(|trial| [-0.006, 0.002].map(|off| Some(((values(*trial) + off) * 445.0).round() / 445.0))).collect();
+    let configs: Vec<(u32, &[Option<f64>])> = best.iter().copied().zip(repeats.iter().map(|values| &values[..])).collect();
+    reports::testing::with_finalists(record, &configs);
+    if let Some(best) = record.best() {
+        reports::testing::with_folds(record, best.of, &[Some(0.94), Some(0.95), Some(0.93)]);
+        reports::testing::with_test(record, best.trial, (418.0 / 445.0, 0.9146, 0.9595));
+    }
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().ok_or("which folder?")?;
     let mut number = |default: u64| arguments.next().map_or(Ok(default), |text| text.parse());
     let (trials, rungs, seed) = (number(12)?, number(3)?, number(0)?);
-    let (trials, rungs, wanted) = (u32::try_from(trials)?, u32::try_from(rungs)?, arguments.collect::<Vec<_>>());
-    let wants = |word: &str| wanted.iter().any(|wanted| wanted == word);
-    let mut record =
-        if wants("running") { testing::running_record(trials, rungs, seed) } else { testing::sample_record(trials, rungs, seed) };
-    if wants("finalists") {
-        let values: [&[Option<f64>]; 3] = [&[Some(0.944), Some(0.951)], &[Some(0.951), Some(0.957)], &[Some(0.916), None]];
-        let best: Vec<u32> = record.state.leaderboard().into_iter().take(3).collect();
-        testing::with_finalists(&mut record, &best.into_iter().zip(values).collect::<Vec<_>>());
+    let more: Vec<String> = arguments.collect();
+    let has = |word: &str| more.iter().any(|given| given == word);
+    let generated = if has("running") { reports::testing::running_record } else { reports::testing::sample_record };
+    let mut record = generated(u32::try_from(trials)?, u32::try_from(rungs)?, seed);
+    if has("goals") {
+        reports::testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
     }
-    if wants("goals") {
-        testing::with_goals(&mut record, vec![Constraint::GroupGap(0.055)]);
+    if has("again") && trials > 0 {
+        again(&mut record);
     }
+    let artefacts = Path::new(&dir).join("artefacts");
+    std::fs::create_dir_all(&artefacts)?;
+    reports::testing::with_predictions(&mut record, &artefacts, &["agency", "blog", "radio", "press"]);
     let split = |name: &str, examples: u64| {
         serde_json::json!({
             "name": name, "examples": examples, "left_out": 0, "tokens": {"truncated": examples / 3, "mean": 104.2, "longest": 128},

@@ -20,7 +20,7 @@ pub struct ReportFiles {
 /// Writes `tables/` and `report/` into the study folder `dir`. Each file is replaced in one go, the page last, so that a reader never sees half of one.
 /// `data_report` is what was found in the data (see the page's data section for what it may hold), if known.
 pub fn write_report(record: &StudyRecord, data_report: Option<&serde_json::Value>, dir: &Path) -> Result<ReportFiles, ReportError> {
-    let numbers = tables::Tables::new(record);
+    let numbers = tables::Tables::read(record);
     let tables = tables::write_tables(&numbers, &dir.join("tables"))?;
     let drawn = charts::all(&numbers, record.state.objective)?;
     let page = html::page(record, &numbers, &drawn, data_report)?;

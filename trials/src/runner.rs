@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -17,9 +17,10 @@ use search_spaces::{claim::ConfigFile, config::Config, settings::Objective};
 
 use crate::{
     data::Task,
-    metrics::{self, Measures},
+    metrics::{self, Logits, Measures},
     models::{BaseModel, Model},
     needs::Needs,
+    predictions::{self, Names},
     trainer::{self, Job, Places},
 };
 
@@ -97,6 +98,27 @@ impl Runner {
     /// What the test split says of `checkpoint`, of training `trial` of a study with this `seed`, with `threads` threads; `None` when there is no test
     /// split.
     pub fn evaluate_test(&self, checkpoint: &Checkpoint, trial: u32, seed: u64, threads: usize) -> Result<Option<Tested>, TrialError> {
+        self.test(checkpoint, (trial, seed), threads, None)
+    }
+
+    /// The same, with its predictions in the folder `artefacts`.
+    pub fn evaluate_test_into(
+        &self,
+        artefacts: &Path,
+        checkpoint: &Checkpoint,
+        (trial, seed): (u32, u64),
+        threads: usize,
+    ) -> Result<Option<Tested>, TrialError> {
+        self.test(checkpoint, (trial, seed), threads, Some(artefacts))
+    }
+
+    fn test(
+        &self,
+        checkpoint: &Checkpoint,
+        (trial, seed): (u32, u64),
+        threads: usize,
+        artefacts: Option<&Path>,
+    ) -> Result<Option<Tested>, TrialError> {
         let test = &self.task.test;
         if test.is_empty() {
             return Ok(None);
@@ -111,8 +133,17 @@ impl Runner {
             let value = metrics.get(metric.name()).copied().unwrap_or(f64::NAN);
             let interval = self.measures.get(metric).and_then(|measure| metrics::interval(measure, &logits, &labels, seed));
             let (low, high) = interval.unwrap_or((f64::NAN, f64::NAN));
-            Ok(Some(Tested { trial, examples: test.len() as u64, metrics, value, low, high }))
+            let predictions = artefacts.map(|artefacts| self.write_test(artefacts, trial, &logits)).transpose()?;
+            Ok(Some(Tested { trial, examples: test.len() as u64, metrics, value, low, high, predictions }))
         })
+    }
+
+    fn write_test(&self, artefacts: &Path, trial: u32, logits: &Logits) -> Result<PathBuf, TrialError> {
+        let path = artefacts.join(format!("trial-{trial}-predictions-test.csv"));
+        let names = Names { labels: &self.task.labels, groups: &self.task.groups };
+        predictions::write(&path, "test", self.task.test.as_ref(), names, logits)
+            .map_err(|error| TrialError::Machine(error.to_string()))?;
+        Ok(path)
     }
 
     /// The slot's own threads, kept from segment to segment.

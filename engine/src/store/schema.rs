@@ -190,12 +190,16 @@ pub(super) fn project(db: &Connection, logged: &Logged, state: &StudyState) -> R
             end_task(*trial, *rung, "done", Some("completed"), None, number(completed.value))
         }
         Event::SegmentFailed { trial, rung, cause, .. } => end_task(*trial, *rung, "done", Some("failed"), Some(cause), Value::Null),
+        Event::Tested(tested) => tested.predictions.iter().try_for_each(|file| {
+            // By the step whose weights made them.
+            let step = state.trials[tested.trial as usize].completed.last().map_or(0, |(_, _, completed)| completed.step);
+            artefact(tested.trial, "test_predictions", &file.to_string_lossy(), step, None)
+        }),
         // Few, and read from the events alone.
         Event::FoldClaimed { worker, .. } => seen(worker),
         Event::FoldCompleted { .. }
         | Event::FoldFailed { .. }
         | Event::FoldLost { .. }
-        | Event::Tested(_)
         | Event::Stopped { .. }
         | Event::OutOfMemory { .. } => Ok(()),
         Event::SegmentLost { trial, rung, cause, .. } => end_task(*trial, *rung, "waiting", Some("lost"), Some(cause), Value::Null),

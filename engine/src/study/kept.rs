@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Raised whenever the same bytes would mean something else, or a field is added, taken away or moved: what was kept with another number is of no use.
-const SHAPE: u32 = 2;
+const SHAPE: u32 = 3;
 
 /// What belongs to no trial and changes with most events.
 #[derive(Debug, Serialize, Deserialize)]
@@ -265,7 +265,7 @@ mod tests {
         let store = &mut MemoryStore::default();
         with_a_trial(store);
         let state = store.state().unwrap().unwrap();
-        insta::assert_snapshot!(ron::to_string(&state.now()).unwrap(), @r#"(shape:2,seq:9,trials:1,planned:3,pending:Some((number:1,learn_from:0,upto_seq:8,worker:"cpu#1",enqueued:None)),closed_from:None,gave_up_at:0,workers:{"cpu#1":(worker:"cpu#1",device:Cpu,slots:1,threads:1,pid:1,boot:1)},workers_started:1,active_millis:0,last_at:0,clock:None,target_reached:None)"#);
+        insta::assert_snapshot!(ron::to_string(&state.now()).unwrap(), @r#"(shape:3,seq:9,trials:1,planned:3,pending:Some((number:1,learn_from:0,upto_seq:8,worker:"cpu#1",enqueued:None)),closed_from:None,gave_up_at:0,workers:{"cpu#1":(worker:"cpu#1",device:Cpu,slots:1,threads:1,pid:1,boot:1)},workers_started:1,active_millis:0,last_at:0,clock:None,target_reached:None)"#);
         insta::assert_snapshot!(ron::to_string(&state.settled()).unwrap(), @r#"(settings:(trials:3,budget_seconds:None,eta:3,r_min:Examples(4),rungs:EqualData,seed:7,sampler:Tpe,scheduler:SuccessiveHalving,finalists:0,finalist_seeds:3,folds:None,devices:None,eval_every:0.25,checkpoint_every_seconds:180,checkpoint_space_bytes:None,target:None,stall_after_seconds:1800),enqueued:(all:[],started:0),finalists:(chosen:None,open:false,repeats:{}),folds:({}),looks:[],dropped:(checkpoints:0,steps:0))"#);
         insta::assert_snapshot!(ron::to_string(&state.row(0)).unwrap(), @r#"(number:0,kind:Search,parent:None,config:(epochs:1,batch_size:16,optimizer:AdamW(learning_rate:0.001,beta1:0.9,beta2:0.999,epsilon:1e-8,weight_decay:0.01),decay_on:Matrices,schedule:Linear(end:0.0),warmup:0.1,unfreeze:Everything,adapter:Off,dropout:(hidden:Constant(0.1),attention:Constant(0.1),classifier:Constant(0.1)),label_smoothing:0.0,clip_norm:Some(1.0),layer_decay:1.0,early_stopping:None,keep:Best,class_weights:Off,micro_batch:None,augment:(flip:0.0,crop:0,jitter:0.0,erase:0.0,mix:Off),frozen_norm:Running),place:None,inside:true,values:[0.0],exceeded:[],second:[],phase:Active(rung:1),stopped_at:None,progress:(recipe:None,fence:2,claim:Some((worker:"cpu#1",slot:"cpu/0",rung:1,at:0,from_step:4,last_step:4,saved:None)),crashes:0,checkpoint:Some((path:"checkpoints/a",step:4,blake3:"00",bytes:1)),before:None,dropped_step:0,micro_batch:None,completed:[(0,1,(value:0.0,step:0,stopped_early:false,full_length:false,steps_trained:0,seconds:0.0,passes:0.0,trainable_parameters:0,weights:(parameters:0,bytes:0),checkpoint:Some((path:"checkpoints/a",step:4,blake3:"00",bytes:1)),predictions:None))],noted:{},salvaged:(0.0,0.0),steps_trained:0,furthest_step:0,cause:None),queued:false,suspect:false)"#);
     }

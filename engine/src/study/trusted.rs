@@ -18,6 +18,7 @@ use crate::{
     runner::{Checkpoint, Completed},
     spec::StudySpec,
     state::TrialKind,
+    tested::Tested,
 };
 
 /// Steps, examples and bytes are counted up to here: far more than any machine comes to, and few enough to be added up.
@@ -75,7 +76,7 @@ pub(super) fn check(state: &StudyState, next: &Logged) -> Result<(), Refused> {
         | Event::FoldCompleted { fold: of, .. }
         | Event::FoldFailed { fold: of, .. }
         | Event::FoldLost { fold: of, .. } => fold(of),
-        Event::Tested(tested) => known(tested.trial),
+        Event::Tested(tested) => known(tested.trial).and_then(|()| look(tested)),
         _ => Ok(()),
     }
 }
@@ -123,6 +124,12 @@ fn completed(completed: &Completed) -> Result<(), Refused> {
     completed.predictions.iter().try_for_each(|path| inside(path))?;
     count("steps", completed.step)?;
     count("steps", completed.steps_trained)
+}
+
+/// Of the test split.
+fn look(tested: &Tested) -> Result<(), Refused> {
+    tested.predictions.iter().try_for_each(|path| inside(path))?;
+    count("examples", tested.examples)
 }
 
 /// Whether a path that is joined to the study folder stays in it.

@@ -205,7 +205,15 @@ fn a_choice_stands_until_the_next_one() {
     sweep.run(&store, &spec);
     let best = state(&store).best().unwrap();
     assert_eq!(state(&store).untested(), Some(best.trial));
-    let tested = crate::tested::Tested { trial: best.trial, examples: 9, metrics: BTreeMap::new(), value: 0.5, low: 0.4, high: 0.6 };
+    let tested = crate::tested::Tested {
+        trial: best.trial,
+        examples: 9,
+        metrics: BTreeMap::new(),
+        value: 0.5,
+        low: 0.4,
+        high: 0.6,
+        predictions: None,
+    };
     store.clone().commit(clock::wall_millis(), &mut |_| vec![Event::Tested(Box::new(tested.clone()))]).unwrap();
     assert_eq!(state(&store).untested(), None);
     // Asked for more, and not yet gone on: nothing has been learned since.

@@ -28,6 +28,8 @@ pub struct FinalistRow {
     pub exceeds: bool,
     /// Of one training's value, around the mean (`n - 1`); `None` with fewer than two.
     pub deviation: Option<f64>,
+    /// The ends of the 95 % interval of the mean; `None` where too little is known.
+    pub interval: Option<(f64, f64)>,
     /// How much worse its mean is than the winner's, and the ends of the 95 % interval of that; `None` for the winner, and where too little is known.
     pub behind: Option<Behind>,
     /// The training that leaves the study, if it is one of these.
@@ -70,6 +72,11 @@ pub(super) fn rows(record: &StudyRecord) -> Vec<FinalistRow> {
         let reach = t * deviation * (1.0 / winner.len() as f64 + 1.0 / values.len() as f64).sqrt();
         Some(Behind { difference, low: difference - reach, high: difference + reach })
     };
+    let interval = |values: &[f64]| {
+        let (mean, (deviation, t)) = (mean(values)?, noise?);
+        let reach = t * deviation / (values.len() as f64).sqrt();
+        Some((mean - reach, mean + reach))
+    };
     let best = record.best();
     let row = |(place, (standing, values)): (usize, (&Standing, &Vec<f64>))| FinalistRow {
         rank: place + 1,
@@ -81,6 +88,7 @@ pub(super) fn rows(record: &StudyRecord) -> Vec<FinalistRow> {
         mean: standing.mean,
         exceeds: standing.exceeded > 0.0,
         deviation: deviation(values),
+        interval: interval(values),
         behind: if place == 0 || standing.failed > 0 || standing.exceeded > standings[0].exceeded { None } else { behind(values) },
         exported: best.filter(|best| best.of == standing.trial).map(|best| best.trial),
     };
@@ -111,6 +119,8 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("seeds", rows, |row| row.trainings.len() as u32),
         column("failed", rows, |row| row.failed as u32),
         column("mean", rows, |row| row.mean),
+        column("mean_low", rows, |row| row.interval.map(|(low, _)| low)),
+        column("mean_high", rows, |row| row.interval.map(|(_, high)| high)),
         column("exceeds", rows, |row| row.exceeds),
         column("deviation", rows, |row| row.deviation),
         column("behind", rows, |row| row.behind.map(|behind| behind.difference)),
@@ -155,6 +165,9 @@ mod tests {
         near(behind.difference, first.mean - second.mean);
         near(behind.high - behind.difference, 2.570_581_835_636_314 * (squares / 5.0).sqrt() * (2.0_f64 / 3.0).sqrt());
         assert!(behind.is_open());
+        let (low, high) = second.interval.unwrap();
+        near(high - low, 2.0 * 2.570_581_835_636_314 * (squares / 5.0 / 3.0).sqrt());
+        near((low + high) / 2.0, second.mean);
         // The training in the middle of the winner's three: of the two that are equal the first.
         assert_eq!((first.exported, second.exported), (record.best().map(|best| best.trial), None));
         assert_eq!(tables.leaderboard[0].trial, b, "the leaderboard begins with the winner");

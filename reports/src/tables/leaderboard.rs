@@ -14,6 +14,8 @@ pub struct LeaderboardRow {
     pub recipe: Option<String>,
     /// Of the objective's metric at `rung`; `None` when it has none yet.
     pub value: Option<f64>,
+    /// The ends of the 95 % interval of `value`, of the first rows whose predictions are known.
+    pub interval: Option<(f64, f64)>,
     /// Over the trainings of a finalist, and how many they are.
     pub mean: Option<(f64, usize)>,
     /// Beside [`Tables::measures`]; `None` where it has none yet.
@@ -49,6 +51,7 @@ pub(super) fn rows(record: &StudyRecord, trials: &[TrialRow], finalists: &[Final
         trial: row.number,
         recipe: row.recipe.clone(),
         value: row.last_value(),
+        interval: None,
         mean: finalist(row.number).map(|row| (row.mean, row.trainings.len())),
         measured: measured(row.number),
         exceeded: row.exceeded,
@@ -82,6 +85,8 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("trial", rows, |row| row.trial),
         column("recipe", rows, |row| row.recipe.clone()),
         column("value", rows, |row| row.value),
+        column("value_low", rows, |row| row.interval.map(|(low, _)| low)),
+        column("value_high", rows, |row| row.interval.map(|(_, high)| high)),
         column("mean", rows, |row| row.mean.map(|(mean, _)| mean)),
         column("seeds", rows, |row| row.mean.map(|(_, seeds)| seeds as u32)),
         column("rung", rows, |row| row.rung.map(|rung| rung as u32)),

@@ -3,14 +3,19 @@
 //! Charts, page and terminal take every number from these rows. What a column means is written in [`README`], which stands beside the files.
 
 mod curves;
+mod decisions;
+mod failures;
 mod files;
 mod finalists;
 mod folds;
+mod importance;
 mod leaderboard;
 mod mean_of;
 mod pareto;
+mod predictions;
 mod rungs;
 mod segments;
+mod slots;
 mod test;
 mod trials;
 
@@ -23,17 +28,22 @@ use search_spaces::{
 
 use crate::{
     active::ActiveTime,
+    importance::{self as parameter_importance, Importance},
     parameters::{self, Cell, ParameterColumn},
 };
 
 pub use curves::CurveRow;
+pub use decisions::DecisionRow;
+pub use failures::FailureRow;
 pub use files::write_tables;
 pub use finalists::{Behind, FinalistRow};
 pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
 pub use pareto::ParetoRow;
+pub use predictions::{CalibrationRow, ClassRow, ConfusionRow, Figures, GapRow, GroupRow, Of, Predicted, PredictionsRow};
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
+pub use slots::SlotRow;
 pub use test::TestRow;
 pub use trials::TrialRow;
 
@@ -41,7 +51,20 @@ pub use trials::TrialRow;
 pub const README: &str = include_str!("README.md");
 
 /// Tables that not every study has.
-const OPTIONAL: [&str; 5] = ["pareto", "finalists", "test", "folds", "cross_validation"];
+const OPTIONAL: [&str; 12] = [
+    "failures",
+    "pareto",
+    "finalists",
+    "test",
+    "folds",
+    "cross_validation",
+    "predictions",
+    "classes",
+    "confusion",
+    "calibration",
+    "groups",
+    "gaps",
+];
 
 /// All tables of a study.
 #[derive(Debug, Clone)]
@@ -64,6 +87,12 @@ pub struct Tables {
     pub measures: Vec<Measure>,
     /// In the order they were started.
     pub segments: Vec<SegmentRow>,
+    /// By device and number.
+    pub slots: Vec<SlotRow>,
+    /// In the order they were taken.
+    pub decisions: Vec<DecisionRow>,
+    /// Trials that failed, by number.
+    pub failures: Vec<FailureRow>,
     /// Best first; empty unless configs were trained again.
     pub finalists: Vec<FinalistRow>,
     /// In the order of the looks.
@@ -74,6 +103,10 @@ pub struct Tables {
     pub cross_validation: Vec<CrossRow>,
     /// In the order of the space; their cells by trial number.
     pub parameters: Vec<ParameterColumn>,
+    /// Beside `parameters`.
+    pub importance: Vec<Importance>,
+    /// What the files of predictions say; empty unless they were [read](Tables::read).
+    pub predicted: Predicted,
     /// The search has nothing left to do: trials that wait at a rung have been ended there.
     pub finished: bool,
     /// What trials have in common at a rung.
@@ -87,13 +120,23 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// All of them: those of [`new`](Tables::new), and what the files of predictions say that the record names. A file that cannot be read is a row that says so.
+    pub fn read(record: &StudyRecord) -> Tables {
+        let mut tables = Tables::new(record);
+        tables.predicted = predictions::read(record, &tables.curves, &mut tables.leaderboard);
+        tables
+    }
+
+    /// Those that the record alone tells.
     pub fn new(record: &StudyRecord) -> Tables {
         let time = ActiveTime::new(record);
         let trials = trials::rows(record, &time);
         let rungs = rungs::rows(record, &time);
         let folds = folds::folds(record);
         let finalists = finalists::rows(record);
+        let segments = segments::rows(record, &time);
         let leaderboard = leaderboard::rows(record, &trials, &finalists);
+        let parameters = parameters::columns(&record.space, record.state.trials());
         Tables {
             curves: curves::rows(record, &time),
             metrics: curves::metrics(record),
@@ -102,12 +145,17 @@ impl Tables {
             constraints: record.state.constraints.clone(),
             second: record.state.second,
             measures: record.state.measures(),
-            segments: segments::rows(record, &time),
+            slots: slots::rows(record, &segments, time.total()),
+            segments,
+            decisions: decisions::rows(record, &time, &trials),
+            failures: failures::rows(&trials),
             cross_validation: folds::crosses(record, &folds),
             folds,
             finalists,
             test: test::rows(record),
-            parameters: parameters::columns(&record.space, record.state.trials()),
+            importance: parameter_importance::importance(record, &parameters),
+            parameters,
+            predicted: Predicted::default(),
             finished: record.finished,
             rungs_of: record.state.ladder.kind,
             ladder: record.state.ladder.rungs.clone(),
@@ -131,7 +179,13 @@ impl Tables {
             ("rungs", rungs::frame(self)?),
             ("leaderboard", leaderboard::frame(self)?),
             ("segments", segments::frame(self)?),
+            ("slots", slots::frame(self)?),
+            ("decisions", decisions::frame(self)?),
+            ("importance", importance::frame(self)?),
         ];
+        if !self.failures.is_empty() {
+            frames.push(("failures", failures::frame(self)?));
+        }
         if !self.pareto.is_empty() {
             frames.push(("pareto", pareto::frame(self)?));
         }
@@ -144,6 +198,21 @@ impl Tables {
         if !self.folds.is_empty() {
             frames.push(("folds", folds::fold_frame(self)?));
             frames.push(("cross_validation", folds::cross_frame(self)?));
+        }
+        let predicted = &self.predicted;
+        if !predicted.files.is_empty() {
+            frames.push(("predictions", predictions::frame(self)?));
+        }
+        if !predicted.classes.is_empty() {
+            frames.push(("classes", predictions::class_frame(self)?));
+            frames.push(("confusion", predictions::confusion_frame(self)?));
+            frames.push(("calibration", predictions::calibration_frame(self)?));
+        }
+        if !predicted.groups.is_empty() {
+            frames.push(("groups", predictions::group_frame(self)?));
+        }
+        if !predicted.gaps.is_empty() {
+            frames.push(("gaps", predictions::gap_frame(self)?));
         }
         Ok(frames)
     }

@@ -37,14 +37,17 @@ pub(super) fn evaluate(
     };
     context.note(format!("evaluating the best training, trial {trial}, on the test split"));
     let seed = spec.space.settings.seed;
+    let artefacts = session.folder.artefacts();
     let looked = read(&spec, session, devices, context).and_then(|ready| {
         let runner = ready.prepared.runner(runner_settings(&spec.space));
-        unless_stopped(&interrupts.finish, move |_| runner.evaluate_test(&checkpoint, trial, seed, devices::cores()), |_| {})
+        let look = move |_| runner.evaluate_test_into(&artefacts, &checkpoint, (trial, seed), devices::cores());
+        unless_stopped(&interrupts.finish, look, |_| {})
     });
     match looked {
         Ok(None) => return Ok(false),
         Ok(Some(Ok(None))) => {}
-        Ok(Some(Ok(Some(tested)))) => {
+        Ok(Some(Ok(Some(mut tested)))) => {
+            tested.predictions = tested.predictions.map(|path| session.folder.relative(&path));
             let event = Event::Tested(Box::new(tested));
             let now = Clock::Study.now(state_of(&mut session.store).map_err(study::store_error)?);
             session.store.commit(now, &mut |_| vec![event.clone()]).map_err(study::store_error)?;

@@ -94,6 +94,13 @@ fn a_search_that_goes_on_after_the_test_split_was_looked_at_is_marked() {
     place.space_with("trials: 4,", "trials: 2,\n        finalists: 1,\n        finalist_seeds: 1,");
     let first = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
     assert!(first.out.contains("Test split, 60 examples: accuracy ") && !first.out.contains("no longer independent"), "{}", first.out);
+    // Its predictions stay with the study, and the tables tell of them.
+    let predictions = fs::read_to_string(place.path("study/tables/predictions.csv")).unwrap();
+    assert!(predictions.lines().any(|line| line.contains(",test,true,") && line.contains(",60,")), "{predictions}");
+    assert!(
+        predictions.lines().skip(1).all(|line| line.ends_with(".csv,")),
+        "a file has another accuracy than was reported: {predictions}"
+    );
     let more = place.run(&["sweep", "space.ron", "--study", "study", "--trials", "4"]).succeeded();
     assert!(more.out.contains("that figure is no longer independent of it"), "{}", more.out);
     assert!(fs::read_to_string(place.path("study/report/index.html")).unwrap().contains("no longer independent"));

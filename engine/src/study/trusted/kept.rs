@@ -97,7 +97,7 @@ pub(in crate::study) fn check(state: &StudyState) -> Result<(), Refused> {
             return out_of_order(format!("there is no part {} of {}", fold.index, fold.of));
         }
     }
-    state.looks.iter().try_for_each(|look| known(look.tested.trial).map(|_| ()))?;
+    state.looks.iter().try_for_each(|look| known(look.tested.trial).and_then(|_| super::look(&look.tested)))?;
     state.target_reached.map_or(Ok(()), |trial| known(trial).map(|_| ()))?;
     finalists(&state.finalists, &known)
 }

@@ -65,6 +65,8 @@ fn no_path_leaves_the_study_folder() {
     insta::assert_snapshot!(refused(saved("../other/letters.txt")), @r#"the path "../other/letters.txt" leads out of the study folder: the study is not to be trusted"#);
     for path in ["", "/", "/etc/passwd", "checkpoints/../../x", "..", ".", "./x", "a\0b", &"x/".repeat(9000)] {
         assert!(refused(saved(path)).contains("leads out of the study folder"), "{path}");
+        let tested = Tested { trial: 0, examples: 1, metrics: [].into(), value: 0.5, low: 0.4, high: 0.6, predictions: Some(path.into()) };
+        assert!(refused(Event::Tested(Box::new(tested))).contains("leads out of the study folder"), "{path}");
         let predictions = Completed { value: 0.5, step: 4, steps_trained: 4, predictions: Some(path.into()), ..Completed::default() };
         assert!(refused(ended(predictions)).contains("leads out of the study folder"), "{path}");
         let checkpoint = Some(Checkpoint { path: path.into(), step: 3, blake3: "00".to_owned(), bytes: 2 });
@@ -102,7 +104,7 @@ fn what_is_not_there_is_not_spoken_of() {
     let folded = Folded { value: 0.5, steps: 1, seconds: 1.0 };
     let completed = Event::FoldCompleted { fold: Fold { trial: 7, index: 0, of: 3 }, worker: WORKER.to_owned(), folded };
     insta::assert_snapshot!(refused(completed), @"there is no trial 7");
-    let tested = Tested { trial: u32::MAX, examples: 1, metrics: [].into(), value: 0.5, low: 0.4, high: 0.6 };
+    let tested = Tested { trial: u32::MAX, examples: 1, metrics: [].into(), value: 0.5, low: 0.4, high: 0.6, predictions: None };
     insta::assert_snapshot!(refused(Event::Tested(Box::new(tested))), @"there is no trial 4294967295");
     let chosen =
         FinalistsChosen { trials: vec![1], seeds: 2, wanted: (1, 2), seconds_left: None, added: vec![Repeat { number: 1, parent: 1 }] };

@@ -248,6 +248,14 @@ fn the_test_split_is_evaluated_with_the_weights_that_count() {
         study.runner.evaluate_test(&checkpoint, 0, 7, 1).unwrap().map(|tested| tested.metrics),
         Some(Measures::default().of(&logits, &labels))
     );
+    let folder = tempfile::tempdir().unwrap();
+    let tested = study.runner.evaluate_test_into(folder.path(), &checkpoint, (0, 7), 1).unwrap().unwrap();
+    let rows = std::fs::read_to_string(tested.predictions.unwrap()).unwrap();
+    let (right, all) = rows.lines().skip(1).map(|row| row.split(',').collect::<Vec<_>>()).fold((0, 0), |(right, all), row| {
+        assert_eq!(row[0], "test");
+        (right + usize::from(row[2] == row[3]), all + 1)
+    });
+    assert_eq!((right as f64 / all as f64, all as u64), (tested.metrics["accuracy"], tested.examples));
 }
 
 #[test]
