@@ -13,6 +13,7 @@ pub mod format;
 pub mod html;
 pub mod importance;
 pub mod intervals;
+pub mod model_card;
 pub mod parameters;
 pub mod predictions;
 pub mod quality;

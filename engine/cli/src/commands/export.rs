@@ -7,9 +7,11 @@ use engine::{
     state::Phase,
     store::study as state_of,
 };
+use reports::{model_card::Study, tables::Tables};
 use trials::hub::manifest::{Claim, Manifest, Test, TrainedOn};
 
 use super::{
+    card::card,
     folder::{self, Leaving},
     interrupt, ready, report, study,
 };
@@ -59,17 +61,15 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
         threads: config.threads.unwrap_or_else(devices::cores),
         config,
     };
-    let written = folder::write(leaving, &arguments.to, &|manifest| extra(&record, manifest), &interrupts.finish, context)?;
+    let tables = Tables::new(&record);
+    let of_study = Study { record: &record, tables: &tables, trial: number };
+    let extra = |manifest: &Manifest| Ok(vec![card(&arguments.to, manifest, &ready, Some(of_study))?]);
+    let written = folder::write(leaving, &arguments.to, &extra, &interrupts.finish, context)?;
     if written.is_none() {
         return Err(Error::interrupted("interrupted: nothing was written"));
     }
     context.note(format!("trial {number}, step {}", checkpoint.step));
     context.say(arguments.to.display())
-}
-
-/// Files of the folder that no model is read from: names and contents.
-fn extra(_record: &StudyRecord, _manifest: &Manifest) -> Vec<(String, Vec<u8>)> {
-    Vec::new()
 }
 
 /// What the study says of trial `number`.

@@ -49,7 +49,7 @@ pub(super) struct Leaving<'a> {
 pub(super) fn write(
     leaving: Leaving<'_>,
     to: &Path,
-    extra: &dyn Fn(&Manifest) -> Vec<(String, Vec<u8>)>,
+    extra: &dyn Fn(&Manifest) -> Result<Vec<(String, Vec<u8>)>, Error>,
     stop: &Cancel,
     context: &mut Context,
 ) -> Result<Option<Manifest>, Error> {
@@ -102,7 +102,7 @@ pub(super) fn write(
     };
     let text = manifest.to_json().map_err(|e| Error::failed(format!("cannot write the manifest: {e}")))?;
     draft.put(manifest::FILE, &text).map_err(hub_error)?;
-    for (name, bytes) in extra(&manifest) {
+    for (name, bytes) in extra(&manifest)? {
         draft.put(&name, &bytes).map_err(hub_error)?;
     }
     draft.publish().map_err(hub_error)?;

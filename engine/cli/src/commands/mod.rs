@@ -1,6 +1,7 @@
 //! A command a file. Each takes its arguments and the [`Context`], and says how it ended.
 
 mod best;
+mod card;
 mod check;
 mod enqueue;
 mod export;

@@ -16,6 +16,7 @@ use trials::{
 
 pub(super) use self::work::{Identity, Work};
 use super::{
+    card::card,
     folder::{self, Leaving},
     interrupt::{self, Interrupts, unless_stopped},
     places, ready, setup,
@@ -66,7 +67,13 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
         // What it was trained with, wherever it is trained again.
         config: ConfigFile { threads: Some(trials::runner::threads(&file)), ..file.clone() },
     };
-    let written = folder::write(leaving, &arguments.to, &|_| Vec::new(), &interrupts.finish, context)?;
+    let written = folder::write(
+        leaving,
+        &arguments.to,
+        &|manifest| Ok(vec![card(&arguments.to, manifest, &ready, None)?]),
+        &interrupts.finish,
+        context,
+    )?;
     let Some(manifest) = written else { return Err(work.interrupted()) };
     work.discard();
     context.note(format!("wrote the model folder {}", arguments.to.display()));
