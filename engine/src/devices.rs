@@ -48,6 +48,33 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// What computes here, as far as the last bits of a result depend on it: the CPU's name, and what tells CPUs of one name apart. Empty where the system does not say.
+pub fn cpu() -> String {
+    let about = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let of = |key: &str| {
+        about.lines().find_map(|line| line.split_once(':').filter(|(name, _)| name.trim() == key)).map(|(_, value)| value.trim())
+    };
+    let name = of("model name").map(str::to_owned).or_else(|| {
+        let kinds = sysinfo::RefreshKind::nothing().with_cpu(sysinfo::CpuRefreshKind::nothing());
+        sysinfo::System::new_with_specifics(kinds).cpus().first().map(|cpu| cpu.brand().trim().to_owned())
+    });
+    let parts = [("family", of("cpu family")), ("model", of("model")), ("stepping", of("stepping"))];
+    let parts = parts.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+    // Virtual machines hide what their CPU can do behind the same name.
+    #[cfg(target_arch = "x86_64")]
+    let parts = parts.chain(
+        [("AVX-512", is_x86_feature_detected!("avx512f")), ("AVX2", is_x86_feature_detected!("avx2"))]
+            .into_iter()
+            .filter_map(|(name, can)| can.then(|| name.to_owned())),
+    );
+    let parts: Vec<String> = parts.collect();
+    match name.filter(|name| !name.is_empty()) {
+        Some(name) if parts.is_empty() => name,
+        Some(name) => format!("{name} ({})", parts.join(", ")),
+        None => String::new(),
+    }
+}
+
 /// Bytes of memory this process may use, where the system tells.
 pub fn memory() -> Option<u64> {
     let mut system = sysinfo::System::new();

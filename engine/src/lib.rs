@@ -16,7 +16,7 @@ pub mod folds;
 pub mod fuzzing;
 mod giving_up;
 mod goals;
-mod numbers;
+pub mod numbers;
 pub mod progress;
 pub mod record;
 pub mod replay;

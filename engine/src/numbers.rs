@@ -6,23 +6,23 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Anything made of floats that goes through [`Float`].
-pub(crate) trait Floats: Sized {
+pub trait Floats: Sized {
     type Mirror: Serialize + for<'de> Deserialize<'de>;
     fn mirror(&self) -> Self::Mirror;
     fn back(mirror: Self::Mirror) -> Self;
 }
 
-pub(crate) fn serialize<T: Floats, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+pub fn serialize<T: Floats, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     value.mirror().serialize(serializer)
 }
 
-pub(crate) fn deserialize<'de, T: Floats, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub fn deserialize<'de, T: Floats, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::Mirror::deserialize(deserializer).map(T::back)
 }
 
 /// A float that serialises as a number when finite, as a string otherwise.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Float(pub f64);
+pub struct Float(pub f64);
 
 /// `NaN`, `inf` or `-inf`.
 pub(crate) fn name(value: f64) -> &'static str {

@@ -1,17 +1,19 @@
-//! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read:
-//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual] [again] [running]`: with constraints and a second objective; with a best trial
-//! that thaws its blocks one after another; with
-//! finalists, a cross-validation and a look at the test split; unfinished. What its trials predict lies in `artefacts/`.
+//! Writes the tables and the report of a generated study, and what TensorBoard and Optuna read of it:
+//! `cargo run --release -p reports --example sample -- DIR TRIALS RUNGS SEED [goals] [gradual] [again] [running]`: with constraints and a second objective; with
+//! a best trial that thaws its blocks one after another; with finalists, a cross-validation and a look at the test split; before its end. What its trials predict
+//! lies in `artefacts/`, the card that its best would be exported with in `README.md`.
 
 use std::{error::Error, path::Path};
 
 use engine::record::StudyRecord;
 use reports::{
+    ReportError,
     foreign::{optuna, tensorboard},
+    model_card::{self, Base, Card, Evaluated, Made, Study},
     tables::Tables,
     testing,
 };
-use search_spaces::goals::Constraint;
+use search_spaces::{claim::ConfigFile, goals::Constraint};
 
 /// Trains the best three again, looks at the test split, and cross-validates the best.
 fn again(record: &mut StudyRecord) {
@@ -25,6 +27,37 @@ fn again(record: &mut StudyRecord) {
         testing::with_folds(record, best.of, &[Some(0.94), Some(0.95), Some(0.93)]);
         testing::with_test(record, best.trial, (418.0 / 445.0, 0.9146, 0.9595));
     }
+}
+
+/// The model card of training `trial`.
+fn card(record: &StudyRecord, tables: &Tables, trial: u32, data: &serde_json::Value) -> Result<String, ReportError> {
+    let state = &record.state.trials()[trial as usize];
+    let file = ConfigFile {
+        model: record.space.model.clone(),
+        data: record.space.data.clone(),
+        objective: record.state.objective,
+        config: (*state.config).clone(),
+        ladder: record.state.ladder.clone(),
+        eval_every: record.space.settings.eval_every,
+        seed: record.space.settings.seed,
+        trial,
+        threads: Some(1),
+        claim: None,
+    };
+    let evaluated = |value: f64, examples, interval| Evaluated { examples, metrics: [("accuracy".to_owned(), value)].into(), interval };
+    let test = record.looks.last().map(|look| &look.tested).filter(|tested| tested.trial == trial);
+    model_card::render(&Card {
+        name: "sample",
+        base: Base { name: "all-MiniLM-L6-v2", repository: Some("sentence-transformers/all-MiniLM-L6-v2"), licence: Some("apache-2.0") },
+        file: &file,
+        labels: &["business", "entertainment", "politics", "sport", "tech"].map(str::to_owned),
+        data_report: Some(data),
+        trained_on_validation: false,
+        validation: state.values.last().map(|value| evaluated(*value, 445, None)),
+        test: test.map(|tested| evaluated(tested.value, tested.examples, Some([tested.low, tested.high]))),
+        study: Some(Study { record, tables, trial }),
+        made: Made { program: "Thawline 0.1.0", device: "cpu", cpu: "a CPU", threads: Some(1) },
+    })
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -66,5 +99,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tables = Tables::new(&record);
     tensorboard::write(&record, &tables, &dir.join("tensorboard"))?;
     optuna::write(&record, &tables, &dir.join("optuna"))?;
+    if let Some(best) = record.best() {
+        std::fs::write(dir.join("README.md"), card(&record, &tables, best.trial, &data)?)?;
+    }
     Ok(())
 }

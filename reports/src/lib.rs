@@ -14,6 +14,7 @@ pub mod format;
 pub mod html;
 pub mod importance;
 pub mod intervals;
+pub mod model_card;
 pub mod parameters;
 pub mod predictions;
 pub mod quality;

@@ -6,6 +6,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod device;
 pub mod effect;
+pub mod evaluated;
 pub mod files;
 pub mod freezing;
 #[doc(hidden)]
@@ -18,6 +19,7 @@ pub mod needs;
 pub mod ops;
 pub mod optimizers;
 pub mod parameters;
+pub mod predict;
 mod predictions;
 pub mod prepare;
 pub mod runner;

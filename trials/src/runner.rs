@@ -54,6 +54,17 @@ pub fn threads(file: &ConfigFile) -> usize {
     file.threads.unwrap_or_else(devices::cores)
 }
 
+/// `threads` threads to compute with.
+pub(crate) fn thread_pool(name: &str, threads: usize) -> Result<ThreadPool, TrialError> {
+    let owned = name.to_owned();
+    ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .stack_size(STACK)
+        .thread_name(move |index| format!("{owned}.{index}"))
+        .build()
+        .map_err(|error| TrialError::Other(format!("slot {name} got no threads: {error}")))
+}
+
 impl std::fmt::Debug for Runner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Runner").field("device", &self.device).field("settings", &self.settings).finish_non_exhaustive()
@@ -74,9 +85,22 @@ impl Runner {
     /// them. `folder` takes its checkpoints and predictions. The objective and `eval_every` are those of this runner's settings,
     /// which [`RunnerSettings::of`] takes from the file.
     pub fn train(&self, file: &ConfigFile, folder: &Path, events: &Sender<TrialEvent>, cancel: &Cancel) -> Result<Outcome, TrialError> {
+        self.train_until(file, file.ladder.top(), folder, None, events, cancel)
+    }
+
+    /// The same until `rung` of the file's ladder, and on from a checkpoint of the same training, if there is one.
+    pub fn train_until(
+        &self,
+        file: &ConfigFile,
+        rung: usize,
+        folder: &Path,
+        from: Option<&Checkpoint>,
+        events: &Sender<TrialEvent>,
+        cancel: &Cancel,
+    ) -> Result<Outcome, TrialError> {
         let segment = Segment {
             trial: file.trial,
-            rung: file.ladder.top(),
+            rung,
             fold: None,
             ladder: file.ladder.clone(),
             config: file.config.clone(),
@@ -87,7 +111,7 @@ impl Runner {
             artefacts: folder.to_owned(),
         };
         let slot = SlotInfo { name: "train".to_owned(), device: self.device, threads: threads(file) };
-        self.run(&segment, &slot, None, events, cancel)
+        self.run(&segment, &slot, from, events, cancel)
     }
 
     /// The model of `checkpoint`: of a trial that is over, with the weights that count.
@@ -152,13 +176,7 @@ impl Runner {
         if let Some(pool) = pools.get(&slot.name).filter(|pool| pool.current_num_threads() == slot.threads) {
             return Ok(Arc::clone(pool));
         }
-        let name = slot.name.clone();
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(slot.threads.max(1))
-            .stack_size(STACK)
-            .thread_name(move |index| format!("{name}.{index}"))
-            .build()
-            .map_err(|error| TrialError::Other(format!("slot {} got no threads: {error}", slot.name)))?;
+        let pool = thread_pool(&slot.name, slot.threads)?;
         let pool = Arc::new(pool);
         pools.insert(slot.name.clone(), Arc::clone(&pool));
         Ok(pool)

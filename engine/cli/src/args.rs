@@ -43,6 +43,10 @@ pub enum Command {
     Train(Train),
     /// Write a trained trial of a study as a Hugging Face model folder
     Export(Export),
+    /// Say of new texts or images which label a model gives them
+    Predict(Predict),
+    /// Check that a model folder is what it claims: its files, its data, its values
+    Verify(Verify),
     /// Run the search on recorded learning curves, in simulated time
     Simulate(Simulate),
     /// Get a pretrained model or a data set by name
@@ -178,6 +182,7 @@ pub struct Report {
 pub struct Best {
     /// The study's folder
     pub study: PathBuf,
+    /// ron: what `train` takes; json, yaml: in the names of Hugging Face's TrainingArguments, with what has no name there beside them
     #[arg(long, value_enum, default_value_t = Format::Ron)]
     pub format: Format,
 }
@@ -186,6 +191,7 @@ pub struct Best {
 pub enum Format {
     Ron,
     Json,
+    Yaml,
 }
 
 #[derive(Debug, Args)]
@@ -195,9 +201,25 @@ pub struct Train {
     /// The model folder to write
     #[arg(long)]
     pub to: PathBuf,
+    /// The examples to train on; with train+validation none is left to measure the model on but the test split
+    #[arg(long, value_enum, default_value_t = TrainOn::Train)]
+    pub on: TrainOn,
+    /// Other data in place of the config's: PATH, or train=PATH, validation=PATH, test=PATH for one split each
+    #[arg(long, value_name = "[SPLIT=]PATH")]
+    pub data: Vec<String>,
     /// The device to train on
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// How often to write a checkpoint that the same command goes on from when it was interrupted
+    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "3m")]
+    pub checkpoint_every: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrainOn {
+    Train,
+    #[value(name = "train+validation")]
+    TrainAndValidation,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +232,54 @@ pub struct Export {
     /// A trial that ran its full length; the best one if not given
     #[arg(long)]
     pub trial: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// A model folder that `export` or `train` wrote, or another Hugging Face classifier
+    pub model: PathBuf,
+    /// Texts in a CSV, TSV, JSON lines or Parquet file, or a .txt with a text a line; images in a folder, tar, Parquet or IDX file, or one image
+    #[arg(long)]
+    pub input: PathBuf,
+    /// The file to write; standard output if not given
+    #[arg(long)]
+    pub to: Option<PathBuf>,
+    /// What to write [default: by the ending of --to, else csv]
+    #[arg(long, value_enum)]
+    pub format: Option<PredictFormat>,
+    /// The column of the text, or the two of a pair: FIRST,SECOND [default: as in training]
+    #[arg(long, value_name = "COLUMN")]
+    pub text: Option<String>,
+    /// The device to compute on
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PredictFormat {
+    Csv,
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A model folder that `export` or `train` wrote
+    pub model: PathBuf,
+    /// Train the model again, too, and compare
+    #[arg(long)]
+    pub train: bool,
+    /// Where the data are now: PATH, or train=PATH, validation=PATH, test=PATH for one split each
+    #[arg(long, value_name = "[SPLIT=]PATH")]
+    pub data: Vec<String>,
+    /// Where the pre-trained model is now
+    #[arg(long, value_name = "DIR")]
+    pub base: Option<PathBuf>,
+    /// The device to compute on
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

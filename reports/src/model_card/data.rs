@@ -68,14 +68,19 @@ fn without_folders(report: &Json) -> Json {
 
 fn splits(files: &Files, split: &Split) -> String {
     let drawn = |parts: &[(&str, f64)]| {
-        let parts: Vec<String> = parts.iter().filter(|(_, share)| *share > 0.0).map(|(name, share)| format!("{} for {name}", share_of(*share))).collect();
+        let parts: Vec<String> =
+            parts.iter().filter(|(_, share)| *share > 0.0).map(|(name, share)| format!("{} for {name}", share_of(*share))).collect();
         format!("{} of the rows were drawn (seed {}), each class in proportion", parts.join(" and "), split.seed)
     };
     match files {
         Files::One(_) if split.validation == 0.0 && split.test == 0.0 => "Every row of the data is trained on.".to_owned(),
-        Files::One(_) => format!("The data are one set, which was split here: {}.", drawn(&[("validation", split.validation), ("testing", split.test)])),
+        Files::One(_) => {
+            format!("The data are one set, which was split here: {}.", drawn(&[("validation", split.validation), ("testing", split.test)]))
+        }
         Files::Splits { validation: Some(_), test: Some(_), .. } => "Training, validation and test split were given as such.".to_owned(),
-        Files::Splits { validation: Some(_), test: None, .. } => given("Training and validation split were given as such", &drawn, ("testing", split.test)),
+        Files::Splits { validation: Some(_), test: None, .. } => {
+            given("Training and validation split were given as such", &drawn, ("testing", split.test))
+        }
         Files::Splits { validation: None, test: Some(_), .. } => {
             given("Training and test split were given as such", &drawn, ("validation", split.validation))
         }
@@ -105,5 +110,9 @@ fn columns(data: &Data) -> Vec<String> {
         Missing::Drop => " Rows with missing values were dropped.",
         Missing::Fill(_) => " Missing texts were filled in with a fixed one.",
     };
-    vec![format!("{text}, the label {}. Texts are cut to {} tokens, the special ones included.{missing}", plain(&data.label), data.max_tokens)]
+    vec![format!(
+        "{text}, the label {}. Texts are cut to {} tokens, the special ones included.{missing}",
+        plain(&data.label),
+        data.max_tokens
+    )]
 }

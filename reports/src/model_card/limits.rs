@@ -10,7 +10,8 @@ const MISCALIBRATED: f64 = 0.05;
 
 pub(super) fn limits(card: &Card<'_>, results: &results::Section, groups: Option<&groups::Section>) -> Vec<String> {
     let mut limits = vec![
-        "Nobody but its makers can say what the model is meant for, and what it must not be used for: write it here before you publish it.".to_owned(),
+        "Nobody but its makers can say what the model is meant for, and what it must not be used for: write it here before you publish it."
+            .to_owned(),
         format!(
             "All figures are from data of the same source as the training data. Other {}, times and sources were not looked at.",
             if card.is_images() { "cameras, places" } else { "languages, domains" }
@@ -21,13 +22,19 @@ pub(super) fn limits(card: &Card<'_>, results: &results::Section, groups: Option
         limits.push("The validation examples were trained on, so they say nothing of these weights.".to_owned());
     }
     limits.extend(list(&results.rare, "class", "classes").map(|rare| {
-        format!("Fewer than {} examples of the {} split have {rare}: what stands above of {} says little.", results::FEW, results.split, them(&results.rare))
+        format!(
+            "Fewer than {} examples of the {} split have {rare}: what stands above of {} says little.",
+            results::FEW,
+            results.split,
+            them(&results.rare)
+        )
     }));
     match groups {
         Some(groups) => limits.extend(list(&groups.small, "group", "groups").map(|small| {
             format!("Fewer than {} examples are in {small}: what stands above of {} says little.", results::FEW, them(&groups.small))
         })),
-        None => limits.push("Groups of examples were not compared: whether the model does equally well for all of them is not known.".to_owned()),
+        None => limits
+            .push("Groups of examples were not compared: whether the model does equally well for all of them is not known.".to_owned()),
     }
     if let Some(error) = results.calibration_error.filter(|error| *error > MISCALIBRATED) {
         limits.push(format!("Its probabilities are off by {error:.3} in the mean: do not take them at their word."));
@@ -41,7 +48,11 @@ pub(super) fn limits(card: &Card<'_>, results: &results::Section, groups: Option
 /// What the test split leaves open.
 fn test(card: &Card<'_>) -> Vec<String> {
     let Some(test) = &card.test else {
-        let why = if card.validation.is_some() { "so what to expect of new data is known from the validation split only" } else { "so what to expect of new data is not known" };
+        let why = if card.validation.is_some() {
+            "so what to expect of new data is known from the validation split only"
+        } else {
+            "so what to expect of new data is not known"
+        };
         return vec![format!("There is no figure from a test split, {why}.")];
     };
     let mut limits = Vec::new();

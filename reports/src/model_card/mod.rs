@@ -241,3 +241,6 @@ fn made(card: &Card<'_>) -> Table {
     table.row(["seed, trial".to_owned(), format!("{}, {}", card.file.seed, card.file.trial)]);
     table
 }
+
+#[cfg(test)]
+mod tests;

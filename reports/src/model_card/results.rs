@@ -57,10 +57,14 @@ pub(super) fn headline(card: &Card<'_>) -> Vec<String> {
     let value = |evaluated: &Evaluated| evaluated.metrics.get(metric.name()).map(|value| format::metric(metric, *value));
     let mut said = Vec::new();
     if let Some((test, value)) = card.test.as_ref().and_then(|test| Some((test, value(test)?))) {
-        let interval =
-            test.interval.map_or_else(String::new, |[low, high]| format!(" (95 % interval {} to {})", format::metric(metric, low), format::metric(metric, high)));
+        let interval = test.interval.map_or_else(String::new, |[low, high]| {
+            format!(" (95 % interval {} to {})", format::metric(metric, low), format::metric(metric, high))
+        });
         let examples = format::counted(test.examples, "example");
-        said.push(format!("**{} {value} on the test split**{interval}: {examples} that were not used for training or for choosing.", title(metric.name())));
+        said.push(format!(
+            "**{} {value} on the test split**{interval}: {examples} that were not used for training or for choosing.",
+            title(metric.name())
+        ));
     } else if let Some((validation, value)) = card.validation.as_ref().and_then(|validation| Some((validation, value(validation)?))) {
         let examples = format::counted(validation.examples, "example");
         let chosen = if card.study.is_some() || card.file.claim.is_some() {

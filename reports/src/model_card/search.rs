@@ -76,8 +76,10 @@ fn how(settings: &Settings) -> String {
         SchedulerKind::MedianRule => "by the median rule",
         SchedulerKind::None => "",
     };
-    let ended = if scheduler.is_empty() { "Every trial was trained in full.".to_owned() } else { format!("Trials were ended early {scheduler}.") };
-    let budget = settings.budget_seconds.map_or_else(String::new, |seconds| format!(" The budget was {}.", format::duration(seconds as f64)));
+    let ended =
+        if scheduler.is_empty() { "Every trial was trained in full.".to_owned() } else { format!("Trials were ended early {scheduler}.") };
+    let budget =
+        settings.budget_seconds.map_or_else(String::new, |seconds| format!(" The budget was {}.", format::duration(seconds as f64)));
     format!("Configs were {sampler}, after the literature's default recipe and what the user listed. {ended}{budget}")
 }
 

@@ -25,7 +25,8 @@ pub(super) fn code(text: &str) -> String {
 /// As YAML: a JSON string, in which what YAML calls not printable is escaped.
 pub(super) fn yaml(text: &str) -> String {
     let json = serde_json::Value::from(text).to_string();
-    let printable = |c: char| matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}') || c as u32 > 0xffff;
+    let printable =
+        |c: char| matches!(c, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}') || c as u32 > 0xffff;
     json.chars().map(|c| if printable(c) { c.to_string() } else { format!("\\u{:04x}", c as u32) }).collect()
 }
 
@@ -39,8 +40,10 @@ mod tests {
 
     #[test]
     fn what_users_call_things_does_nothing() {
-        let shown: Vec<String> =
-            ["so | so", "a_b *c*", "<img src=x>", "line\nbreak", "", " [x](y) ", "`x`", "C:\\data"].iter().map(|text| plain(text)).collect();
+        let shown: Vec<String> = ["so | so", "a_b *c*", "<img src=x>", "line\nbreak", "", " [x](y) ", "`x`", "C:\\data"]
+            .iter()
+            .map(|text| plain(text))
+            .collect();
         insta::assert_snapshot!(shown.join("\n"), @r"
         so \| so
         a\_b \*c\*

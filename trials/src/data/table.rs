@@ -60,6 +60,23 @@ pub fn read(file: &Path, names: Option<&[String]>, wanted: Option<&[Wanted<'_>]>
     parse(file, &mut || bytes(file), names, wanted)
 }
 
+/// A text a line, in one column. Blank lines are rows without a value; byte order marks and other encodings as in [`read`].
+pub fn lines(file: &Path) -> Result<Table, DataError> {
+    let text = Text::of(file, bytes(file)?)?;
+    let mut converter = Converter::new(Some(&text));
+    let ended = text.bytes.strip_suffix(b"\n").unwrap_or(&text.bytes);
+    let rows = ended.split(|byte| *byte == b'\n').enumerate().map(|(index, line)| {
+        let text = value(converter.text(line).trim_end_matches('\r'));
+        converter.end_row();
+        Row { place: Place::Line(index as u64 + 1), index: index as u64, values: vec![text] }
+    });
+    let rows: Vec<Row> = rows.collect();
+    if let Some(row) = rows.iter().find(|row| row.values.iter().flatten().any(|text| text.len() > MAX_VALUE_BYTES)) {
+        return Err(DataError::malformed(file, row.place, format!("has more than the {MAX_VALUE_BYTES} bytes that a text may have")));
+    }
+    Ok(converter.table(file, vec!["text".to_owned()], rows))
+}
+
 /// As [`read`], of what `content` gives, which is asked for once the ending is known to be one that can be read.
 pub(crate) fn parse(
     file: &Path,

@@ -56,6 +56,8 @@ pub enum HubError {
         path.display()
     )]
     TensorLeft { path: PathBuf, tensor: String },
+    #[error("{}: there is no classification head (`{tensor}`): this is a model to start from; fine-tune it first", path.display())]
+    NoHead { path: PathBuf, tensor: String },
     #[error(
         "{}: its tensors are those of no network that is read: ResNets and MobileNetV2 as torchvision and transformers name them, and ResNets \
          of the CIFAR kind",

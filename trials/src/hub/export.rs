@@ -34,17 +34,82 @@ pub struct Classifier {
 /// Writes a folder that transformers' `AutoModelForSequenceClassification` and `AutoTokenizer` load. It appears at `to` complete or not at
 /// all; `to` must have a name of its own (not `.`) and not exist, or be an empty folder.
 pub fn export(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
-    check_destination(to)?;
-    let mut name = OsString::from(".");
-    name.push(to.file_name().unwrap_or_default());
-    name.push(".partial");
-    let partial = to.with_file_name(name);
-    let result = write(&partial, classifier, parameters).and_then(|()| publish(&partial, to));
-    if result.is_err() {
-        // The error that is reported is the one that came first.
-        let _ = fs::remove_dir_all(&partial);
+    Draft::write(to, classifier, parameters)?.publish()
+}
+
+/// A folder as [`export`] writes it that has not got its name yet: it lies beside that, hidden, can be read back and added to, and is removed with
+/// the value unless it is published.
+#[derive(Debug)]
+pub struct Draft {
+    partial: PathBuf,
+    to: PathBuf,
+}
+
+impl Draft {
+    pub fn write(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<Draft, HubError> {
+        check_destination(to)?;
+        let mut name = OsString::from(".");
+        name.push(to.file_name().unwrap_or_default());
+        name.push(".partial");
+        let draft = Draft { partial: to.with_file_name(name), to: to.to_owned() };
+        draft.fill(classifier, parameters)?;
+        Ok(draft)
     }
-    result
+
+    /// Where it lies now.
+    pub fn folder(&self) -> &Path {
+        &self.partial
+    }
+
+    /// Writes one more file, `name`, a plain file name.
+    pub fn put(&self, name: &str, bytes: &[u8]) -> Result<(), HubError> {
+        let path = self.partial.join(name);
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&path)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        write().map_err(|source| HubError::Write { path: path.clone(), source })
+    }
+
+    /// Gives the folder its name.
+    pub fn publish(self) -> Result<(), HubError> {
+        let failed = |source| HubError::Write { path: self.to.clone(), source };
+        let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed);
+        sync(&self.partial)?;
+        fs::rename(&self.partial, &self.to).map_err(failed)?;
+        // The name is on disk once the folder that holds it is.
+        sync(self.to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+    }
+
+    fn fill(&self, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
+        let folder = &self.partial;
+        let failed = |source| HubError::Write { path: folder.clone(), source };
+        if folder.exists() {
+            fs::remove_dir_all(folder).map_err(failed)?;
+        }
+        fs::create_dir_all(folder).map_err(failed)?;
+        for name in TOKENIZER {
+            let from = classifier.base.join(name);
+            match crate::files::read(&from, MAX_TOKENIZER_BYTES) {
+                Ok(bytes) => self.put(name, &bytes)?,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(HubError::Read { path: from, source }),
+            }
+        }
+        if let Some(preprocessor) = &classifier.preprocessor {
+            self.put("preprocessor_config.json", format!("{preprocessor:#}\n").as_bytes())?;
+        }
+        self.put("config.json", config(classifier).as_bytes())?;
+        self.put("model.safetensors", &weights(folder, parameters)?)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // What was published is not there any more. An error that is reported is the one that came first.
+        let _ = fs::remove_dir_all(&self.partial);
+    }
 }
 
 /// Fails if [`export`] to this place would: to be called before hours of work. A link is refused too: a folder cannot take its place.
@@ -62,47 +127,6 @@ pub fn check_destination(to: &Path) -> Result<(), HubError> {
         Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(HubError::Occupied { path: to.to_owned() })),
         Err(source) => Err(HubError::Read { path: to.to_owned(), source }),
     }
-}
-
-fn write(folder: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| HubError::Write { path, source }
-    };
-    if folder.exists() {
-        fs::remove_dir_all(folder).map_err(failed(folder))?;
-    }
-    fs::create_dir_all(folder).map_err(failed(folder))?;
-    let put = |name: &str, bytes: &[u8]| {
-        let path = folder.join(name);
-        let write = || -> io::Result<()> {
-            let mut file = File::create(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(failed(&path))
-    };
-    for name in TOKENIZER {
-        let from = classifier.base.join(name);
-        match crate::files::read(&from, MAX_TOKENIZER_BYTES) {
-            Ok(bytes) => put(name, &bytes)?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(HubError::Read { path: from, source }),
-        }
-    }
-    if let Some(preprocessor) = &classifier.preprocessor {
-        put("preprocessor_config.json", format!("{preprocessor:#}\n").as_bytes())?;
-    }
-    put("config.json", config(classifier).as_bytes())?;
-    put("model.safetensors", &weights(folder, parameters)?)
-}
-
-fn publish(partial: &Path, to: &Path) -> Result<(), HubError> {
-    let failed = |source| HubError::Write { path: to.to_owned(), source };
-    fs::rename(partial, to).map_err(failed)?;
-    // The name is on disk once the folder that holds it is.
-    let parent = to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 fn config(classifier: &Classifier) -> String {

@@ -4,10 +4,14 @@
 
 mod error;
 mod export;
+pub mod manifest;
+mod trained;
+pub mod training_arguments;
 mod weights;
 
 pub use error::HubError;
-pub use export::{Classifier, check_destination, export};
+pub use export::{Classifier, Draft, check_destination, export};
+pub use trained::Trained;
 pub use weights::Weights;
 
 use std::path::Path;

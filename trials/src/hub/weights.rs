@@ -151,7 +151,7 @@ fn read_file(path: &Path, wanted: &impl Fn(&str) -> bool, tensors: &mut BTreeMap
 }
 
 /// The name without prefix, and with the layer norms' old names `gamma` and `beta` put right.
-fn todays_name(name: &str) -> String {
+pub(super) fn todays_name(name: &str) -> String {
     let name = ["bert.", "resnet.", "mobilenet_v2."].iter().find_map(|prefix| name.strip_prefix(prefix)).unwrap_or(name);
     if let Some(stem) = name.strip_suffix("LayerNorm.gamma") {
         format!("{stem}LayerNorm.weight")

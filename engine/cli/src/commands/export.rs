@@ -1,8 +1,20 @@
 //! `thawline export`
 
-use engine::{devices::Device, runner::Checkpoint, state::Phase, store::study as state_of};
+use engine::{
+    devices::{self, Device},
+    record::StudyRecord,
+    runner::Checkpoint,
+    state::Phase,
+    store::study as state_of,
+};
+use reports::{model_card::Study, tables::Tables};
+use trials::hub::manifest::{Claim, Manifest, Test, TrainedOn};
 
-use super::{ready, study};
+use super::{
+    card::card,
+    folder::{self, Leaving},
+    interrupt, ready, report, study,
+};
 use crate::{args::Export, context::Context, exit::Error, progress::text};
 
 pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error> {
@@ -33,7 +45,49 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
     };
     let ready = ready::read(state.spec.model.clone(), state.spec.data.clone(), Device::Cpu, context)?;
     ready.check_unchanged(&state.spec, &folder)?;
-    ready.export(&checkpoint, &arguments.to)?;
+    let record = StudyRecord::read(&mut store, &folder).map_err(study::store_error)?;
+    let best = record.best().filter(|best| best.trial == number);
+    let config = report::config_file(&record, number, best.map(|best| best.rule.to_string()));
+    let claim = claim(&record, number, &config);
+    let interrupts = interrupt::watch()?;
+    let leaving = Leaving {
+        command: "export",
+        ready: &ready,
+        checkpoint: &checkpoint,
+        trained_on: TrainedOn::Train,
+        value: claim.as_ref().map(|claim| claim.value),
+        tests: claim.as_ref().is_some_and(|claim| claim.test.is_some()),
+        claim,
+        threads: config.threads.unwrap_or_else(devices::cores),
+        config,
+    };
+    let tables = Tables::new(&record);
+    let of_study = Study { record: &record, tables: &tables, trial: number };
+    let extra = |manifest: &Manifest| Ok(vec![card(&arguments.to, manifest, &ready, Some(of_study))?]);
+    let written = folder::write(leaving, &arguments.to, &extra, &interrupts.finish, context)?;
+    if written.is_none() {
+        return Err(Error::interrupted("interrupted: nothing was written"));
+    }
     context.note(format!("trial {number}, step {}", checkpoint.step));
     context.say(arguments.to.display())
+}
+
+/// What the study says of trial `number`.
+fn claim(record: &StudyRecord, number: u32, config: &search_spaces::claim::ConfigFile) -> Option<Claim> {
+    let known = config.claim.as_ref()?;
+    let look = record.looks.iter().rev().find(|look| look.tested.trial == number);
+    Some(Claim {
+        study: known.study.clone(),
+        trial: number,
+        rule: known.rule.clone(),
+        metric: config.objective.metric.name().to_owned(),
+        value: known.value,
+        step: known.step,
+        test: look.map(|look| Test {
+            value: look.tested.value,
+            low: look.tested.low,
+            high: look.tested.high,
+            examples: look.tested.examples,
+        }),
+    })
 }

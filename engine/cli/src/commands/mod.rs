@@ -1,15 +1,19 @@
 //! A command a file. Each takes its arguments and the [`Context`], and says how it ended.
 
 mod best;
+mod card;
 mod check;
 mod enqueue;
 mod export;
 mod failures;
 mod fetch;
+mod folder;
 mod goals;
 mod init;
 mod interrupt;
 mod outcome;
+mod places;
+mod predict;
 mod read;
 mod ready;
 mod replay;
@@ -21,6 +25,7 @@ mod study;
 mod sweep;
 mod test_split;
 mod train;
+mod verify;
 mod worker;
 
 use crate::{args::Command, context::Context, exit::Error};
@@ -38,6 +43,8 @@ pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
         Command::Best(arguments) => best::run(&arguments, context),
         Command::Train(arguments) => train::run(&arguments, context),
         Command::Export(arguments) => export::run(&arguments, context),
+        Command::Predict(arguments) => predict::run(&arguments, context),
+        Command::Verify(arguments) => verify::run(&arguments, context),
         Command::Simulate(arguments) => simulate::run(&arguments, context),
         Command::Fetch(arguments) => fetch::run(&arguments, context),
         Command::Worker(arguments) => worker::run(&arguments, context),

@@ -12,7 +12,10 @@ use std::{
 
 use search_spaces::data::{Data, Files, Location};
 use serde::{Deserialize, Serialize};
-use trials::data::{DataError, Rows, image::Pictures, table};
+use trials::{
+    data::{DataError, Rows, image::Pictures as Labelled, table},
+    predict::Pictures,
+};
 
 use crate::exit::Error;
 
@@ -23,6 +26,8 @@ enum Reading {
     Data(Box<Data>),
     /// All columns of a table.
     Table(PathBuf),
+    /// Images whose labels are not asked for.
+    Pictures(PathBuf),
 }
 
 /// What a process that lives has found is found again by the one that asked.
@@ -33,9 +38,10 @@ pub(super) fn run() -> Result<(), Error> {
     match serde_json::from_str(&text).map_err(Error::usage)? {
         Reading::Data(data) => match *data {
             Data::Text(data) => drop(Rows::read(&data)),
-            Data::Images(data) => drop(Pictures::read(&data)),
+            Data::Images(data) => drop(Labelled::read(&data)),
         },
         Reading::Table(file) => drop(table::read(&file, None, None)),
+        Reading::Pictures(file) => drop(Pictures::find(&file)),
     }
     Ok(())
 }
@@ -93,6 +99,12 @@ pub(super) fn try_data(data: &Data, program: &Path) -> Result<(), Error> {
 /// The same for a table.
 pub(super) fn try_table(file: &Path, program: &Path) -> Result<(), Error> {
     tried(file, &Reading::Table(file.to_owned()), program).map_err(Error::input)
+}
+
+/// The same for images, or texts, without labels.
+pub(super) fn try_unlabelled(file: &Path, images: bool, program: &Path) -> Result<(), Error> {
+    let reading = if images { Reading::Pictures(file.to_owned()) } else { Reading::Table(file.to_owned()) };
+    tried(file, &reading, program).map_err(Error::input)
 }
 
 /// Has `program` read `file`, if it is a Parquet file.

@@ -7,7 +7,6 @@ use std::{
 
 use engine::{
     devices::{self, Device, DeviceSlots},
-    runner::Checkpoint,
     spec::StudySpec,
     store::StudyFolder,
     streams::{Purpose, stream},
@@ -25,14 +24,12 @@ use trials::{
     data::{DataReport, Rows, Task, Tokenizer, image::Pictures, report::told_bytes},
     device::Handle,
     effect::{fixed_in_vain, searched_in_vain},
-    hub::HubError,
     metrics::Measures,
     models::{BaseModel, Takes},
     prepare::{
         PrepareError, Prepared, check_goals, check_metric, check_space, check_tokenizer, check_tokens, load_base, prepare, side, unfit,
     },
     runner::RunnerSettings,
-    trainer::final_model,
 };
 
 use super::{failures::Failures, read, setup, study};
@@ -308,17 +305,7 @@ impl Ready {
         self.prepared.task.train.len() as u64
     }
 
-    /// Writes the model of a trial's checkpoint as a Hugging Face folder, which appears whole or not at all.
-    pub(super) fn export(&self, checkpoint: &Checkpoint, to: &Path) -> Result<(), Error> {
-        let model = final_model(self.prepared.base.as_ref(), checkpoint)
-            .map_err(|error| Error::trial("the trained weights cannot be read", &error))?;
-        self.prepared.export(to, &*model).map_err(|error| match error {
-            HubError::Write { source, path } => Error::write(&path, &source),
-            error => Error::input(error),
-        })
-    }
-
-    fn model_hash(&self) -> Result<String, Error> {
+    pub(super) fn model_hash(&self) -> Result<String, Error> {
         self.prepared.base.hash().map_err(|error| Error::environment(format!("cannot read the model's weights back: {error}")))
     }
 

@@ -106,7 +106,11 @@ pub(super) fn provisional(record: &StudyRecord) -> Option<String> {
 /// The best config, with what it claims: a claim that `thawline train` must reach exactly, if the trial ran its full length.
 pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
     let chosen = record.best().ok_or_else(|| Error::no_trial("no trial of this study has a value yet"))?;
-    let number = chosen.trial;
+    Ok(config_file(record, chosen.trial, Some(chosen.rule.to_string())))
+}
+
+/// The same of trial `number`, which has been started; `rule` says how it came to be the best, if it did.
+pub(super) fn config_file(record: &StudyRecord, number: u32, rule: Option<String>) -> ConfigFile {
     let trial = &record.state.trials()[number as usize];
     let about = record.trials.get(number as usize);
     let complete = trial.phase == Phase::Complete;
@@ -114,9 +118,9 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         study: record.name.clone(),
         value: *value,
         step: about.and_then(|about| about.best_step).unwrap_or(0),
-        rule: Some(chosen.rule.to_string()),
+        rule,
     });
-    Ok(ConfigFile {
+    ConfigFile {
         model: record.space.model.clone(),
         data: record.space.data.clone(),
         objective: record.state.objective,
@@ -128,7 +132,7 @@ pub(super) fn best(record: &StudyRecord) -> Result<ConfigFile, Error> {
         trial: number,
         threads: about.and_then(|about| about.threads),
         claim,
-    })
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use engine::devices::{self, DeviceSlots};
+use engine::devices::{self, Device, DeviceSlots};
 use search_spaces::{
     data::{Data, Files, Location},
     draft::Draft,
@@ -125,6 +125,13 @@ pub(super) fn devices(space: &Space) -> Result<Vec<DeviceSlots>, Error> {
         trials::device::open(slots.device).map_err(Error::environment)?;
     }
     Ok(found)
+}
+
+/// One device to compute on, opened once so that one that is not there is known before anything starts.
+pub(super) fn device(name: &str) -> Result<Device, Error> {
+    let found = devices::parse_devices(name, devices::cores(), ACCELERATORS).map_err(Error::environment)?;
+    trials::device::open(found[0].device).map_err(Error::environment)?;
+    Ok(found[0].device)
 }
 
 /// Where a location is on this machine.

@@ -35,7 +35,7 @@ const SUFFIX: &str = ".thawline";
 struct Study<'a> {
     searched: Vec<Searched<'a>>,
     metric: &'a str,
-    /// Those that are no metric of the validation split, which the curves have.
+    /// Of constraints and the second objective.
     measures: Vec<Measure>,
     finished: bool,
 }
@@ -50,18 +50,28 @@ pub fn write(record: &StudyRecord, tables: &Tables, dir: &Path) -> Result<PathBu
     Ok(dir.to_owned())
 }
 
-/// Event files by their paths within the log folder: that of the study, then one of each trial.
+/// Event files by their paths within the log folder, one of each trial. What is told of the study stands in the first: in a file of its own it would look like
+/// one more run.
 pub fn event_files<'a>(record: &'a StudyRecord, tables: &'a Tables) -> impl Iterator<Item = (PathBuf, Vec<u8>)> + 'a {
-    let (study, mut runs) = (Study::new(record, tables), runs(record, tables).into_iter());
-    let mut first = Some(study.experiment(record, tables));
-    std::iter::from_fn(move || {
-        if let Some(events) = first.take() {
-            return Some((PathBuf::from(file_name(record.created_at)), encoded(&events)));
-        }
-        let run = runs.next()?;
-        let path = Path::new(&run_name(run.row.number)).join(file_name(run.moments.start));
-        Some((path, encoded(&run::events(&study, &run))))
-    })
+    let (study, runs) = (Study::new(record, tables), runs(record, tables));
+    let mut of_study = Some(study.experiment(record, tables));
+    // Of a study without trials.
+    let alone = of_study.take_if(|_| runs.is_empty()).map(|event| {
+        let name = PathBuf::from(file_name(record.created_at));
+        (name, encoded(&[version(record.created_at), event]))
+    });
+    let of_trials = runs.into_iter().map(move |run| {
+        let mut events = run::events(&study, &run);
+        events.splice(1..1, of_study.take());
+        (Path::new(&run_name(run.row.number)).join(file_name(run.moments.start)), encoded(&events))
+    });
+    alone.into_iter().chain(of_trials)
+}
+
+/// Where what a constraint or the second objective measures is told. A program's own metric may be called like anything else.
+fn measure_tag(measure: Measure) -> String {
+    let of = if measure.metric().is_some() { "validation_" } else { "" };
+    format!("trial/{of}{}", measure.name())
 }
 
 impl<'a> Study<'a> {
@@ -75,16 +85,15 @@ impl<'a> Study<'a> {
     }
 
     /// What the HParams plugin looks for in any of the runs.
-    fn experiment(&self, record: &StudyRecord, tables: &Tables) -> Vec<Event> {
+    fn experiment(&self, record: &StudyRecord, tables: &Tables) -> Event {
         let mut metrics = vec![(VALUE.to_owned(), format!("{} as ranked", self.metric), Dataset::Validation)];
-        let measures = self.measures.iter().map(|measure| measure.name());
-        metrics.extend(measures.map(|name| (format!("trial/{name}"), name.to_owned(), Dataset::Validation)));
+        metrics.extend(self.measures.iter().map(|measure| (measure_tag(*measure), measure.name().to_owned(), Dataset::Validation)));
         let curves = tables.metrics.iter();
         metrics.extend(curves.map(|name| (format!("validation/{name}"), format!("last validation {name}"), Dataset::Validation)));
         metrics.push(("train/loss".to_owned(), "last training loss".to_owned(), Dataset::Training));
         let at = record.created_at;
         let experiment = hparams::experiment(&record.name, seconds(at), &self.searched, &metrics);
-        vec![version(at), event(at, 0, vec![summaries::hparams(HParamsData::Experiment(experiment))])]
+        event(at, 0, vec![summaries::hparams(HParamsData::Experiment(experiment))])
     }
 }
 
@@ -163,7 +172,7 @@ mod tests {
     /// The file of `trial`, an event a line.
     fn told(record: &StudyRecord, trial: usize) -> String {
         let tables = Tables::new(record);
-        let (_, bytes) = event_files(record, &tables).nth(trial + 1).unwrap();
+        let (_, bytes) = event_files(record, &tables).nth(trial).unwrap();
         let lines = records::read(&bytes).unwrap().into_iter().map(|bytes| line(&Event::decode(bytes).unwrap()));
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -209,14 +218,8 @@ mod tests {
     fn the_study_and_what_runs() {
         let mut record = running_record(12, 3, 1);
         with_goals(&mut record, Vec::new());
-        let tables = Tables::new(&record);
-        let (path, bytes) = event_files(&record, &tables).next().unwrap();
-        assert_eq!(path, Path::new("events.out.tfevents.1795411140.thawline"));
-        let events: Vec<Event> = records::read(&bytes).unwrap().into_iter().map(|bytes| Event::decode(bytes).unwrap()).collect();
-        insta::assert_snapshot!(events.iter().map(line).collect::<Vec<_>>().join("\n"), @"
-        1795411140.000 0: brain.Event:2
-        1795411140.000 0: _hparams_/experiment = 10 parameters
-        ");
+        let first: Vec<String> = told(&record, 0).lines().take(3).map(str::to_owned).collect();
+        insta::assert_snapshot!(first.join("\n"), @"");
         let running = record.segments.iter().find(|segment| segment.end.is_none()).unwrap().trial as usize;
         let last: Vec<String> = told(&record, running).lines().rev().take(2).map(str::to_owned).collect();
         insta::assert_snapshot!(last.join("\n"), @"
@@ -251,12 +254,15 @@ mod tests {
             let record = sample_record(trials, 2, 0);
             write(&record, &Tables::new(&record), &dir).unwrap();
         }
-        assert_eq!(runs(), ["events.out.tfevents.1795411140.thawline", "trial-0000", "trial-0001"]);
+        assert_eq!(runs(), ["trial-0000", "trial-0001"]);
         assert_eq!(fs::read_dir(scratch.path()).unwrap().count(), 1, "temporary folders are gone");
         fs::write(dir.join("trial-0001/notes.txt"), "mine").unwrap();
         let record = sample_record(1, 2, 0);
         let error = write(&record, &Tables::new(&record), &dir).unwrap_err().to_string();
         assert!(error.contains("trial-0001/notes.txt in it is not of a former report"), "{error}");
-        assert_eq!(runs().len(), 3);
+        assert_eq!(runs().len(), 2);
+        let record = sample_record(0, 2, 0);
+        let alone: Vec<PathBuf> = event_files(&record, &Tables::new(&record)).map(|(path, _)| path).collect();
+        assert_eq!(alone, [Path::new("events.out.tfevents.1795411140.thawline")]);
     }
 }

@@ -8,7 +8,7 @@ use engine::{
 };
 
 use super::{
-    Study, hparams,
+    Study, hparams, measure_tag,
     proto::{Event, HParamsData, SessionEnd, Status, SummaryValue},
     run_name,
     summaries::{described, event, hparams as hparams_summary, scalar, seconds, text, version},
@@ -47,7 +47,7 @@ pub(super) fn events(study: &Study<'_>, run: &Run<'_>) -> Vec<Event> {
     let (at, examples) = (end.unwrap_or(last.0), last.1);
     if !run.measured.is_empty() {
         let measured = study.measures.iter().zip(run.measured);
-        events.push(event(at, examples, measured.map(|(measure, value)| scalar(format!("trial/{}", measure.name()), *value)).collect()));
+        events.push(event(at, examples, measured.map(|(measure, value)| scalar(measure_tag(*measure), *value)).collect()));
     }
     if let Some(cause) = &run.row.cause {
         events.push(event(at, examples, vec![text("cause", &indented(cause))]));

@@ -233,7 +233,7 @@ impl Split {
     }
 }
 
-fn decode(data: Data, wanted: Wanted) -> Result<Decoded, String> {
+pub(super) fn decode(data: Data, wanted: Wanted) -> Result<Decoded, String> {
     match data {
         Data::File(path) => files::read(&path, MAX_ENCODED_BYTES).map_err(|e| e.to_string()).and_then(|bytes| wanted.decode(&bytes)),
         Data::Encoded(bytes) => wanted.decode(&bytes),

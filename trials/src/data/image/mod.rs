@@ -10,6 +10,9 @@ mod scan;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod unlabelled;
 
+pub(crate) use decode::Wanted;
 pub use examples::Images;
 pub use load::{Pictures, load};
+pub use unlabelled::Unlabelled;

@@ -19,7 +19,8 @@ const LABEL: &str = "label";
 /// Where the `datasets` library keeps the names of labels that are numbers.
 const NAMES: &str = "huggingface";
 
-pub(super) fn read(file: &Path) -> Result<Vec<Picture>, DataError> {
+/// With empty labels unless they are `labelled`.
+pub(super) fn read(file: &Path, labelled: bool) -> Result<Vec<Picture>, DataError> {
     let choose = |declared: &[Declared]| {
         let find = |name: &str, fits: &dyn Fn(&ArrowDataType) -> bool| match declared.iter().position(|column| column.name == name) {
             Some(at) if fits(&declared[at].kind) => Ok(at),
@@ -32,14 +33,18 @@ pub(super) fn read(file: &Path) -> Result<Vec<Picture>, DataError> {
                 field: "data.files",
             }),
         };
-        Ok(vec![find(IMAGE, &holds_bytes)?, find(LABEL, &is_plain)?])
+        let image = find(IMAGE, &holds_bytes)?;
+        if labelled { Ok(vec![image, find(LABEL, &is_plain)?]) } else { Ok(vec![image]) }
     };
     let (frame, said) = frame(file, bytes(file)?, NAMES, &choose)?;
     let names = said.and_then(|text| names(&text)).unwrap_or_default();
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     guarded(file, &mut || {
         images = encoded(frame.column(IMAGE)?)?;
-        labels = strings(frame.column(LABEL)?, &mut Converter::new(None))?.unwrap_or_default();
+        labels = match labelled {
+            true => strings(frame.column(LABEL)?, &mut Converter::new(None))?.unwrap_or_default(),
+            false => vec![None; images.len()],
+        };
         Ok(())
     })?;
     let pictures = images.into_iter().zip(labels).enumerate().map(|(row, (image, label))| {
@@ -107,13 +112,13 @@ mod tests {
             .map(|(name, label, bytes)| (name.to_owned(), label.to_owned(), bytes.to_vec()))
             .to_vec();
         let plain = write(folder.path(), vec![bytes(IMAGE).into(), labels.clone()]);
-        assert_eq!(found(read(&plain).unwrap()), expected);
+        assert_eq!(found(read(&plain, true).unwrap()), expected);
         let paths = Series::new("path".into(), ["a", "b", "c"]);
         let structs = StructChunked::from_series(IMAGE.into(), 3, [bytes("bytes"), paths].iter()).unwrap().into_series();
         let nested = write(folder.path(), vec![structs.into(), labels.clone()]);
-        assert_eq!(found(read(&nested).unwrap()), expected);
+        assert_eq!(found(read(&nested, true).unwrap()), expected);
 
-        let error = |columns: Vec<Column>| read(&write(folder.path(), columns)).unwrap_err().to_string();
+        let error = |columns: Vec<Column>| read(&write(folder.path(), columns), true).unwrap_err().to_string();
         let told = error(vec![Column::new("picture".into(), [1i64]), Column::new(LABEL.into(), [1i64])]);
         assert!(told.contains("there is no column `image`"), "{told}");
         let told = error(vec![Column::new(IMAGE.into(), [1i64]), Column::new(LABEL.into(), [1i64])]);

@@ -74,7 +74,7 @@ pub(super) fn pictures(path: &Path) -> Result<Found, DataError> {
         return idx(&images).map(plain);
     }
     if path.is_dir() {
-        return some(path, folder(path)?);
+        return some(path, folder(path, Sorted::default())?);
     }
     // The tar may be followed by a folder within it.
     let file = path.ancestors().find(|ancestor| ancestor.is_file());
@@ -85,12 +85,45 @@ pub(super) fn pictures(path: &Path) -> Result<Found, DataError> {
     }
     let ends_with = |ending: &str| file.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
     if ends_with("parquet") && file == path {
-        return some(path, plain(parquet::read(path)?));
+        return some(path, plain(parquet::read(path, true)?));
     }
     if ends_with("tar") {
         let inner = path.strip_prefix(file).unwrap_or(Path::new(""));
-        let found = tar(file, inner).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
+        let found = tar(file, inner, Sorted::default()).map_err(|source| DataError::Read { file: file.to_owned(), source })?;
         return some(path, found);
+    }
+    Err(DataError::UnknownPictures { file: path.to_owned() })
+}
+
+/// The pictures that `path` names, whatever they show: those of a folder or tar, however deep in folders within it, of a Parquet file or an IDX file, or a
+/// picture itself.
+pub(super) fn unlabelled(path: &Path) -> Result<Found, DataError> {
+    let failed = |source| DataError::Read { file: path.to_owned(), source };
+    let plain = |pictures| Found { pictures, notes: Vec::new() };
+    let sorted = Sorted { unlabelled: true, ..Sorted::default() };
+    if path.is_dir() {
+        return folder(path, sorted);
+    }
+    let file = path.ancestors().find(|ancestor| ancestor.is_file());
+    let Some(file) = file else { return fs::metadata(path).map_err(failed).map(|_| Found::default()) };
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let ends_with = |ending: &str| file.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending));
+    if ends_with("tar") {
+        let inner = path.strip_prefix(file).unwrap_or(Path::new(""));
+        return tar(file, inner, sorted).map_err(|source| DataError::Read { file: file.to_owned(), source });
+    }
+    if file != path {
+        return Err(DataError::UnknownPictures { file: path.to_owned() });
+    }
+    if name.to_lowercase().contains("idx3-ubyte") {
+        return greys(path, read_idx(path)?, |_| String::new()).map(plain);
+    }
+    if ends_with("parquet") {
+        return parquet::read(path, false).map(plain);
+    }
+    let data = Data::File(path.to_owned());
+    if claims_to_be_an_image(path) || begins_as_an_image(&data) {
+        return Ok(plain(vec![Picture { name: name.into_owned(), label: String::new(), data }]));
     }
     Err(DataError::UnknownPictures { file: path.to_owned() })
 }
@@ -141,8 +174,9 @@ struct Sorted {
     pictures: BTreeMap<PathBuf, Picture>,
     /// Hidden files and folders, and files that are no images.
     litter: BTreeSet<String>,
-    /// Images that lie in no class.
+    /// Images that lie in no class, where there are to be classes.
     loose: BTreeSet<String>,
+    unlabelled: bool,
 }
 
 impl Sorted {
@@ -154,7 +188,7 @@ impl Sorted {
             self.litter.insert(hidden);
         } else if !claims_to_be_an_image(&inner) && !begins_as_an_image(&data) {
             self.litter.insert(name);
-        } else if parts.len() < 2 {
+        } else if parts.len() < 2 && !self.unlabelled {
             self.loose.insert(name);
         } else {
             self.pictures.insert(inner, Picture { name, label: parts[0].clone(), data });
@@ -207,8 +241,7 @@ fn begins_as_an_image(data: &Data) -> bool {
     }
 }
 
-fn folder(root: &Path) -> Result<Found, DataError> {
-    let mut sorted = Sorted::default();
+fn folder(root: &Path, mut sorted: Sorted) -> Result<Found, DataError> {
     let mut open = vec![root.to_owned()];
     // A link may lead back up.
     let mut seen = BTreeSet::new();
@@ -256,9 +289,8 @@ impl<R: Read> Read for Watched<R> {
     }
 }
 
-fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
+fn tar(file: &Path, inner: &Path, mut sorted: Sorted) -> io::Result<Found> {
     crate::files::check(file, MAX_TAR_BYTES)?;
-    let mut sorted = Sorted::default();
     let mut files: BTreeMap<PathBuf, Arc<Vec<u8>>> = BTreeMap::new();
     let mut reader = Watched { inner: io::BufReader::new(File::open(file)?), ended: false };
     let plain = |path: &Path| -> PathBuf { path.components().filter(|part| *part != Component::CurDir).collect() };
@@ -304,12 +336,15 @@ fn tar(file: &Path, inner: &Path) -> io::Result<Found> {
     Ok(sorted.found())
 }
 
+fn read_idx(file: &Path) -> Result<Idx, DataError> {
+    Idx::read(&bytes(file)?).map_err(|reason| DataError::Idx { file: file.to_owned(), reason })
+}
+
 fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(name.replace("images", "labels").replace("idx3", "idx1"));
-    let read = |file: &Path| Idx::read(&bytes(file)?).map_err(|reason| DataError::Idx { file: file.to_owned(), reason });
-    let (images, labels) = (read(path)?, read(&beside)?);
-    let (&[count, height, width], &[labelled]) = (&images.shape[..], &labels.shape[..]) else {
+    let (images, labels) = (read_idx(path)?, read_idx(&beside)?);
+    let (&[count, ..], &[labelled]) = (&images.shape[..], &labels.shape[..]) else {
         let reason = "images are three-dimensional and their labels one-dimensional".to_owned();
         return Err(DataError::Idx { file: path.to_owned(), reason });
     };
@@ -317,12 +352,22 @@ fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
         let reason = format!("{count} images, but {} has {labelled} labels", beside.display());
         return Err(DataError::Idx { file: path.to_owned(), reason });
     }
-    if images.item() == 0 || count == 0 {
-        return some(path, Found::default()).map(|found| found.pictures);
+    let pictures = greys(path, images, |row| labels.values.get(row).map_or_else(String::new, u8::to_string))?;
+    if pictures.is_empty() { some(path, Found::default()).map(|found| found.pictures) } else { Ok(pictures) }
+}
+
+/// The images of the file `path`, with the label that `label` gives to a row.
+fn greys(path: &Path, images: Idx, label: impl Fn(usize) -> String) -> Result<Vec<Picture>, DataError> {
+    let &[_, height, width] = &images.shape[..] else {
+        let reason = "images are three-dimensional and their labels one-dimensional".to_owned();
+        return Err(DataError::Idx { file: path.to_owned(), reason });
+    };
+    if images.item() == 0 {
+        return Ok(Vec::new());
     }
-    let pictures = images.values.chunks_exact(images.item()).zip(&labels.values).enumerate().map(|(row, (values, label))| Picture {
+    let pictures = images.values.chunks_exact(images.item()).enumerate().map(|(row, values)| Picture {
         name: format!("image {row}"),
-        label: label.to_string(),
+        label: label(row),
         data: Data::Greys { height, width, values: values.to_vec() },
     });
     Ok(pictures.collect())
@@ -348,7 +393,7 @@ mod tests {
             archive.append_link(&mut header, format!("cat/{index}.png"), "cat/0.png").unwrap();
         }
         archive.finish().unwrap();
-        let found = tar(&path, Path::new("")).unwrap().pictures;
+        let found = tar(&path, Path::new(""), Sorted::default()).unwrap().pictures;
         let bytes = |picture: &Picture| if let Data::Encoded(bytes) = &picture.data { Arc::clone(bytes) } else { panic!("{picture:?}") };
         assert_eq!(found.len(), 4);
         assert!(found.iter().all(|picture| Arc::ptr_eq(&bytes(picture), &bytes(&found[0]))));
