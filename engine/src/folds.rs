@@ -64,6 +64,13 @@ pub struct FoldRun {
     pub outcome: Option<Result<Folded, String>>,
 }
 
+impl FoldRun {
+    /// The worker and the slot that run it.
+    pub fn claim(&self) -> Option<(&str, &str)> {
+        self.claim.as_ref().map(|(worker, slot)| (worker.as_str(), slot.as_str()))
+    }
+}
+
 /// All folds that have ever been started.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Folds(BTreeMap<Fold, FoldRun>);

@@ -188,8 +188,8 @@ impl StudyState {
         self.active_millis.saturating_add(if self.workers.is_empty() { 0 } else { now.saturating_sub(self.last_at).max(0) })
     }
 
-    /// When the last event was.
-    pub(crate) fn last_at(&self) -> i64 {
+    /// When the last event was, in the study's time.
+    pub fn last_at(&self) -> i64 {
         self.last_at
     }
 

@@ -262,7 +262,7 @@ impl Watch<'_> {
             }
         }
         show(&self.progress);
-        self.progress.mended.clear();
+        self.progress.shown();
     }
 }
 

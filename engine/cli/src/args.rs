@@ -33,6 +33,8 @@ pub enum Command {
     Enqueue(Enqueue),
     /// Say how far a study has come
     Status(Status),
+    /// Look on while a study is worked on, or at what it came to
+    Watch(Watch),
     /// Write a study's tables, charts and report again
     Report(Report),
     /// Print a study's best config
@@ -59,6 +61,41 @@ pub enum Command {
     Read,
 }
 
+impl Command {
+    /// How it is to show its progress, if it has any.
+    pub(crate) fn shown(&self) -> Option<&Shown> {
+        match self {
+            Command::Init(Init { shown, .. })
+            | Command::Check(Check { shown, .. })
+            | Command::Sweep(Sweep { shown, .. })
+            | Command::Train(Train { shown, .. })
+            | Command::Fetch(Fetch { shown, .. }) => Some(shown),
+            _ => None,
+        }
+    }
+}
+
+/// What is shown while a command works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub struct Shown {
+    /// How progress is shown on standard error: bars for a terminal, plain lines for logs, none but what goes wrong
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub progress: ProgressKind,
+    /// The same as --progress none
+    #[arg(short, long, conflicts_with = "progress")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProgressKind {
+    /// Bars where standard error is a terminal, plain lines elsewhere
+    #[default]
+    Auto,
+    Bars,
+    Plain,
+    None,
+}
+
 #[derive(Debug, Args)]
 pub struct Init {
     /// A CSV, TSV, JSON lines or Parquet file of texts; a folder, tar or IDX file of images; or a data set that `fetch` knows
@@ -75,6 +112,8 @@ pub struct Init {
     /// The column of the label (guessed if not given)
     #[arg(long)]
     pub label: Option<String>,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +128,8 @@ pub struct Check {
     pub probe: bool,
     #[command(flatten)]
     pub overrides: Overrides,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 /// Settings in place of the file's.
@@ -135,6 +176,8 @@ pub struct Sweep {
     /// Print the outcome as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +207,15 @@ pub struct Status {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// The study's folder
+    pub study: PathBuf,
+    /// Print one picture of it and end, for scripts and where there is no terminal
+    #[arg(long)]
+    pub once: bool,
 }
 
 #[derive(Debug, Args)]
@@ -213,6 +265,8 @@ pub struct Train {
     /// How often to write a checkpoint that the same command goes on from when it was interrupted
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "3m")]
     pub checkpoint_every: u64,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -326,6 +380,8 @@ pub struct Fetch {
     /// Copy it to this new folder too
     #[arg(long)]
     pub to: Option<PathBuf>,
+    #[command(flatten)]
+    pub shown: Shown,
 }
 
 #[derive(Debug, Args)]

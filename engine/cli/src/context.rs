@@ -5,7 +5,8 @@ use std::{fmt, io::Write, path::PathBuf, sync::Arc};
 use engine::runner::TrialRunner;
 use trials::{metrics::Measures, prepare::Prepared, runner::RunnerSettings};
 
-use crate::{assets::Assets, exit::Error};
+pub use crate::progress::Mode;
+use crate::{args::Shown, assets::Assets, exit::Error};
 
 /// Read from the process once, by [`crate::program::run`].
 pub struct Context {
@@ -13,8 +14,12 @@ pub struct Context {
     pub out: Box<dyn Write>,
     /// Progress and logs: standard error.
     pub log: Box<dyn Write>,
-    /// Whether `log` is a terminal, which can redraw.
-    pub interactive: bool,
+    /// What of the progress is written to `log`.
+    pub mode: Mode,
+    /// Whether `out` is a terminal that can be drawn on.
+    pub screen: bool,
+    /// Whether colours are welcome there.
+    pub colours: bool,
     pub assets: Assets,
     /// What is measured of every evaluation.
     pub measures: Measures,
@@ -26,7 +31,7 @@ pub struct Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("interactive", &self.interactive).field("assets", &self.assets).finish_non_exhaustive()
+        f.debug_struct("Context").field("mode", &self.mode).field("assets", &self.assets).finish_non_exhaustive()
     }
 }
 
@@ -43,7 +48,23 @@ impl Context {
 
     /// A line for whoever watches. Losing it must not stop the work.
     pub fn note(&mut self, line: impl fmt::Display) {
+        if self.mode != Mode::Quiet {
+            self.warn(line);
+        }
+    }
+
+    /// Something that went wrong without ending the command, which those want to know too who do not watch.
+    pub fn warn(&mut self, line: impl fmt::Display) {
         let _ = writeln!(self.log, "{}", harmless(line));
+    }
+
+    /// Shows progress as it was asked for, as far as that can be done.
+    pub(crate) fn show_as(&mut self, asked: &Shown) {
+        let (mode, less) = Mode::asked(asked, self.mode);
+        self.mode = mode;
+        if less {
+            self.note("standard error is no terminal that can redraw: lines in place of bars");
+        }
     }
 
     /// Pretty JSON on standard output.

@@ -16,7 +16,7 @@ use crate::{
     args::Arguments,
     assets::Assets,
     commands,
-    context::{Context, harmless},
+    context::{Context, Mode, harmless},
 };
 
 /// What libraries read from the environment alone, unless the user has set it: candle adds large tensors on a thread pool of its own
@@ -49,10 +49,14 @@ pub fn run(program: Program) -> ExitCode {
     let arguments = Arguments::parse();
     #[cfg(unix)]
     restart_with_settings();
+    let term = env::var("TERM").unwrap_or_default();
     let mut context = Context {
         out: Box::new(io::stdout()),
         log: Box::new(io::stderr()),
-        interactive: io::stderr().is_terminal(),
+        mode: Mode::possible(io::stderr().is_terminal(), &term),
+        screen: Mode::possible(io::stdout().is_terminal(), &term) == Mode::Bars,
+        // <https://no-color.org>
+        colours: env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         assets: Assets {
             cache: cache_folder(),
             hub: env::var("HF_ENDPOINT").unwrap_or_else(|_| "https://huggingface.co".to_owned()),

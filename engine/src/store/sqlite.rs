@@ -6,11 +6,12 @@ use std::{
     time::Duration,
 };
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, TransactionBehavior, types::Value};
 
 use super::{Change, FORMAT, Store, StoreError, StudyFolder, admit, fold, folded, folder::refuse_network, not_created, schema, trusted};
 use crate::{
     events::{Event, Logged},
+    runner::Evaluation,
     spec::StudySpec,
     study::StudyState,
 };
@@ -99,6 +100,58 @@ impl SqliteStore {
         db.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())).map_err(wrap)?;
         db.pragma_update(None, "synchronous", "full").map_err(wrap)?;
         Ok(SqliteStore { path, db, state: None, changes: folded::Changes::default() })
+    }
+
+    /// The study as it was when it was last read.
+    pub fn last_state(&self) -> Option<&StudyState> {
+        self.state.as_ref()
+    }
+
+    /// Whatever is asked of this handle from now on, it does not write.
+    pub fn read_only(&mut self) -> Result<(), StoreError> {
+        self.db.pragma_update(None, "query_only", true).map_err(|source| sqlite_error(&self.path, "open the study", source))
+    }
+
+    /// Of the events after number `after`, up to number `upto`, those of these kinds ([`Event::kind`]), in order, each behind the time of the event before it. The others
+    /// are passed over without being read.
+    pub fn of_kinds(&mut self, after: u64, upto: u64, kinds: &[&str]) -> Result<Vec<(i64, Logged)>, StoreError> {
+        let wrap = |source| sqlite_error(&self.path, "read the study", source);
+        let places = vec!["?"; kinds.len()].join(", ");
+        let before = "SELECT at FROM event AS before WHERE before.study = event.study AND before.seq = event.seq - 1";
+        let of_kinds = format!(
+            "SELECT seq, at, payload, ({before}) FROM event WHERE study = ? AND seq > ? AND seq <= ? AND kind IN ({places}) ORDER BY seq"
+        );
+        let mut statement = self.db.prepare_cached(&of_kinds).map_err(wrap)?;
+        let number = |number: u64| Value::Integer(i64::try_from(number).unwrap_or(i64::MAX));
+        let range = [Value::Integer(schema::STUDY), number(after), number(upto)];
+        let values = range.into_iter().chain(kinds.iter().map(|kind| Value::Text((*kind).to_owned())));
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(wrap)?;
+        let mut events = Vec::new();
+        while let Some(row) = rows.next().map_err(wrap)? {
+            let logged = logged(&self.path, row)?;
+            let before = row.get::<_, Option<i64>>(3).map_err(wrap)?;
+            events.push((before.unwrap_or(logged.at), logged));
+        }
+        Ok(events)
+    }
+
+    /// The last `most` evaluations of a trial, by step.
+    pub fn evaluations(&mut self, trial: u32, most: usize) -> Result<Vec<Evaluation>, StoreError> {
+        let wrap = |source| sqlite_error(&self.path, "read the study", source);
+        let last = "SELECT metrics FROM report WHERE study = ? AND trial = ? ORDER BY step DESC LIMIT ?";
+        let mut statement = self.db.prepare_cached(last).map_err(wrap)?;
+        let mut rows = statement.query(rusqlite::params![schema::STUDY, trial, i64::try_from(most).unwrap_or(i64::MAX)]).map_err(wrap)?;
+        let mut evaluations = Vec::new();
+        while let Some(row) = rows.next().map_err(wrap)? {
+            let text = row.get_ref(0).and_then(|text| Ok(text.as_str()?)).map_err(wrap)?;
+            let why = |error: serde_json::Error| {
+                let why = format!("an evaluation of trial {trial} cannot be read: {error}");
+                StoreError::NotAStudy { path: self.path.clone(), why }
+            };
+            evaluations.push(serde_json::from_str(text).map_err(why)?);
+        }
+        evaluations.reverse();
+        Ok(evaluations)
     }
 
     /// Appends what `change` answers, in one transaction under the write lock.
@@ -194,12 +247,18 @@ pub(super) fn read(path: &Path, db: &Connection, after: u64, most: usize) -> Res
     let mut rows = statement.query([schema::STUDY, i64::try_from(after).unwrap_or(i64::MAX), most]).map_err(wrap)?;
     let mut events = Vec::new();
     while let Some(row) = rows.next().map_err(wrap)? {
-        let seq = row.get::<_, i64>(0).map_err(wrap)? as u64;
-        let payload = row.get_ref(2).and_then(|text| Ok(text.as_str()?)).map_err(wrap)?;
-        let event = serde_json::from_str(payload).map_err(|e| corrupt(path, seq, &e))?;
-        events.push(Logged { seq, at: row.get(1).map_err(wrap)?, event });
+        events.push(logged(path, row)?);
     }
     Ok(events)
+}
+
+/// Of a row that begins with `seq`, `at` and `payload`.
+fn logged(path: &Path, row: &Row<'_>) -> Result<Logged, StoreError> {
+    let wrap = |source| sqlite_error(path, "read the study", source);
+    let seq = row.get::<_, i64>(0).map_err(wrap)? as u64;
+    let payload = row.get_ref(2).and_then(|text| Ok(text.as_str()?)).map_err(wrap)?;
+    let event = serde_json::from_str(payload).map_err(|e| corrupt(path, seq, &e))?;
+    Ok(Logged { seq, at: row.get(1).map_err(wrap)?, event })
 }
 
 fn holds_nothing(folder: &Path) -> StoreError {

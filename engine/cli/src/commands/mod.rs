@@ -26,18 +26,23 @@ mod sweep;
 mod test_split;
 mod train;
 mod verify;
+mod watch;
 mod worker;
 
 use crate::{args::Command, context::Context, exit::Error};
 
 /// Runs a command to its end.
 pub fn run(command: Command, context: &mut Context) -> Result<(), Error> {
+    if let Some(shown) = command.shown() {
+        context.show_as(shown);
+    }
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Sweep(arguments) => sweep::run(&arguments, context),
         Command::Enqueue(arguments) => enqueue::run(&arguments, context),
         Command::Status(arguments) => status::run(&arguments, context),
+        Command::Watch(arguments) => watch::run(&arguments, context),
         Command::Replay(arguments) => replay::run(&arguments, context),
         Command::Report(arguments) => report::run(&arguments, context),
         Command::Best(arguments) => best::run(&arguments, context),

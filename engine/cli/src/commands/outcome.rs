@@ -137,7 +137,7 @@ pub(super) fn conclude(
     causes(&record, &failed, context);
     let (started, wanted) = (record.state.searched().len(), record.space.settings.trials as usize);
     if record.gave_up && started < wanted {
-        context.note(format!("given up after {started} of {wanted} trials: every config drawn had failed"));
+        context.warn(format!("given up after {started} of {wanted} trials: every config drawn had failed"));
     }
     if record.best().is_none() {
         if ended == Ended::Interrupted {
@@ -167,10 +167,10 @@ fn causes(record: &StudyRecord, failed: &[usize], context: &mut Context) {
     causes.sort_by_key(|(_, trials)| std::cmp::Reverse(trials.len()));
     for (cause, trials) in causes.iter().take(SHOWN) {
         let trials: Vec<String> = trials.iter().map(ToString::to_string).collect();
-        context.note(format!("failed: trial {}: {cause}", trials.join(", ")));
+        context.warn(format!("failed: trial {}: {cause}", trials.join(", ")));
     }
     if causes.len() > SHOWN {
-        context.note(format!("... and {} more causes; the report has them all", causes.len() - SHOWN));
+        context.warn(format!("... and {} more causes; the report has them all", causes.len() - SHOWN));
     }
 }
 

@@ -5,9 +5,7 @@ use std::process::Command;
 use super::{
     check,
     interrupt::{self, Interrupts},
-    outcome,
-    ready::{self, slots},
-    report, setup, study, test_split,
+    outcome, ready, report, setup, study, test_split,
 };
 use crate::{
     args::Sweep,
@@ -123,7 +121,7 @@ fn idle(session: &mut Session) -> Result<Option<Ended>, Error> {
 /// Runs the workers until the study, its budget or the user's patience has ended.
 fn search(session: &mut Session, devices: &[DeviceSlots], interrupts: &Interrupts, context: &mut Context) -> Result<Ended, Error> {
     let spec = state_of(&mut session.store).map_err(study::store_error)?.spec.clone();
-    let mut progress = SweepProgress::new(context, spec.ladder, spec.space.objective.metric, slots(devices));
+    let mut progress = SweepProgress::new(context, &spec);
     let (program, root) = (context.program.clone(), session.folder.root().to_owned());
     let command = |slots: &DeviceSlots| {
         let mut command = Command::new(&program);

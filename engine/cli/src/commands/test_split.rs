@@ -32,7 +32,7 @@ pub(super) fn evaluate(
     let checkpoint = state.trials[trial as usize].checkpoint.clone();
     let checkpoint = checkpoint.map(|c| Checkpoint { path: session.folder.absolute(&c.path), ..c }).filter(|c| c.path.is_file());
     let Some(checkpoint) = checkpoint else {
-        context.note(format!("the weights of trial {trial} are no longer there, so the test split is not evaluated"));
+        context.warn(format!("the weights of trial {trial} are no longer there, so the test split is not evaluated"));
         return Ok(true);
     };
     context.note(format!("evaluating the best training, trial {trial}, on the test split"));
@@ -54,8 +54,8 @@ pub(super) fn evaluate(
         }
         // Ctrl-C is for a process that reads the data, too.
         Err(_) if interrupts.finish.is_set() => return Ok(false),
-        Ok(Some(Err(error))) => context.note(format!("the test split cannot be evaluated: {error}")),
-        Err(error) => context.note(format!("the test split cannot be evaluated: {}", error.message)),
+        Ok(Some(Err(error))) => context.warn(format!("the test split cannot be evaluated: {error}")),
+        Err(error) => context.warn(format!("the test split cannot be evaluated: {}", error.message)),
     }
     Ok(true)
 }

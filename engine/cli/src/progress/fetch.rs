@@ -2,6 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::Mode;
 use crate::{assets::FetchEvent, context::Context};
 
 pub(crate) struct FetchProgress<'a> {
@@ -32,11 +33,13 @@ impl<'a> FetchProgress<'a> {
     fn bytes(&mut self, file: String, done: u64, total: u64) {
         if self.bar.as_ref().is_none_or(|(current, _)| *current != file) {
             self.clear();
-            if !self.context.interactive {
+            let bars = self.context.mode == Mode::Bars;
+            if !bars {
                 self.context.note(format!("  {file}, {:.1} MB", total as f64 / 1e6));
             }
-            let target = if self.context.interactive { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-            let style = ProgressStyle::with_template("  {msg} [{bar:30}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left")
+            let target = if bars { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+            // The name of the file comes last: it is what may be cut.
+            let style = ProgressStyle::with_template("  {bar:20} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left  {wide_msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(file.clone());
             self.bar = Some((file, bar));

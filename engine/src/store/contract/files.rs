@@ -136,3 +136,26 @@ fn a_full_disk_is_told_and_loses_nothing() {
     put(&mut store, &[evaluated(1, step, 0.5)]).unwrap();
     assert_eq!(store.events(0).unwrap().len(), kept + 1);
 }
+
+#[test]
+fn one_who_looks_on_reads_what_it_asks_for_and_writes_nothing() {
+    let (_dir, folder, mut store) = started_on_disk();
+    put(&mut store, &[claimed(0, 1, "cpu#1"), evaluated(1, 2, 0.25), evaluated(1, 4, 0.5), completed(0, 1, 0.5)]).unwrap();
+    let mut looking = SqliteStore::open(&folder).unwrap();
+    assert!(looking.last_state().is_none());
+    looking.read_only().unwrap();
+    let seq = study(&mut looking).unwrap().search.seq;
+    assert_eq!(looking.last_state().unwrap().search.seq, seq);
+    let found = looking.of_kinds(0, seq, &["created", "trial_added", "segment_completed"]).unwrap();
+    let found: Vec<(i64, u64, i64, &str)> = found.iter().map(|(before, one)| (*before, one.seq, one.at, one.event.kind())).collect();
+    assert_eq!(found, [(1000, 1, 1000, "created"), (2000, 5, 2000, "trial_added"), (2000, seq, 2000, "segment_completed")]);
+    assert_eq!(looking.of_kinds(seq - 1, seq, &["segment_completed"]).unwrap().len(), 1);
+    assert_eq!(looking.of_kinds(seq, u64::MAX, &["segment_completed"]).unwrap().len(), 0);
+    let steps = |evaluations: Vec<crate::runner::Evaluation>| evaluations.iter().map(|one| one.step).collect::<Vec<_>>();
+    assert_eq!(steps(looking.evaluations(0, 9).unwrap()), [2, 4]);
+    assert_eq!((steps(looking.evaluations(0, 1).unwrap()), looking.evaluations(7, 9).unwrap().len()), (vec![4], 0));
+    assert!(put(&mut looking, &[Event::WorkerEnded { worker: "cpu#2".to_owned() }]).is_err());
+    // It has not stood in anybody's way.
+    put(&mut store, &[Event::WorkerEnded { worker: "cpu#2".to_owned() }]).unwrap();
+    assert_eq!(study(&mut looking).unwrap().search.seq, seq + 1);
+}

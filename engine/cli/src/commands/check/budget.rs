@@ -8,7 +8,12 @@ use super::{
     candidates::{by_work, quickest},
     measure::{self, Probe},
 };
-use crate::{args::Overrides, context::Context, exit::Error, progress::text};
+use crate::{
+    args::Overrides,
+    context::{Context, Mode},
+    exit::Error,
+    progress::text,
+};
 
 /// A budget of so many seconds for each training example of the first rung is not measured: next to every model trains faster, and nobody should wait for a check
 /// that finds nothing.
@@ -100,7 +105,9 @@ mod tests {
         let mut context = Context {
             out: Box::new(io::sink()),
             log: Box::new(io::sink()),
-            interactive: false,
+            mode: Mode::Plain,
+            screen: false,
+            colours: false,
             assets: Assets { cache: nowhere.clone(), hub: String::new(), python: nowhere.clone(), debian: nowhere.clone() },
             measures,
             runner: crate::program::Program::default().runner,

@@ -2,7 +2,7 @@
 
 use engine::{estimate, folds};
 use search_spaces::{
-    domain::{Assignment, Domain, Parameter, Value},
+    domain::{Domain, Parameter},
     ladder::Ladder,
     settings::{Rungs, SchedulerKind, Settings},
 };
@@ -77,33 +77,6 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
     text::table(&rows) + cost + default + &late + &finalists + &folds
 }
 
-/// One drawn point on a line: the last part of each path, and the value.
-pub(super) fn assignment(parameters: &[Parameter], assignment: &Assignment) -> String {
-    let active = parameters.iter().filter_map(|parameter| Some((parameter, assignment.0.get(&parameter.path)?)));
-    let values: Vec<String> =
-        active.map(|(parameter, value)| format!("{}={}", short(&parameter.path), shown(&parameter.domain, *value))).collect();
-    if values.is_empty() { "every value as fixed in the file".to_owned() } else { values.join(" ") }
-}
-
-/// `optimizer.AdamW.learning_rate` as `learning_rate`; with the option's name where the last part says little alone.
-fn short(path: &str) -> &str {
-    const TELLING: [&str; 7] = ["learning_rate", "weight_decay", "momentum", "nesterov", "centered", "l2", "alpha"];
-    match path.rsplit_once('.') {
-        Some((_, last)) if TELLING.contains(&last) => last,
-        _ => path,
-    }
-}
-
-fn shown(domain: &Domain, value: Value) -> String {
-    match (domain, value) {
-        (Domain::Choice { labels, .. }, Value::Option(option)) => labels.get(option).cloned().unwrap_or_default(),
-        (_, Value::Float(x)) if x != 0.0 && x.abs() < 0.001 => format!("{x:.2e}"),
-        (_, Value::Float(x)) => format!("{x:.4}"),
-        (_, Value::Int(x)) => x.to_string(),
-        (_, Value::Option(option)) => option.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use search_spaces::domain::Condition;
@@ -133,13 +106,5 @@ mod tests {
         optimizer.Sgd.momentum  Uniform(0.5, 0.9)     optimizer = Sgd
         ");
         insta::assert_snapshot!(parameters(&[]), @"  none: every value is fixed, so there is one config to try");
-    }
-
-    #[test]
-    fn a_draw_reads_on_one_line() {
-        let drawn = Assignment(
-            [("optimizer".to_owned(), Value::Option(0)), ("optimizer.Sgd.momentum".to_owned(), Value::Float(0.6))].into_iter().collect(),
-        );
-        assert_eq!(assignment(&two(), &drawn), "optimizer=Sgd momentum=0.6000");
     }
 }

@@ -30,7 +30,7 @@ use crate::{
     args::{Check, Overrides},
     context::Context,
     exit::Error,
-    progress::text,
+    progress::{config, text},
 };
 
 /// So many configs are drawn to say how many of them a rung would cut inside warm-up.
@@ -149,7 +149,7 @@ fn samples(count: usize, task: Task<'_>, context: &mut Context) -> Result<(), Er
             Some(rung) => format!("  (inside its warm-up at rung {rung})"),
             None => String::new(),
         };
-        context.say(format!("  {}{cut}", describe::assignment(&space.parameters, &assignment)))?;
+        context.say(format!("  {}{cut}", config::assignment(&space.parameters, &assignment)))?;
     }
     Ok(())
 }
