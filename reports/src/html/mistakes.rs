@@ -179,7 +179,7 @@ fn told(gap: &Gap, classes: usize) -> bool {
 }
 
 fn gap_rows(gaps: &[&Gap], classes: usize) -> Grid {
-    let row = |gap: &&&Gap| {
+    let row = |gap: &&Gap| {
         vec![
             called(gap.measured, gap.class.as_deref()),
             format!("{}: {}", gap.higher.0, share(gap.higher.1)),
