@@ -16,6 +16,8 @@ mod kept;
 mod parquet;
 #[path = "../fuzz/targets/picture.rs"]
 mod picture;
+#[path = "../fuzz/targets/predictions.rs"]
+mod predictions;
 #[path = "../fuzz/targets/ron.rs"]
 mod ron;
 #[path = "../fuzz/targets/table.rs"]
@@ -24,7 +26,7 @@ mod table;
 #[test]
 fn no_seed_breaks_its_target() {
     type Run = fn(&[u8]);
-    let targets: [(&str, Run); 9] = [
+    let targets: [(&str, Run); 10] = [
         ("checkpoint", checkpoint::run),
         ("curves", curves::run),
         ("events", events::run),
@@ -32,6 +34,7 @@ fn no_seed_breaks_its_target() {
         ("kept", kept::run),
         ("parquet", parquet::run),
         ("picture", picture::run),
+        ("predictions", predictions::run),
         ("ron", ron::run),
         ("table", table::run),
     ];

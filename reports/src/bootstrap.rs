@@ -53,7 +53,9 @@ fn figure(metric: Metric, predictions: &Predictions, drawn: &[usize]) -> f64 {
     let examples = || drawn.iter().map(|index| &predictions.examples[*index]);
     let counts = || {
         let mut counts = Counts::new(predictions.labels.len());
-        examples().for_each(|example| counts.add(example.label, example.predicted));
+        for example in examples() {
+            counts.add(example.label, example.predicted);
+        }
         counts
     };
     match metric {

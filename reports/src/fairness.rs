@@ -166,7 +166,7 @@ fn between(groups: &[&GroupShare], comparisons: usize) -> Vec<Gap> {
         for b in &groups[index + 1..] {
             let (higher, lower) = if a.share.value() >= b.share.value() { (a, b) } else { (b, a) };
             let Some((difference, low, high)) = higher.share.above(lower.share, z) else { continue };
-            let exceeds = |gap: &Option<Gap>| gap.as_ref().is_none_or(|gap| difference > gap.difference);
+            let exceeds = |gap: Option<&Gap>| gap.is_none_or(|gap| difference > gap.difference);
             let gap = |largest| Gap {
                 measured: a.measured,
                 class: a.class.clone(),
@@ -178,10 +178,10 @@ fn between(groups: &[&GroupShare], comparisons: usize) -> Vec<Gap> {
                 comparisons,
                 largest,
             };
-            if exceeds(&largest) {
+            if exceeds(largest.as_ref()) {
                 largest = Some(gap(true));
             }
-            if low > 0.0 && exceeds(&significant) {
+            if low > 0.0 && exceeds(significant.as_ref()) {
                 significant = Some(gap(false));
             }
         }

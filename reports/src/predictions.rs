@@ -94,11 +94,15 @@ impl Predictions {
             Problem::Io(source) => PredictionsError::Io { path: path.to_owned(), source },
             Problem::Foreign(why) => PredictionsError::Foreign { path: path.to_owned(), why },
         };
-        open(path).map_err(Problem::Io).and_then(|file| Predictions::parse(file, split)).map_err(whole)
+        open(path).map_err(Problem::Io).and_then(|file| parse(file, split)).map_err(whole)
     }
 
-    pub(crate) fn parse(file: impl Read, split: Split) -> Result<Predictions, Problem> {
-        parse(file, split)
+    /// The content of such a file, or why it is none.
+    pub fn parse(csv: &[u8], split: Split) -> Result<Predictions, String> {
+        parse(csv, split).map_err(|problem| match problem {
+            Problem::Io(error) => error.to_string(),
+            Problem::Foreign(why) => why,
+        })
     }
 }
 
@@ -116,8 +120,7 @@ fn open(path: &Path) -> io::Result<io::Take<File>> {
     Ok(File::open(path)?.take(MAX_BYTES))
 }
 
-#[derive(Debug)]
-pub(crate) enum Problem {
+enum Problem {
     Io(io::Error),
     Foreign(String),
 }
@@ -180,13 +183,13 @@ fn parse(file: impl Read, split: Split) -> Result<Predictions, Problem> {
         if (sum - 1.0_f64).abs() > ROUNDING {
             return foreign(format!("line {}: its probabilities sum to {sum}", at()));
         }
-        let group = columns.group.map(field).filter(|group| !group.is_empty()).map(|group| match groups.get(group) {
-            Some(number) => *number,
-            None => {
-                let number = groups.len() as u32;
-                groups.insert(group.to_owned(), number);
-                number
+        let group = columns.group.map(field).filter(|group| !group.is_empty()).map(|group| {
+            if let Some(number) = groups.get(group) {
+                return *number;
             }
+            let number = groups.len() as u32;
+            groups.insert(group.to_owned(), number);
+            number
         });
         examples.push(Example { label, predicted, confidence, of_label, squares, group });
     }
@@ -234,10 +237,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Result<Predictions, String> {
-        parse(text.as_bytes(), Split::Validation).map_err(|problem| match problem {
-            Problem::Io(error) => error.to_string(),
-            Problem::Foreign(why) => why,
-        })
+        Predictions::parse(text.as_bytes(), Split::Validation)
     }
 
     #[test]
@@ -278,8 +278,8 @@ mod tests {
         insta::assert_snapshot!(refused("validation,0,no,no,NaN,0.0\n"), @r#"line 2: "NaN" is no probability"#);
         insta::assert_snapshot!(refused("validation,0,no,no,0.5,0.4\n"), @"line 2: its probabilities sum to 0.9");
         insta::assert_snapshot!(refused("validation,0,no\n"), @"line 2: 3 of 6 fields");
-        let torn = parse(&b"split,row,label,predicted,probability of \xff\n"[..], Split::Validation);
-        assert!(matches!(torn, Err(Problem::Foreign(why)) if why.ends_with("it is not UTF-8")));
+        let torn = Predictions::parse(b"split,row,label,predicted,probability of \xff\n", Split::Validation);
+        assert!(torn.unwrap_err().ends_with("it is not UTF-8"));
     }
 
     #[test]

@@ -220,9 +220,9 @@ mod tests {
             .zip([
                 0.266_666_666_666_666_66,
                 0.263_883_677_298_311_47,
-                -0.088_260_418_454_191_992,
+                -0.088_260_418_454_191_99,
                 1.400_220_272_246_396,
-                0.858_623_164_081_161_31,
+                0.858_623_164_081_161_3,
             ])
             .for_each(|(found, expected)| near(found, expected));
         let confused: Vec<u64> = confusion(&rows).iter().map(|cell| cell.count).collect();

@@ -212,7 +212,7 @@ const FILES: usize = 25;
 pub fn predictions<'a>(labels: &[&str], examples: impl Iterator<Item = (u32, Vec<f64>, Option<&'a str>)>) -> Predictions {
     let mut csv = Vec::new();
     write_predictions(&mut csv, "test", labels, examples.collect());
-    Predictions::parse(&csv[..], Split::Test).expect("generated predictions can be read")
+    Predictions::parse(&csv, Split::Test).expect("generated predictions can be read")
 }
 
 /// As trials write them. The class with the highest weight is predicted, the first of equals.

@@ -6,6 +6,7 @@ mod common;
 mod processes;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -88,6 +89,14 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     assert_eq!(wrong.code, 6, "{}", wrong.err);
 }
 
+/// Of a table in which no cell has a comma.
+fn rows(place: &Workplace, table: &str) -> Vec<BTreeMap<String, String>> {
+    let text = fs::read_to_string(place.path(&format!("study/tables/{table}.csv"))).unwrap();
+    let cells = |line: &str| line.split(',').map(str::to_owned).collect::<Vec<_>>();
+    let header = cells(text.lines().next().unwrap());
+    text.lines().skip(1).map(|line| header.iter().cloned().zip(cells(line)).collect()).collect()
+}
+
 #[test]
 fn a_search_that_goes_on_after_the_test_split_was_looked_at_is_marked() {
     let place = Workplace::new();
@@ -95,12 +104,22 @@ fn a_search_that_goes_on_after_the_test_split_was_looked_at_is_marked() {
     let first = place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
     assert!(first.out.contains("Test split, 60 examples: accuracy ") && !first.out.contains("no longer independent"), "{}", first.out);
     // Its predictions stay with the study, and the tables tell of them.
-    let predictions = fs::read_to_string(place.path("study/tables/predictions.csv")).unwrap();
-    assert!(predictions.lines().any(|line| line.contains(",test,true,") && line.contains(",60,")), "{predictions}");
-    assert!(
-        predictions.lines().skip(1).all(|line| line.ends_with(".csv,")),
-        "a file has another accuracy than was reported: {predictions}"
-    );
+    let predictions = rows(&place, "predictions");
+    let of_test = |row: &&BTreeMap<String, String>| row["split"] == "test";
+    let test: Vec<_> = predictions.iter().filter(of_test).collect();
+    assert_eq!((test.len(), test[0]["best"].as_str(), test[0]["examples"].as_str()), (1, "true", "60"));
+    // What they say is what the trials reported.
+    let (trials, curves) = (rows(&place, "trials"), rows(&place, "curves"));
+    for row in &predictions {
+        assert_eq!(row["problem"], "", "{row:?}");
+        let trial = trials.iter().find(|trial| trial["trial"] == row["trial"]).unwrap();
+        let reported = curves.iter().find(|point| (&point["trial"], &point["step"]) == (&row["trial"], &trial["best_step"])).unwrap();
+        for name in ["accuracy", "macro_f1", "matthews", "loss"].into_iter().filter(|_| !of_test(&row)) {
+            let number = |text: &str| text.parse::<f64>().unwrap();
+            let (found, expected) = (number(&row[name]), number(&reported[&format!("validation_{name}")]));
+            assert!((found - expected).abs() < 1e-9, "{name} of trial {} is {found}, not {expected}", row["trial"]);
+        }
+    }
     let more = place.run(&["sweep", "space.ron", "--study", "study", "--trials", "4"]).succeeded();
     assert!(more.out.contains("that figure is no longer independent of it"), "{}", more.out);
     assert!(fs::read_to_string(place.path("study/report/index.html")).unwrap().contains("no longer independent"));
