@@ -68,9 +68,12 @@ fn without_folders(report: &Json) -> Json {
 
 fn splits(files: &Files, split: &Split) -> String {
     let drawn = |parts: &[(&str, f64)]| {
-        let parts: Vec<String> =
-            parts.iter().filter(|(_, share)| *share > 0.0).map(|(name, share)| format!("{} for {name}", share_of(*share))).collect();
-        format!("{} of the rows were drawn (seed {}), each class in proportion", parts.join(" and "), split.seed)
+        let mut parts = parts.iter().filter(|(_, share)| *share > 0.0).map(|(name, share)| (share_of(*share), name));
+        let first = parts
+            .next()
+            .map_or_else(|| "no rows were drawn".to_owned(), |(share, name)| format!("{share} of the rows were drawn for {name}"));
+        let rest: String = parts.map(|(share, name)| format!(" and {share} for {name}")).collect();
+        format!("{first}{rest} (seed {}), each class in proportion", split.seed)
     };
     match files {
         Files::One(_) if split.validation == 0.0 && split.test == 0.0 => "Every row of the data is trained on.".to_owned(),

@@ -14,7 +14,7 @@ mod text;
 use std::collections::BTreeMap;
 
 use engine::record::StudyRecord;
-use minijinja::Environment;
+use minijinja::{Environment, value::Serde};
 use search_spaces::{
     claim::ConfigFile,
     data::{Data, TextColumns},
@@ -157,7 +157,7 @@ pub fn render(card: &Card<'_>) -> Result<String, ReportError> {
         groups,
         environment: made(card),
     };
-    Ok(environment.get_template("card.md")?.render(filled)?)
+    Ok(environment.get_template("card.md")?.render(Serde(&filled))?)
 }
 
 impl Card<'_> {

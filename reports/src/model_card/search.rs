@@ -37,8 +37,10 @@ pub(super) fn section(card: &Card<'_>, study: Study<'_>) -> Section {
     let validation = card.data_report.and_then(crate::html::data::validation_examples);
     said.extend(words::of_search(&Summary::new(record, tables), validation).iter().map(|paragraph| plain(paragraph)));
     let mut parameters = Table::new(&["parameter", "values", "here"]);
+    // A finalist's further trainings have the config of a trial of the search.
+    let of = record.state.trials()[trial as usize].parent.unwrap_or(trial) as usize;
     for (parameter, column) in record.space.parameters.iter().zip(&tables.parameters).take(PARAMETERS) {
-        parameters.row([code(&parameter.path), searched(parameter), here(column.cells.get(trial as usize))]);
+        parameters.row([code(&parameter.path), searched(parameter), here(column.cells.get(of))]);
     }
     if record.space.parameters.len() > PARAMETERS {
         said.push(format!("{} parameters were searched; the first {PARAMETERS} are in the table.", record.space.parameters.len()));

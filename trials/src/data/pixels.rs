@@ -71,13 +71,16 @@ impl PixelFormat {
         self.mean.len()
     }
 
-    /// As `preprocessor_config.json`.
+    /// As `preprocessor_config.json`: the processor of transformers that does what is done here to an image, at every side. (Its resampling 2 is bilinear.)
     pub fn to_json(&self) -> Value {
         json!({
-            "image_processor_type": "ConvNextImageProcessor",
+            "image_processor_type": "BitImageProcessor",
+            "do_convert_rgb": self.channels() == 3,
             "do_resize": true,
             "size": { "shortest_edge": self.side },
-            "crop_pct": 1.0,
+            "resample": 2,
+            "do_center_crop": true,
+            "crop_size": { "height": self.side, "width": self.side },
             "do_rescale": true,
             "rescale_factor": 1.0 / 255.0,
             "do_normalize": true,

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
 use super::HubError;
@@ -29,6 +29,10 @@ pub struct Classifier {
     pub labels: Vec<String>,
     /// What `preprocessor_config.json` says of a model of images.
     pub preprocessor: Option<Value>,
+    /// A parameter's name in the exported file, where that is another than its own.
+    pub rename: fn(&str) -> String,
+    /// Files with the network's code, for those that transformers does not have: names and contents.
+    pub code: &'static [(&'static str, &'static str)],
 }
 
 /// Writes a folder that transformers' `AutoModelForSequenceClassification` and `AutoTokenizer` load. It appears at `to` complete or not at
@@ -100,8 +104,11 @@ impl Draft {
         if let Some(preprocessor) = &classifier.preprocessor {
             self.put("preprocessor_config.json", format!("{preprocessor:#}\n").as_bytes())?;
         }
+        for (name, text) in classifier.code {
+            self.put(name, text.as_bytes())?;
+        }
         self.put("config.json", config(classifier).as_bytes())?;
-        self.put("model.safetensors", &weights(folder, parameters)?)
+        self.put("model.safetensors", &weights(folder, classifier.rename, parameters)?)
     }
 }
 
@@ -145,12 +152,18 @@ fn config(classifier: &Classifier) -> String {
     format!("{:#}\n", Value::Object(config))
 }
 
-fn weights(folder: &Path, parameters: &Parameters) -> Result<Vec<u8>, HubError> {
+fn weights(folder: &Path, rename: fn(&str) -> String, parameters: &Parameters) -> Result<Vec<u8>, HubError> {
+    /// Of batch normalisation: how many batches its running statistics are of, which nobody asks for, but transformers warns when it is not there.
+    const COUNTER: &str = "num_batches_tracked";
     let path = folder.join("model.safetensors");
     let device = |source| HubError::Device { path: path.clone(), source };
-    let mut tensors = parameters.exported().map_err(device)?;
-    for (_, tensor) in &mut tensors {
-        *tensor = tensor.to_device(&Device::Cpu).map_err(device)?;
+    let mut tensors = Vec::new();
+    for (name, tensor) in parameters.exported().map_err(device)? {
+        let name = rename(name);
+        if let Some(norm) = name.strip_suffix("running_mean") {
+            tensors.push((format!("{norm}{COUNTER}"), Tensor::new(0i64, &Device::Cpu).map_err(device)?));
+        }
+        tensors.push((name, tensor.to_device(&Device::Cpu).map_err(device)?));
     }
     let metadata = std::iter::once(("format".to_owned(), "pt".to_owned())).collect();
     safetensors::serialize(tensors, Some(metadata)).map_err(|e| HubError::Write { path, source: io::Error::other(e) })

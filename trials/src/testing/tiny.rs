@@ -95,6 +95,8 @@ impl BaseModel for Tiny {
             config: serde_json::Map::new(),
             labels: labels.to_vec(),
             preprocessor: None,
+            rename: str::to_owned,
+            code: &[],
         }
     }
 }

@@ -30,6 +30,9 @@ use crate::{args::Verify, assets, context::Context, exit::Error};
 /// How often the training is kept that `--train` does.
 const CHECKPOINT_EVERY_SECONDS: u64 = 180;
 
+/// In place of a metric where only the weights themselves can be compared: 1 where they differ.
+const WEIGHTS: &str = "weights";
+
 /// What was found, as JSON.
 #[derive(Debug, Serialize)]
 struct Found {
@@ -338,7 +341,7 @@ fn again(
         // There is no value to compare; the weights are what they are.
         None if exact || same => found.checks.push(Check {
             what: "trained again",
-            metric: "weights that differ".to_owned(),
+            metric: WEIGHTS.to_owned(),
             claimed_by: "measured",
             claimed: 0.0,
             found: f64::from(u8::from(!exact)),
@@ -377,6 +380,10 @@ fn tell(found: &Found, arguments: &Verify, context: &mut Context) -> Result<(), 
                 (false, true) => format!("within the tolerance of {tolerance:.4}"),
                 (false, false) => format!("does not hold (tolerance {tolerance:.4})"),
             };
+            if metric == WEIGHTS {
+                context.say(format!("{what}: the weights are {}", if *exact { "the same to the last bit" } else { "not the same" }))?;
+                continue;
+            }
             context.say(format!("{what}: {metric} {found:.6}; {claimed:.6} was {by}: {how}"))?;
         }
     }

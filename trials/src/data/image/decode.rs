@@ -101,23 +101,28 @@ impl Wanted {
         if colour.has_alpha() {
             changes.push(Change::Opaque);
         }
-        // The square in the middle, so that nothing is distorted.
-        let square = width.min(height);
-        let cut = (width != height).then(|| picture.crop_imm((width - square) / 2, (height - square) / 2, square, square));
-        let picture = cut.as_ref().unwrap_or(picture);
         let (pixels, kind) = if self.channels == 1 {
             (picture.to_luma8().into_raw(), PixelType::U8)
         } else {
             (picture.to_rgb8().into_raw(), PixelType::U8x3)
         };
-        if square as usize == self.side {
-            return Ok(Decoded { pixels, changes });
-        }
-        let source = Image::from_vec_u8(square, square, pixels, kind).map_err(|e| e.to_string())?;
-        let mut target = Image::new(self.side as u32, self.side as u32, kind);
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
-        Ok(Decoded { pixels: target.into_vec(), changes })
+        // As transformers and torchvision have it, whose users get the model: the shorter side is made to fit, the longer one with it in whole pixels, and the
+        // square in the middle is taken, so that nothing is distorted.
+        let side = self.side as u32;
+        let longer = |long: u32, short: u32| (u64::from(side) * u64::from(long) / u64::from(short)) as u32;
+        let (wide, high) = if width <= height { (side, longer(height, width)) } else { (longer(width, height), side) };
+        let resized = if (wide, high) == (width, height) {
+            pixels
+        } else {
+            let source = Image::from_vec_u8(width, height, pixels, kind).map_err(|e| e.to_string())?;
+            let mut target = Image::new(wide, high, kind);
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+            Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
+            target.into_vec()
+        };
+        let (left, top) = ((wide - side) as usize / 2, (high - side) as usize / 2);
+        let row = |y: usize| &resized[((top + y) * wide as usize + left) * self.channels..][..self.side * self.channels];
+        Ok(Decoded { pixels: if wide == high { resized } else { (0..self.side).flat_map(row).copied().collect() }, changes })
     }
 }
 

@@ -134,6 +134,8 @@ impl BaseModel for BertBase {
             config: self.config.fields.clone(),
             labels: labels.to_vec(),
             preprocessor: None,
+            rename: str::to_owned,
+            code: &[],
         }
     }
 }

@@ -12,7 +12,9 @@ use serde_json::{Map, Value, json};
 use super::{
     ConvNet,
     architecture::{Architecture, Block, Conventions, Unit},
-    config, mobilenet, resnet,
+    config,
+    foreign::{self, Foreign},
+    mobilenet, resnet,
 };
 use crate::{
     data::pixels::PixelFormat,
@@ -173,14 +175,18 @@ impl BaseModel for ConvNetBase {
 
     fn classifier(&self, labels: &[String], side: Option<usize>) -> Classifier {
         let format = PixelFormat { side: side.unwrap_or(self.format.side), ..self.format.clone() };
+        let Foreign { kind, class, rename, code } = Foreign::of(&self.architecture);
         let mut config = self.fields.clone();
-        config.insert("model_type".into(), json!(self.architecture.kind));
+        config.insert("model_type".into(), json!(kind));
+        config.extend(foreign::fields(&self.architecture));
         Classifier {
-            architecture: self.architecture.class,
+            architecture: class,
             base: self.folder.clone(),
             config,
             labels: labels.to_vec(),
             preprocessor: Some(format.to_json()),
+            rename,
+            code,
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn check(fields: &Map<String, Value>, path: &Path, architecture: &Arc
 }
 
 /// Sizes as config.json has them.
-fn sizes(architecture: &Architecture) -> Vec<(&'static str, Value)> {
+pub(super) fn sizes(architecture: &Architecture) -> Vec<(&'static str, Value)> {
     let channels = ("num_channels", json!(architecture.channels()));
     if !architecture.kind.starts_with("resnet") {
         return vec![channels];

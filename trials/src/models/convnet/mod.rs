@@ -8,6 +8,7 @@
 mod architecture;
 mod base;
 mod config;
+mod foreign;
 mod mobilenet;
 mod model;
 mod resnet;

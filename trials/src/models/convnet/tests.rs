@@ -204,14 +204,42 @@ fn an_exported_folder_is_read_again() {
         assert!(ConvNetBase::is_one(&to));
         let again = ConvNetBase::load(&to, &Device::Cpu).unwrap();
         assert_eq!(again.blocks(), base(network).blocks());
-        let mut other = again.instantiate(5, &mut stream(2, 0, Purpose::HeadWeights)).unwrap();
-        let head = other.blocks().len() - 1;
-        other.parameters_mut().thaw_from(head).unwrap();
-        for (parameter, var) in other.parameters().thawed() {
-            var.set(reference.get(&parameter.name)).unwrap();
-        }
+        let other = hub::Trained::load(&to, &Device::Cpu).unwrap();
+        assert_eq!(other.labels, ["a", "b", "c", "d", "e"]);
         let (batch, pass) = (reference.batch(), Pass::evaluation());
-        assert_eq!(values(&other.forward(&batch, &pass).unwrap()), values(&model.forward(&batch, &pass).unwrap()), "{network}");
+        assert_eq!(values(&other.model.forward(&batch, &pass).unwrap()), values(&model.forward(&batch, &pass).unwrap()), "{network}");
+    }
+}
+
+/// What is exported is named as transformers has it, whose own files say what that is.
+#[test]
+fn torchvisions_networks_leave_in_the_names_of_transformers() {
+    let names = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        let mut names: Vec<String> =
+            safetensors::SafeTensors::deserialize(&bytes).unwrap().names().into_iter().map(ToString::to_string).collect();
+        names.sort();
+        names
+    };
+    for network in ["basic", "bottleneck"] {
+        let folder = tempfile::tempdir().unwrap();
+        let to = folder.path().join("out");
+        let model = model(network, &Reference::of(network));
+        let classifier = base(network).classifier(&["a", "b", "c", "d", "e"].map(str::to_owned), None);
+        hub::export(&to, &classifier, model.parameters()).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(&std::fs::read(to.join("config.json")).unwrap()).unwrap();
+        assert_eq!((&config["model_type"], &config["architectures"][0]), (&"resnet".into(), &"ResNetForImageClassification".into()));
+        // Each layer has a name, and each name a layer of transformers' kind.
+        let found = names(&to.join("model.safetensors"));
+        let layers = found.iter().filter(|name| !name.ends_with("num_batches_tracked")).count();
+        assert_eq!(layers, model.parameters().iter().count(), "{found:?}");
+        for name in &found {
+            let known =
+                ["resnet.embedder.embedder.", "resnet.encoder.stages.", "classifier.1."].iter().any(|prefix| name.starts_with(prefix));
+            assert!(known, "{name}");
+        }
+        assert_eq!(base(network).architecture.kind, "resnet_torchvision");
+        assert_eq!(ConvNetBase::load(&to, &Device::Cpu).unwrap().architecture.kind, "resnet");
     }
 }
 
