@@ -1,21 +1,16 @@
-"""Logits of a BERT folder on 20 texts with a fixed head, by transformers, for logits.rs to compare with; and the way back, whether
-transformers loads what logits.rs exported without a warning and gives the same logits.
+"""Logits of a BERT folder on 20 texts with a fixed head, by transformers, for logits.rs to compare with. (exported.py compares what is exported.)
 
     python logits.py MODEL_DIR OUT.safetensors
-    cargo run --release -p benches --example parity-logits -- MODEL_DIR OUT.safetensors EXPORTED
-    python logits.py --exported EXPORTED OUT.safetensors
+    cargo run --release -p benches --example parity-logits -- MODEL_DIR OUT.safetensors
 
 Needs torch and transformers.
 """
 
-import logging
 import sys
-import warnings
 
 import torch
-import transformers
-from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, BertForSequenceClassification
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoTokenizer, BertForSequenceClassification
 
 TEXTS = [
     "The team won the cup after extra time.",
@@ -61,30 +56,5 @@ def main(folder, out):
     save_file({name: t.contiguous() for name, t in (tensors | head).items()}, out)
 
 
-class Collected(logging.Handler):
-    def __init__(self):
-        super().__init__(logging.WARNING)
-        self.messages = []
-
-    def emit(self, record):
-        self.messages.append(record.getMessage())
-
-
-def exported(folder, expected):
-    warnings.simplefilter("error")
-    collected = Collected()
-    transformers.utils.logging.add_handler(collected)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-    batch = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, return_tensors="pt")
-    with torch.no_grad():
-        logits = model(**batch).logits
-    difference = (logits - load_file(expected)["logits"]).abs().max().item()
-    print(f"{type(model).__name__}, labels {model.config.id2label}, largest difference of a logit {difference:.2e}")
-    print("warnings:", collected.messages or "none")
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "--exported":
-        exported(*sys.argv[2:])
-    else:
-        main(*sys.argv[1:])
+    main(*sys.argv[1:])

@@ -1,5 +1,5 @@
-//! Largest difference between our logits of a BERT folder and transformers', which `logits.py` wrote; exports the model for the way back.
-//! `logits.py` says how to run both.
+//! Largest difference between our logits of a BERT folder and transformers', which `logits.py` wrote: that
+//! says how to run both.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::{env, error::Error, path::Path};
@@ -8,13 +8,12 @@ use candle_core::Device;
 use engine::streams::{Purpose, stream};
 use trials::{
     data::batch::{Batch, Inputs},
-    hub,
     models::{BaseModel, Pass, bert::BertBase},
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [folder, expected, export @ ..] = &arguments[..] else { return Err("usage: MODEL_DIR OUT.safetensors [EXPORTED]".into()) };
+    let [folder, expected] = &arguments[..] else { return Err("usage: MODEL_DIR OUT.safetensors".into()) };
     let expected = candle_core::safetensors::load(expected, &Device::Cpu)?;
     let get = |name: &str| expected.get(name).cloned().ok_or(format!("no tensor {name} in the file"));
     let base = BertBase::load(Path::new(folder), &Device::Cpu)?;
@@ -33,9 +32,5 @@ fn main() -> Result<(), Box<dyn Error>> {
     let difference = (found - &logits)?.abs()?.max_all()?.to_scalar::<f32>()?;
     println!("{texts} texts, {tokens} tokens at most: largest difference of a logit {difference:.2e}");
     println!("logits lie in {:.3} .. {:.3}", logits.min_all()?.to_scalar::<f32>()?, logits.max_all()?.to_scalar::<f32>()?);
-    if let Some(to) = export.first() {
-        let labels: Vec<String> = (0..classes).map(|i| format!("class {i}")).collect();
-        hub::export(Path::new(to), &base.classifier(&labels, None), model.parameters())?;
-    }
     Ok(())
 }

@@ -129,7 +129,10 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     fs::write(&weights, bytes).unwrap();
     fs::write(place.path("bad/added_tokens.json"), "{}").unwrap();
     fs::remove_file(place.path("bad/tokenizer.json")).unwrap();
-    insta::assert_snapshot!(refused("bad", &[]), @"");
+    insta::assert_snapshot!(refused("bad", &[]), @"
+    error: bad does not hold: not what it was written with
+      bad/model.safetensors has the blake3 HASH not HASH   bad/tokenizer.json is missing: its blake3 was HASH   bad/added_tokens.json was not there: a model may be read from it
+    ");
     // A better claim.
     fs::remove_dir_all(place.path("bad")).unwrap();
     copy(&place.path("out"), &place.path("bad"));
@@ -141,7 +144,10 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     assert!(lied.out.contains("0.999000 was claimed by the study: does not hold (tolerance 0.0333)"), "{}", lied.out);
     // A label.
     place.write("dev.tsv", &dev.replacen("\tpositive", "\tnegative", 1));
-    insta::assert_snapshot!(refused("out", &[]), @"");
+    insta::assert_snapshot!(refused("out", &[]), @"
+    error: out does not hold: not what it was written with
+      DIR/dev.tsv has the blake3 HASH not HASH
+    ");
     place.write("moved.tsv", &dev);
     let moved = place.run(&["verify", "out", "--data", "validation=moved.tsv", "--json"]).succeeded();
     assert_eq!(serde_json::from_str::<Value>(&moved.out).unwrap()["holds"], true);
@@ -151,7 +157,10 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     let mut other = base.clone();
     *other.last_mut().unwrap() ^= 1;
     fs::write(place.path("model/model.safetensors"), other).unwrap();
-    insta::assert_snapshot!(refused("out", &[]), @"");
+    insta::assert_snapshot!(refused("out", &[]), @"
+    error: out does not hold: not what it was written with
+      the pre-trained weights in DIR/model have the blake3 HASH not HASH
+    ");
     // They may be gone, but not where they are needed.
     fs::rename(place.path("model"), place.path("elsewhere")).unwrap();
     let gone = place.run(&["verify", "out"]).succeeded();
@@ -159,10 +168,10 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     assert_eq!(place.run(&["verify", "out", "--train"]).code, 4);
     fs::remove_file(place.path("dev.tsv")).unwrap();
     let lost = place.run(&["verify", "out"]);
-    insta::assert_snapshot!(lost.err, @"");
+    insta::assert_snapshot!(lost.err, @"error: DIR/dev.tsv: there is no such file or folder; --data says where the data are now");
     assert_eq!(lost.code, 4);
     let none = place.run(&["verify", "elsewhere"]);
-    insta::assert_snapshot!(none.err, @"");
+    insta::assert_snapshot!(none.err, @"error: elsewhere/thawline.json is missing: only folders that `thawline export` or `thawline train` wrote say what they claim");
     assert_eq!(none.code, 4);
 }
 
@@ -177,10 +186,23 @@ fn what_cannot_be_predicted_is_named() {
         assert!(!place.path("p.csv").exists(), "half a file is left");
         format!("{}\n{}{}", run.code, run.out, run.err)
     };
-    insta::assert_snapshot!(told("holes.csv", &["--to", "p.csv"]), @"");
-    insta::assert_snapshot!(told("holes.csv", &["--text", "txt", "--to", "p.csv"]), @"");
-    insta::assert_snapshot!(told("nowhere.csv", &["--to", "p.csv"]), @"");
-    insta::assert_snapshot!(told("holes.csv", &["--to", "nowhere/p.csv"]), @"");
+    insta::assert_snapshot!(told("holes.csv", &["--to", "p.csv"]), @"
+    4
+    error: holes.csv: 2 rows have no text (line 3, line 4): put one there, or take the rows out
+    ");
+    insta::assert_snapshot!(told("holes.csv", &["--text", "txt", "--to", "p.csv"]), @"
+    4
+    error: holes.csv: there is no column `txt` (did you mean `text`?); the columns are `id`, `text`
+      name the column of the text with --text
+    ");
+    insta::assert_snapshot!(told("nowhere.csv", &["--to", "p.csv"]), @"
+    4
+    error: cannot read nowhere.csv: No such file or directory (os error 2)
+    ");
+    insta::assert_snapshot!(told("holes.csv", &["--to", "nowhere/p.csv"]), @"
+    2
+    error: --to nowhere/p.csv: there is no folder nowhere
+    ");
     // A folder that says nothing of how texts were read.
     fs::remove_file(place.path("out/thawline.json")).unwrap();
     place.write("one.csv", "words\nthe film was good\n");
@@ -188,7 +210,7 @@ fn what_cannot_be_predicted_is_named() {
     assert!(run.out.starts_with("{\"row\":0,\"predicted\":\""), "{}", run.out);
     // A model to start from is none that tells labels apart.
     let base = place.run(&["predict", "model", "--input", "one.csv"]);
-    insta::assert_snapshot!(base.err, @"");
+    insta::assert_snapshot!(base.err, @"error: model/model.safetensors: there is no classification head (`classifier.bias`): this is a model to start from; fine-tune it first");
     assert_eq!(base.code, 4);
 }
 
@@ -214,7 +236,7 @@ fn a_training_that_was_interrupted_goes_on_to_the_same_weights() {
         // Nobody goes on from it with anything else.
         place.write("other.ron", &fixed("epochs: 61"));
         let other = place.run(&["train", "other.ron", "--to", "out"]);
-        insta::assert_snapshot!(other.err, @"");
+        insta::assert_snapshot!(other.err.replace("./", ""), @"error: .out.training holds a training that was interrupted, with another config or number of threads: remove that folder to begin anew, or choose another place for this one");
         assert_eq!(other.code, 4);
         // Asked to stop, as soon as it has gone on.
         let mut stopped = place.command(&train).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -243,7 +265,7 @@ fn a_model_of_both_splits_claims_nothing_of_validation() {
     let place = place();
     place.write("gradual.ron", &fixed("epochs: 2, keep: Last, unfreeze: Gradual()"));
     let refused = place.run(&["train", "gradual.ron", "--to", "out", "--on", "train+validation"]);
-    insta::assert_snapshot!(refused.err, @"");
+    insta::assert_snapshot!(refused.err, @"error: gradual.ron: `unfreeze: Gradual` goes by a metric, and with --on train+validation no examples are left to measure it on: write `Progressive(...)`, which thaws at fixed times, such as those at which the search's trial thawed");
     assert_eq!(refused.code, 3);
     place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
     let trained = place.run(&["train", "study/best.ron", "--to", "out", "--on", "train+validation"]).succeeded();

@@ -56,7 +56,27 @@ fn a_sweep_of_images_ends_and_its_best_config_trains_to_the_same_value() {
     assert!(page.contains("120 images"), "the page says what was read");
     let trained = place.run(&["train", "study/best.ron", "--to", "out"]).succeeded();
     assert!(trained.err.contains("exactly what trial"), "{}", trained.err);
-    assert_eq!(names(&place.path("out")), ["config.json", "model.safetensors", "preprocessor_config.json"]);
+    let files = ["config.json", "model.safetensors", "modeling_cifar_resnet.py", "preprocessor_config.json", "thawline.json"];
+    assert_eq!(names(&place.path("out")), files);
+    let verified = place.run(&["verify", "out", "--train"]).succeeded();
+    assert_eq!(verified.out.matches("the same to the last bit").count(), 4, "{}", verified.out);
+    // Of images without labels, too.
+    fs::create_dir(place.path("new")).unwrap();
+    fs::copy(place.path("shapes-images-idx3-ubyte"), place.path("new/some-idx3-ubyte")).unwrap();
+    let predicted = place.run(&["predict", "out", "--input", "new/some-idx3-ubyte"]).succeeded();
+    let lines: Vec<&str> = predicted.out.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (121, "row,image,predicted,probability of 0,probability of 1"));
+    let left = names(&place.path("study/artefacts"))
+        .into_iter()
+        .find(|name| best.contains(&format!("trial: {},", name.split('-').nth(1).unwrap_or_default())));
+    let left = fs::read_to_string(place.path("study/artefacts").join(left.unwrap())).unwrap();
+    for line in left.lines().skip(1) {
+        // split, row, label, predicted, two probabilities
+        let fields: Vec<&str> = line.split(',').collect();
+        let new: Vec<&str> = lines[fields[1].parse::<usize>().unwrap() + 1].split(',').collect();
+        assert_eq!((new[0], new[2]), (fields[1], fields[3]));
+        assert!((new[3].parse::<f64>().unwrap() - fields[4].parse::<f64>().unwrap()).abs() < 1e-6, "{line}");
+    }
     let format = fs::read_to_string(place.path("out/preprocessor_config.json")).unwrap();
     assert!(format.contains("\"shortest_edge\": 12"), "{format}");
     // What was exported is a model to start from.

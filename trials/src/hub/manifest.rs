@@ -356,6 +356,7 @@ impl Hashed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use search_spaces::{
         claim::Claim as FileClaim,
         data::{Data, Files, Location, Missing, Split, TextColumns, TextData},
@@ -457,11 +458,16 @@ mod tests {
             let text = serde_json::to_vec(&json).unwrap();
             Manifest::parse(Path::new("/m/thawline.json"), &text).unwrap_err().to_string()
         };
-        insta::assert_snapshot!(told(&|json| json["format"] = 2.into()), @"");
-        insta::assert_snapshot!(told(&|json| json["labels"] = "no".into()), @"");
-        insta::assert_snapshot!(told(&|json| json["config"]["config"]["epochs"] = 0.into()), @"");
+        insta::assert_snapshot!(told(&|json| json["format"] = 2.into()), @"/m/thawline.json has format 2, this program reads 1: use a newer one");
+        insta::assert_snapshot!(told(&|json| json["labels"] = "no".into()), @r#"/m/thawline.json is no manifest of a model: invalid type: string "no", expected a sequence at line 1 column 1601"#);
+        insta::assert_snapshot!(told(&|json| json["config"]["config"]["epochs"] = 0.into()), @"
+        /m/thawline.json is no manifest of a model: its config: /m/config:25:17: `epochs` must be from 1 to 1000000, not 0
+           |
+        25 |         epochs: 0,
+           |                 ^
+        ");
         let error = Manifest::read(Path::new("/nowhere")).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"/nowhere/thawline.json is missing: only folders that `thawline export` or `thawline train` wrote say what they claim");
     }
 
     #[test]
@@ -472,7 +478,7 @@ mod tests {
             let lines = manifest().changed(folder.path()).unwrap();
             lines.join("\n").replace(folder.path().to_str().unwrap(), "F")
         };
-        insta::assert_snapshot!(told(), @"");
+        insta::assert_snapshot!(told(), @"F/model.safetensors is missing: its blake3 was 6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85");
         fs::write(&path, b"abc").unwrap();
         // Words may be edited.
         fs::write(folder.path().join("README.md"), b"words").unwrap();
@@ -480,10 +486,25 @@ mod tests {
         assert_eq!(hashes(folder.path()).unwrap(), manifest().files);
         fs::write(&path, b"abd").unwrap();
         fs::write(folder.path().join("tokenizer.json"), b"{}").unwrap();
-        insta::assert_snapshot!(told(), @"");
+        insta::assert_snapshot!(told(), @"
+        F/model.safetensors has the blake3 90bfae301eb52a7298ef6a1408b29b37ce9d9a83f00fba3ddaa21e0550edf8fa, not 6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85
+        F/tokenizer.json was not there: a model may be read from it
+        ");
         let mut stranger = manifest();
         stranger.files = [("../model.safetensors".to_owned(), Hashed { bytes: 0, blake3: String::new() })].into();
         assert_eq!(stranger.changed(folder.path()).unwrap().len(), 3);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_of_any_kind_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut whole = manifest().to_json().unwrap();
+            let at = at.index(whole.len());
+            whole[at] = byte;
+            for bytes in [bytes, whole] {
+                let _ = Manifest::parse(Path::new("/m/thawline.json"), &bytes);
+            }
+        }
     }
 
     #[test]

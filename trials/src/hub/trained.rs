@@ -137,7 +137,7 @@ mod tests {
         let to = folder.path().join("out");
         tiny_bert(folder.path(), &TinyBert::default()).unwrap();
         let told = |folder: &Path| Trained::load(folder, &Device::Cpu).unwrap_err().to_string().replace(folder.to_str().unwrap(), "F");
-        insta::assert_snapshot!(told(folder.path()), @"");
+        insta::assert_snapshot!(told(folder.path()), @"F/model.safetensors: there is no classification head (`classifier.bias`): this is a model to start from; fine-tune it first");
         let base = load_base(folder.path(), &Device::Cpu).unwrap();
         let model = base.instantiate(2, &mut stream(7, 3, Purpose::HeadWeights)).unwrap();
         export(&to, &base.classifier(&["a", "b"].map(str::to_owned), None), model.parameters()).unwrap();
@@ -147,8 +147,8 @@ mod tests {
             std::fs::write(to.join("config.json"), config.replace(old, new)).unwrap();
             told(&to)
         };
-        insta::assert_snapshot!(with("single_label_classification", "regression"), @"");
-        insta::assert_snapshot!(with("BertForSequenceClassification", "BertForTokenClassification"), @"");
-        insta::assert_snapshot!(with("\"1\": \"b\"", "\"2\": \"b\""), @"");
+        insta::assert_snapshot!(with("single_label_classification", "regression"), @r#"F/config.json: field `problem_type`: is "regression", but only single_label_classification is read"#);
+        insta::assert_snapshot!(with("BertForSequenceClassification", "BertForTokenClassification"), @"F/config.json: field `architectures`: says that the model is for TokenClassification; only classifiers of texts and images are read");
+        insta::assert_snapshot!(with("\"1\": \"b\"", "\"2\": \"b\""), @r#"F/config.json: field `id2label`: must name 2 classes, "0" to "1", as many as the head has"#);
     }
 }

@@ -215,7 +215,47 @@ mod tests {
 
     #[test]
     fn the_usual_recipe_has_names_for_all_but_the_model() {
-        insta::assert_snapshot!(foreign(TEXT, "epochs: 3"), @"");
+        insta::assert_snapshot!(foreign(TEXT, "epochs: 3"), @r#"
+        {
+          "training_arguments": {
+            "adam_beta1": 0.9,
+            "adam_beta2": 0.999,
+            "adam_epsilon": 1e-8,
+            "eval_steps": 0.08333333333333333,
+            "eval_strategy": "steps",
+            "greater_is_better": true,
+            "label_smoothing_factor": 0.0,
+            "learning_rate": 0.00005,
+            "load_best_model_at_end": true,
+            "lr_scheduler_type": "linear",
+            "max_grad_norm": 1.0,
+            "metric_for_best_model": "accuracy",
+            "num_train_epochs": 3,
+            "optim": "adamw_torch",
+            "per_device_eval_batch_size": 64,
+            "per_device_train_batch_size": 16,
+            "save_steps": 0.08333333333333333,
+            "save_strategy": "steps",
+            "seed": 3,
+            "warmup_steps": 0.1,
+            "weight_decay": 0.01
+          },
+          "not_in_training_arguments": {
+            "dropout": {
+              "attention": {
+                "Constant": 0.1
+              },
+              "classifier": {
+                "Constant": 0.1
+              },
+              "hidden": {
+                "Constant": 0.1
+              }
+            },
+            "max_tokens": 128
+          }
+        }
+        "#);
     }
 
     #[test]
@@ -223,7 +263,62 @@ mod tests {
         let config = "epochs: 1, batch_size: 16, micro_batch: Some(4), optimizer: Sgd(learning_rate: 0.01, momentum: 0.9), \
                       schedule: OneCycle(), unfreeze: Gradual(), layer_decay: 0.9, keep: Last, class_weights: Balanced, \
                       early_stopping: Some((patience: 3)), clip_norm: None";
-        insta::assert_snapshot!(foreign("Images(files: One(Path(\"d\")), side: Some(32))", config), @"");
+        insta::assert_snapshot!(foreign("Images(files: One(Path(\"d\")), side: Some(32))", config), @r#"
+        {
+          "training_arguments": {
+            "eval_steps": 0.25,
+            "eval_strategy": "steps",
+            "gradient_accumulation_steps": 4,
+            "greater_is_better": true,
+            "label_smoothing_factor": 0.0,
+            "learning_rate": 0.01,
+            "load_best_model_at_end": false,
+            "max_grad_norm": 0.0,
+            "metric_for_best_model": "accuracy",
+            "num_train_epochs": 1,
+            "optim": "sgd",
+            "optim_args": "momentum=0.9,nesterov=false",
+            "per_device_eval_batch_size": 64,
+            "per_device_train_batch_size": 4,
+            "save_steps": 0.25,
+            "save_strategy": "steps",
+            "seed": 3,
+            "weight_decay": 0.0
+          },
+          "not_in_training_arguments": {
+            "class_weights": "Balanced",
+            "dropout": {
+              "classifier": {
+                "Constant": 0.1
+              }
+            },
+            "early_stopping": {
+              "min_delta": 0.0,
+              "patience": 3
+            },
+            "frozen_norm": "Running",
+            "layer_decay": 0.9,
+            "schedule": {
+              "OneCycle": {
+                "end_divisor": 10000.0,
+                "peak_at": 0.3,
+                "start_divisor": 25.0
+              }
+            },
+            "side": 32,
+            "unfreeze": {
+              "Gradual": {
+                "blocks": 1,
+                "min_delta": 0.0,
+                "patience": 2,
+                "rewarm": 0.2,
+                "start": 1
+              }
+            },
+            "warmup": 0.1
+          }
+        }
+        "#);
     }
 
     #[test]
@@ -233,10 +328,10 @@ mod tests {
             let all = &json["training_arguments"];
             format!("{} {} {}", all["lr_scheduler_type"], all["lr_scheduler_kwargs"], json["not_in_training_arguments"]["schedule"])
         };
-        insta::assert_snapshot!(kind("schedule: Linear(end: 0.1), optimizer: AdamW(learning_rate: 1e-3)"), @"");
-        insta::assert_snapshot!(kind("schedule: Cosine(end: 0.1)"), @"");
-        insta::assert_snapshot!(kind("schedule: Plateau(), warmup: 0.0"), @"");
-        insta::assert_snapshot!(kind("schedule: Plateau()"), @"");
-        insta::assert_snapshot!(kind("schedule: Constant"), @"");
+        insta::assert_snapshot!(kind("schedule: Linear(end: 0.1), optimizer: AdamW(learning_rate: 1e-3)"), @r#""polynomial" {"lr_end":0.0001,"power":1.0} null"#);
+        insta::assert_snapshot!(kind("schedule: Cosine(end: 0.1)"), @r#""cosine_with_min_lr" {"min_lr_rate":0.1} null"#);
+        insta::assert_snapshot!(kind("schedule: Plateau(), warmup: 0.0"), @r#""reduce_lr_on_plateau" {"factor":0.1,"min_lr":0.0,"mode":"max","patience":2,"threshold":0.0,"threshold_mode":"abs"} null"#);
+        insta::assert_snapshot!(kind("schedule: Plateau()"), @r#"null null {"Plateau":{"factor":0.1,"floor":0.0,"min_delta":0.0,"patience":2}}"#);
+        insta::assert_snapshot!(kind("schedule: Constant"), @r#""constant_with_warmup" null null"#);
     }
 }

@@ -93,8 +93,15 @@ mod tests {
 
     #[test]
     fn a_line_for_each() {
-        insta::assert_snapshot!(written(Format::Csv, None), @"");
-        insta::assert_snapshot!(written(Format::JsonLines, Some("cat/1.png")), @"");
+        insta::assert_snapshot!(written(Format::Csv, None), @r#"
+        row,predicted,"probability of so, so",probability of good
+        0,"so, so",0.75,0.25
+        2,"so, so",0.75,0.25
+        "#);
+        insta::assert_snapshot!(written(Format::JsonLines, Some("cat/1.png")), @r#"
+        {"row":0,"image":"cat/1.png","predicted":"so, so","probabilities":{"good":0.25,"so, so":0.75}}
+        {"row":2,"image":"cat/1.png","predicted":"so, so","probabilities":{"good":0.25,"so, so":0.75}}
+        "#);
         assert!(written(Format::Csv, Some("a.png")).starts_with("row,image,predicted,"));
     }
 }

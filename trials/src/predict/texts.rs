@@ -170,17 +170,23 @@ mod tests {
         assert_eq!(read("a.csv", "id,text\n1,the film\n2,\"a, game\"\n", &columns(Missing::Reject)), "0:the film 1:a, game");
         assert_eq!(read("a.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n", &columns(Missing::Reject)), "0:one 1:two");
         assert_eq!(read("a.txt", "the film\tand\na \"game\r\n", &columns(Missing::Reject)), "0:the film\tand 1:a \"game");
-        insta::assert_snapshot!(read("a.csv", "id,texts\n1,a\n", &columns(Missing::Reject)), @"");
+        insta::assert_snapshot!(read("a.csv", "id,texts\n1,a\n", &columns(Missing::Reject)), @"F/a.csv: there is no column `text` (did you mean `texts`?); the columns are `id`, `texts`");
     }
 
     #[test]
     fn rows_without_a_text_are_named_left_out_or_filled() {
-        let content = "text\nthe film\n\n ,\na game\n".replace(" ,", "\" \"");
-        insta::assert_snapshot!(read("a.csv", &content, &columns(Missing::Reject)), @"");
-        insta::assert_snapshot!(read("a.csv", &content, &columns(Missing::Drop)), @"");
-        insta::assert_snapshot!(read("a.csv", &content, &columns(Missing::Fill("nothing".to_owned()))), @"");
-        insta::assert_snapshot!(read("a.txt", "one\n\nthree\n", &columns(Missing::Reject)), @"");
+        let content = "id,text\n1,the film\n2,\n3,a game\n";
+        insta::assert_snapshot!(read("a.csv", content, &columns(Missing::Reject)), @"F/a.csv: 1 row has no text (line 3): put one there, or take the row out");
+        insta::assert_snapshot!(read("a.csv", content, &columns(Missing::Drop)), @"
+        0:the film 2:a game
+        F/a.csv: 1 row without a text was left out (line 3)
+        ");
+        insta::assert_snapshot!(read("a.csv", content, &columns(Missing::Fill("nothing".to_owned()))), @"
+        0:the film 1:nothing 2:a game
+        F/a.csv: 1 row without a text was filled in
+        ");
+        insta::assert_snapshot!(read("a.txt", "one\n\nthree\n", &columns(Missing::Reject)), @"F/a.txt: 1 row has no text (line 2): put one there, or take the row out");
         let pair = Columns { text: TextColumns::Pair("a".to_owned(), "b".to_owned()), ..columns(Missing::Reject) };
-        insta::assert_snapshot!(read("a.txt", "one\n", &pair), @"");
+        insta::assert_snapshot!(read("a.txt", "one\n", &pair), @"F/a.txt: a line of text is one text, but the model reads pairs: give them in two columns of a CSV, TSV, JSON lines or Parquet file");
     }
 }

@@ -76,11 +76,11 @@ mod tests {
     #[test]
     fn places_are_those_of_the_config() {
         let splits = "Splits(train: Path(\"a\"), validation: Path(\"b\"))";
-        insta::assert_snapshot!(put_into("One(Path(\"a\"))", &["/x/train=y"]), @"");
-        insta::assert_snapshot!(put_into(splits, &["train=/x", "validation=/y=z"]), @"");
-        insta::assert_snapshot!(put_into("One(Path(\"a\"))", &["train=/x"]), @"");
-        insta::assert_snapshot!(put_into(splits, &["/x"]), @"");
-        insta::assert_snapshot!(put_into(splits, &["test=/x"]), @"");
-        insta::assert_snapshot!(put_into(splits, &["train=/x", "train=/y"]), @"");
+        insta::assert_snapshot!(put_into("One(Path(\"a\"))", &["/x/train=y"]), @r#"One(Path("/x/train=y"))"#);
+        insta::assert_snapshot!(put_into(splits, &["train=/x", "validation=/y=z"]), @r#"Splits { train: Path("/x"), validation: Some(Path("/y=z")), test: None }"#);
+        insta::assert_snapshot!(put_into("One(Path(\"a\"))", &["train=/x"]), @"--data train=/x: the config takes all its splits from one place: give that as --data PATH, or write `files: Splits(...)` in the config");
+        insta::assert_snapshot!(put_into(splits, &["/x"]), @"--data /x: the config has a place for each split: write train=PATH or validation=PATH or test=PATH");
+        insta::assert_snapshot!(put_into(splits, &["test=/x"]), @"--data test=/x: the config has no file for test: its test split is taken off the training file");
+        insta::assert_snapshot!(put_into(splits, &["train=/x", "train=/y"]), @"--data train=/y: train is given twice");
     }
 }

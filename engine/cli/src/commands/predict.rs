@@ -109,6 +109,9 @@ impl Out {
             return Err(Error::usage(format!("--to {}: this is a folder; write the name of a file", to.display())));
         }
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(Error::usage(format!("--to {}: there is no folder {}", to.display(), folder.display())));
+        }
         trials::files::temporary(folder, ".predictions-").map(Out::File).map_err(|e| Error::write(to, &e))
     }
 }

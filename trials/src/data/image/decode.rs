@@ -219,13 +219,28 @@ pub(super) mod tests {
 
     #[test]
     fn others_are_cut_to_the_middle_square_and_resized() {
-        // Black, white, black: the middle is white.
+        // Black, white, black: the middle is white, but for what its edges get of both sides.
         let wide = RgbImage::from_fn(30, 10, |x, _| if (10..20).contains(&x) { Rgb([255; 3]) } else { Rgb([0; 3]) });
-        assert_eq!(COLOUR.decode(&encoded(wide, ImageFormat::Png)).unwrap().pixels, [255; 12]);
+        assert_eq!(COLOUR.decode(&encoded(wide, ImageFormat::Png)).unwrap().pixels, [224; 12]);
         let dot = RgbImage::from_pixel(1, 1, Rgb([3, 4, 5]));
         assert_eq!(COLOUR.decode(&encoded(dot, ImageFormat::Png)).unwrap().pixels, [3, 4, 5].repeat(4));
         let jpeg = encoded(RgbImage::from_pixel(17, 9, Rgb([200, 200, 200])), ImageFormat::Jpeg);
         assert!(COLOUR.decode(&jpeg).unwrap().pixels.iter().all(|v| v.abs_diff(200) < 3));
+    }
+
+    #[test]
+    fn pixels_are_those_of_pillow() {
+        // Pillow 13.0: im.resize((5, 3), Image.BILINEAR).crop((1, 0, 4, 3)), and for the other the same turned.
+        let grey = |x: u32, y: u32| Luma([(x * 37 + y * 53) as u8]);
+        let three = Wanted { side: 3, channels: 1 };
+        let wide = GrayImage::from_fn(7, 4, grey);
+        let tall = GrayImage::from_fn(4, 7, |x, y| grey(y, x));
+        let near = |picture: GrayImage, expected: [u8; 9]| {
+            let found = three.decode(&encoded(picture, ImageFormat::Png)).unwrap().pixels;
+            assert!(found.iter().zip(expected).all(|(found, expected)| found.abs_diff(expected) <= 1), "{found:?}, {expected:?}");
+        };
+        near(wide, [74, 127, 180, 138, 191, 187, 201, 108, 94]);
+        near(tall, [74, 138, 201, 127, 191, 108, 180, 188, 94]);
     }
 
     /// `jpeg` with an EXIF block that says how it is to be turned.

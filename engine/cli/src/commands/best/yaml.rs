@@ -80,6 +80,28 @@ mod tests {
             "columns": ["text", "no", "1e5", "a \"b\"\n"],
             "nested": [{ "a": 1 }, []],
         });
-        insta::assert_snapshot!(text(&value), @"");
+        insta::assert_snapshot!(text(&value), @r#"
+        claim:
+          rule: null
+          study: "bbc: first"
+          test: {}
+          value: 0.975
+        columns:
+          - text
+          - "no"
+          - "1e5"
+          - "a \"b\"\n"
+        nested:
+          -
+            a: 1
+          - []
+        training_arguments:
+          huge: 1.0e+300
+          kwargs:
+            end: 0.0
+          learning_rate: 0.00001
+          optim: adamw_torch
+          seed: 0
+        "#);
     }
 }

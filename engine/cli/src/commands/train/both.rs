@@ -87,10 +87,10 @@ mod tests {
             let space = Space::parse(std::path::Path::new("/s.ron"), &text).unwrap_or_else(|problems| panic!("{problems}"));
             check(&space.config(&search_spaces::domain::Assignment::default()).unwrap(), claimed).err().unwrap_or_default()
         };
-        insta::assert_snapshot!(told("unfreeze: Gradual()", true), @"");
-        insta::assert_snapshot!(told("schedule: Plateau()", true), @"");
-        insta::assert_snapshot!(told("early_stopping: Some((patience: 2))", false), @"");
-        insta::assert_snapshot!(told("epochs: 2", false), @"");
+        insta::assert_snapshot!(told("unfreeze: Gradual()", true), @"`unfreeze: Gradual` goes by a metric, and with --on train+validation no examples are left to measure it on: write `Progressive(...)`, which thaws at fixed times, such as those at which the search's trial thawed");
+        insta::assert_snapshot!(told("schedule: Plateau()", true), @"`schedule: Plateau` goes by a metric, and with --on train+validation no examples are left to measure it on: write a schedule that falls at fixed times, such as `Step(...)` or `Cosine`");
+        insta::assert_snapshot!(told("early_stopping: Some((patience: 2))", false), @"`early_stopping` goes by a metric, and with --on train+validation no examples are left to measure it on: take a config that a study claims something for, whose best step tells when to stop, or leave it out");
+        insta::assert_snapshot!(told("epochs: 2", false), @"`keep: Best` goes by a metric, and with --on train+validation no examples are left to measure it on: take a config that a study claims something for, whose best step tells when to stop, or write `keep: Last`");
         assert_eq!(told("early_stopping: Some((patience: 2))", true) + &told("keep: Last", false), "");
     }
 }

@@ -41,6 +41,7 @@ pub(in super::super) struct Work {
     record: Record,
     /// With the path as it is now.
     checkpoint: Option<Checkpoint>,
+    discarded: bool,
     _lock: File,
 }
 
@@ -98,7 +99,13 @@ impl Work {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let mut work = Work { folder, record: Record { identity: identity.clone(), checkpoint: None }, checkpoint: None, _lock: lock };
+        let mut work = Work {
+            folder,
+            record: Record { identity: identity.clone(), checkpoint: None },
+            checkpoint: None,
+            discarded: false,
+            _lock: lock,
+        };
         if let Some(found) = work.read()? {
             let changed = identity.differs_in(&found.identity);
             if !changed.is_empty() {
@@ -169,7 +176,7 @@ impl Work {
 
     /// Has the folder removed: what it was for is done, or comes to nothing.
     pub(in super::super) fn discard(&mut self) {
-        self.checkpoint = None;
+        self.discarded = true;
     }
 
     fn read(&self) -> Result<Option<Record>, Error> {
@@ -207,9 +214,9 @@ impl Work {
 }
 
 impl Drop for Work {
-    /// Nothing is left that nobody goes on from.
+    /// Nothing is left that nobody goes on from; what is another training's stays.
     fn drop(&mut self) {
-        if self.checkpoint.is_none() {
+        if self.discarded || !self.folder.join(RECORD).exists() {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
