@@ -96,7 +96,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let dir = Path::new(&dir);
     reports::write_report(&record, Some(&data), dir)?;
-    let tables = Tables::new(&record);
+    let tables = Tables::read(&record);
     tensorboard::write(&record, &tables, &dir.join("tensorboard"))?;
     optuna::write(&record, &tables, &dir.join("optuna"))?;
     if let Some(best) = record.best() {

@@ -21,7 +21,7 @@ pub fn temporary(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
 /// The bytes of a regular file that has at most `limit`.
 ///
 /// Files come from strangers: one may be a link to a device that never ends, or have a hole that takes no room on disk and all there is in memory.
-pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     check(path, limit)?;
     let mut bytes = Vec::new();
     // It may grow meanwhile.

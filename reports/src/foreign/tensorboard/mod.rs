@@ -219,7 +219,11 @@ mod tests {
         let mut record = running_record(12, 3, 1);
         with_goals(&mut record, Vec::new());
         let first: Vec<String> = told(&record, 0).lines().take(3).map(str::to_owned).collect();
-        insta::assert_snapshot!(first.join("\n"), @"");
+        insta::assert_snapshot!(first.join("\n"), @"
+        1795411140.000 0: brain.Event:2
+        1795411140.000 0: _hparams_/experiment = 10 parameters
+        1795411140.000 0: _hparams_/session_start_info = trial-0000: batch_size dropout.hidden optimizer optimizer.AdamW.learning_rate optimizer.AdamW.weight_decay unfreeze warmup
+        ");
         let running = record.segments.iter().find(|segment| segment.end.is_none()).unwrap().trial as usize;
         let last: Vec<String> = told(&record, running).lines().rev().take(2).map(str::to_owned).collect();
         insta::assert_snapshot!(last.join("\n"), @"
