@@ -59,6 +59,8 @@ struct Summary {
     metric: String,
     best_trial: Option<u32>,
     best_value: Option<f64>,
+    /// The trial of the search whose config that is: often itself.
+    best_of: Option<u32>,
     /// What made it the best.
     best_rule: Option<String>,
     #[serde(flatten)]
@@ -214,6 +216,7 @@ fn summarise(state: &StudyState, looked: Looked, study: &Path, root: &Path) -> S
         metric: search.objective.metric.name().to_owned(),
         best_trial: best.map(|(trial, ..)| trial),
         best_value: best.map(|(.., value)| value),
+        best_of: chosen.map(|best| best.of),
         best_rule: chosen.map(|best| best.rule.to_string()),
         goals: Goals::of(search, chosen),
         best_rung: best.map(|(_, reached, _)| reached - 1),

@@ -92,7 +92,10 @@ mod tests {
     fn a_cause_is_told_once() {
         let mut teller = Teller::default();
         let mut tell = |news: &[News]| teller.tell(news, 0.0, &words()).join("\n");
-        insta::assert_snapshot!(tell(&[failed(3, "the loss became NaN at step 12"), failed(4, "the loss became NaN at step 7"), failed(5, "a panic")]), @"");
+        insta::assert_snapshot!(tell(&[failed(3, "the loss became NaN at step 12"), failed(4, "the loss became NaN at step 7"), failed(5, "a panic")]), @"
+        trial 3 failed: the loss became NaN at step 12
+        trial 5 failed: a panic
+        ");
         assert_eq!(tell(&[failed(6, "a panic")]), "");
         for trial in 0..1000 {
             let letters: String = trial.to_string().bytes().map(|digit| char::from(digit + 49)).collect();
@@ -121,6 +124,12 @@ mod tests {
             News::Finalists { trials: vec![5, 2, 9], seeds: 3 },
             News::Folds { folds: 20 },
         ];
-        insta::assert_snapshot!(Teller::default().tell(&news, 0.0, &words()).join("\n"), @"");
+        insta::assert_snapshot!(Teller::default().tell(&news, 0.0, &words()).join("\n"), @"
+        no trial after these 40 is started: the rest of the budget is for taking the best to their full length
+        given up after 8 trials: every config drawn has failed
+        trial 5 has reached the target: the search ends
+        the search has ended; the best configs are trained 3 times in all, each with another seed: trial 5, 2, 9
+        cross-validation begins: 20 trainings to rung 2 on other splits
+        ");
     }
 }

@@ -143,11 +143,34 @@ mod tests {
     #[test]
     fn bars_fit_the_terminal() {
         let (words, progress) = (words(), progress());
-        insta::assert_snapshot!(lines(&progress, &words, 120, 40).join("\n"), @"");
-        insta::assert_snapshot!(lines(&progress, &words, 40, 24).join("\n"), @"");
+        insta::assert_snapshot!(lines(&progress, &words, 120, 40).join("\n"), @r#"
+        ████████████░░░░░░░░░░░░░░░░░░ 8 of 16 trials started, 1 complete, 4 paused, 1 failed
+        time   2 min 10 s so far, about 3 min 15 s left
+        rungs  0: 7   1: 3 + 1   2: 1   (trials there + on their way)
+        best   accuracy 0.9432, trial 4 at rung 1 of 2, 0.0232 better than the default recipe at rung 1
+        cpu/0  ████████░░░░░░░ trial 6 to rung 1 of 2, step 20 of 30  "mine"
+        cpu/1  ░░░░░░░░░░░░░░░ idle
+        "#);
+        insta::assert_snapshot!(lines(&progress, &words, 40, 24).join("\n"), @"
+        ████░░░░░░ 8 of 16 trials started, 1 c…
+        time   2 min 10 s so far, about 3 min …
+        rungs  0: 7   1: 3 + 1   2: 1   (trial…
+        best   accuracy 0.9432, trial 4 at run…
+        cpu/0  ███░░ trial 6 to rung 1 of 2, s…
+        cpu/1  ░░░░░ idle
+        ");
         let many = |slot: usize| SlotProgress { slot: format!("cuda:0/{slot}"), segment: progress.slots[slot % 2].segment.clone() };
         let many = Progress { slots: (0..64).map(many).collect(), ..progress.clone() };
-        insta::assert_snapshot!(lines(&many, &words, 80, 9).join("\n"), @"");
+        insta::assert_snapshot!(lines(&many, &words, 80, 9).join("\n"), @r#"
+        ████████░░░░░░░░░░░░ 8 of 16 trials started, 1 complete, 4 paused, 1 failed
+        time   2 min 10 s so far, about 3 min 15 s left
+        rungs  0: 7   1: 3 + 1   2: 1   (trials there + on their way)
+        best   accuracy 0.9432, trial 4 at rung 1 of 2, 0.0232 better than the default…
+        cuda:0/0   █████░░░░░ trial 6 to rung 1 of 2, step 20 of 30  "mine"
+        cuda:0/1   ░░░░░░░░░░ idle
+        cuda:0/2   █████░░░░░ trial 6 to rung 1 of 2, step 20 of 30  "mine"
+        and 61 more slots, 30 of them at work
+        "#);
         for columns in 0..200 {
             for rows in 0..50 {
                 let lines = lines(&many, &words, columns, rows);
@@ -161,7 +184,7 @@ mod tests {
     fn a_log_has_no_control_characters_and_few_lines() {
         let (words, progress) = (words(), progress());
         let mut log = Log::default();
-        insta::assert_snapshot!(log.lines(&progress, 0.0, &words).join("\n"), @"");
+        insta::assert_snapshot!(log.lines(&progress, 0.0, &words).join("\n"), @"0:02:10  8 of 16 trials started, 1 complete, 4 paused, 1 failed; best so far: accuracy 0.9432, trial 4 at rung 1 of 2, 0.0232 better than the default recipe at rung 1; about 3 min 15 s left; cpu/0: trial 6 to rung 1 of 2, step 20 of 30");
         // A sweep of a hundred thousand trials in a day, looked at four times a second, in which everything happens all the time.
         let mut written = 0;
         for look in 0..4 * 86_400_u32 {

@@ -124,6 +124,9 @@ mod tests {
             }
         }
         assert!((130..180).contains(&lines.len()), "{}", lines.len());
-        insta::assert_snapshot!([&lines[0], &lines[120]].map(String::as_str).join("\n"), @"");
+        insta::assert_snapshot!([&lines[0], &lines[120]].map(String::as_str).join("\n"), @"
+          10 s  step     10  pass 0.50  training loss 1.0000  accuracy 0.5000
+        2954 s  step   2954 of 20000, about 4 h 44 min left
+        ");
     }
 }

@@ -53,7 +53,7 @@ fn a_study_can_be_looked_at_without_a_terminal() {
     }
     let watched = place.run(&["watch", "study"]);
     assert_eq!(watched.code, 2);
-    insta::assert_snapshot!(watched.err, @"");
+    insta::assert_snapshot!(watched.err, @"error: standard output is no terminal that can be drawn on: `thawline status study` says how far the study is, and `thawline watch study --once` prints one picture of it");
     let once = place.run(&["watch", "study", "--once"]).succeeded().out;
     assert!(is_plain(&once) && once.starts_with("study  finished  "), "{once}");
     assert!(once.contains("test split: accuracy ") && once.contains("with another seed") && once.lines().count() <= 40, "{once}");

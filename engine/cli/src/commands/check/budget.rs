@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     args::Overrides,
-    context::{Context, Mode},
+    context::Context,
     exit::Error,
     progress::text,
 };
@@ -88,6 +88,7 @@ mod tests {
     use crate::{
         assets::Assets,
         commands::{ready, setup},
+        context::Mode,
     };
 
     /// A space whose first rung is nearly its full length; with `settings` and `space` beside that.

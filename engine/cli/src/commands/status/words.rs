@@ -98,12 +98,13 @@ fn best(summary: &Summary) -> String {
     };
     let top = summary.rungs.len() - 1;
     let at = if rung == top { "trained in full".to_owned() } else { format!("at rung {rung} of {top}") };
+    let of = summary.best_of.filter(|of| *of != trial).map_or_else(String::new, |of| format!(" (trial {of} with another seed)"));
     let against = match &summary.against_default {
         Some(against) => format!("; {}", gain(against.gain, against.rung)),
         None if trial == 0 => "; it is the default recipe".to_owned(),
         None => String::new(),
     };
-    format!("{} {value:.4}: trial {trial}, {at}{against}", summary.metric)
+    format!("{} {value:.4}: trial {trial}{of}, {at}{against}", summary.metric)
 }
 
 fn slot(slot: &Slot, words: &Words) -> String {

@@ -114,7 +114,7 @@ pub(super) fn outcome(state: &StudyState, trial: &TrialState) -> &'static str {
     }
 }
 
-/// What a slot does, the trial whose config it has, and how much of the way to the rung is behind it.
+/// The trial whose config a slot trains, and how much of the way to the rung is behind it.
 pub(super) fn of_work(doing: &Doing) -> (u32, f64) {
     match doing {
         Doing::Segment { trial, parent, step, to_step, .. } => (parent.unwrap_or(*trial), *step as f64 / (*to_step).max(1) as f64),

@@ -50,9 +50,10 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>) {
 }
 
 fn header(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    let cut = |text: &str, before: usize| text::cut(text, usize::from(area.width).saturating_sub(before)).into_owned();
     let state = view.state.replace('_', " ");
     let first = match &view.problem {
-        Some(problem) => vec![Span::styled(format!("! {problem}"), theme.bad())],
+        Some(problem) => vec![Span::styled(cut(&format!("! {problem}"), 0), theme.bad())],
         None => vec![
             Span::styled(view.study.clone(), theme.strong()),
             Span::raw("  "),
@@ -60,11 +61,12 @@ fn header(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Span::raw(format!("  {}", view.time)),
         ],
     };
-    let bar = text::bar(view.share, 20);
+    const BAR: usize = 20;
+    let bar = text::bar(view.share, BAR);
     let lines = vec![
         Line::from(first),
-        Line::from(vec![Span::styled(bar, theme.accent()), Span::raw(format!(" {}", view.trials))]),
-        Line::from(vec![Span::raw("best "), Span::styled(view.best.clone(), theme.strong())]),
+        Line::from(vec![Span::styled(bar, theme.accent()), Span::raw(format!(" {}", cut(&view.trials, BAR + 1)))]),
+        Line::from(vec![Span::raw("best "), Span::styled(cut(&view.best, 5), theme.strong())]),
     ];
     frame.render_widget(Paragraph::new(lines), area);
 }

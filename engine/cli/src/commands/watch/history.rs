@@ -122,8 +122,12 @@ impl History {
 
     fn keep_time(&mut self, before: i64, logged: &Logged) {
         match &logged.event {
-            Event::WorkerStarted(info) => self.time.change(logged.at, |workers| drop(workers.insert(info.worker.clone()))),
-            Event::WorkerEnded { worker } => self.time.change(logged.at, |workers| drop(workers.remove(worker))),
+            Event::WorkerStarted(info) => self.time.change(logged.at, |workers| {
+                workers.insert(info.worker.clone());
+            }),
+            Event::WorkerEnded { worker } => self.time.change(logged.at, |workers| {
+                workers.remove(worker);
+            }),
             Event::WorkersLost { workers: lost, .. } => {
                 // Nobody knows when they died, so the time since the last event is not theirs.
                 let others = self.time.workers.iter().any(|worker| !lost.contains(worker));

@@ -6,8 +6,7 @@ use engine::{
     clock::Stopwatch,
     progress::Progress,
     runner::Evaluation,
-    store::{SqliteStore, Store as _, StudyFolder},
-    study::StudyState,
+    store::{SqliteStore, StudyFolder},
 };
 
 use super::{
@@ -19,7 +18,7 @@ use super::{
 };
 use crate::{
     exit::Error,
-    progress::{Words, text},
+    progress::Words,
 };
 
 /// Events that are looked through at a time, so that keys need not wait.

@@ -6,7 +6,7 @@ use engine::{
     devices::Device,
     events::{Event, TrialAdded, WorkerInfo},
     finalists::{FinalistsChosen, Repeat},
-    runner::{Completed, Evaluation},
+    runner::{Checkpoint, Completed, Evaluation},
     schedulers::Action,
     spec::StudySpec,
     state::TrialKind,
@@ -88,7 +88,7 @@ impl Sample {
         let number = state.search.trials().len() as u32;
         let recipe = state.spec.space.recipes.get(number as usize).cloned();
         let place = [
-            ("optimizer.learning_rate".to_owned(), Value::Float(1e-5 * f64::from(number + 1).powi(3))),
+            ("optimizer.AdamW.learning_rate".to_owned(), Value::Float(1e-5 * f64::from(number + 1).powi(3))),
             ("warmup".to_owned(), Value::Option(number as usize % 2)),
         ];
         let assignment = Assignment(place.into());
@@ -139,6 +139,7 @@ impl Sample {
             steps_trained: steps,
             seconds: 2.0 * steps as f64,
             trainable_parameters: 1234,
+            checkpoint: Some(Checkpoint { path: format!("checkpoints/trial-{trial}-step-{step}.ckpt").into(), step, blake3: "00".to_owned(), bytes: 1 }),
             ..Completed::default()
         };
         self.tell(&[Event::SegmentCompleted { trial, rung, fence, completed: Box::new(completed) }]);
@@ -235,6 +236,11 @@ pub(in crate::commands) fn finished() -> Sample {
     for _ in 5..8 {
         let trial = sample.start(0);
         sample.complete(trial, 0.4 + 0.01 * f64::from(trial));
+    }
+    // The best other than the default recipe are taken to the top.
+    for value in [0.65, 0.66] {
+        sample.promote(1, 0);
+        sample.complete(1, value);
     }
     let again = sample.choose_finalists(&[3, 0]);
     for (slot, trial) in again.into_iter().enumerate() {

@@ -98,7 +98,7 @@ impl View {
             state: word,
             problem: parts.problem.map(text::line),
             time: if running { words::time(progress) + &silence(state, looked) } else { spent(progress) },
-            share: if running { words::share_done(progress) } else { 1.0 },
+            share: if running || word == "stopped" { words::share_done(progress) } else { 1.0 },
             trials: words::trials(progress),
             best: said.best(progress),
             rungs: state.search.ladder.rungs.iter().copied().zip(rungs(progress, running)).collect(),
@@ -118,7 +118,7 @@ impl View {
 
 fn spent(progress: &Progress) -> String {
     let budget = progress.budget_seconds.map_or_else(String::new, |budget| format!(" of a budget of {}", text::seconds(budget as f64)));
-    format!("{}{budget} of active time", text::seconds(progress.active_seconds))
+    format!("{} of active time{budget}", text::seconds(progress.active_seconds))
 }
 
 /// Where nothing has been heard for longer than evaluations usually take.

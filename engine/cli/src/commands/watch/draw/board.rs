@@ -30,7 +30,7 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect)
         };
         Row::new(cells.map(Cell::from)).style(style)
     });
-    let widths = [Constraint::Length(8), Constraint::Length(9), Constraint::Length(4), Constraint::Length(10), Constraint::Min(10)];
+    let widths = [Constraint::Length(7), Constraint::Length(8), Constraint::Length(4), Constraint::Length(10), Constraint::Min(10)];
     let header = Row::new(["trial", "value", "rung", "state", "config"]).style(theme.faint());
     let table = Table::new(rows, widths).header(header).block(pane(&title, has_focus(view, Pane::Board), theme));
     frame.render_widget(table, area);

@@ -25,7 +25,6 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect)
         frame.render_widget(Paragraph::new("no value yet").style(theme.faint()).block(block), area);
         return;
     };
-    let dots = |data| Dataset::default().marker(Marker::Dot).graph_type(GraphType::Scatter).data(data);
     let line = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(theme.best()).data(&values.best);
     let sets = vec![dots(&values.young).style(theme.faint()), dots(&values.full).style(theme.accent()), line];
     let end = values.seconds.max(1.0);
@@ -37,6 +36,10 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect)
         .y_axis(Axis::default().bounds([low, high]).labels(y).style(theme.faint()))
         .legend_position(None);
     frame.render_widget(chart, area);
+}
+
+fn dots(data: &[(f64, f64)]) -> Dataset<'_> {
+    Dataset::default().marker(Marker::Dot).graph_type(GraphType::Scatter).data(data)
 }
 
 /// What the line and most of the dots lie in: a few that are far off would leave no room for the others.

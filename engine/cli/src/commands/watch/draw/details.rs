@@ -21,17 +21,17 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect)
     frame.render_widget(block, area);
     let height = if details.curve.range.is_some() { (inner.height / 4).clamp(2, 6) } else { 0 };
     let [above, below] = Layout::vertical([Constraint::Length(height), Constraint::Min(1)]).areas(inner);
-    curve(&details.curve, &view.chart.metric, theme, frame, above);
+    curve(&details.curve, theme, frame, above);
     let lines = details.lines.iter().flat_map(|line| wrapped(line, usize::from(below.width).max(10)));
     let lines: Vec<Line<'_>> = lines.skip(view.ui.details).map(Line::raw).collect();
     frame.render_widget(Paragraph::new(lines), below);
 }
 
 /// The range in words, and below it the course.
-fn curve(curve: &Curve, metric: &str, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+fn curve(curve: &Curve, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
     let Some((low, high)) = curve.range else { return };
     let [words, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
-    let told = format!("{metric} {low:.4} to {high:.4} by step {}", curve.step);
+    let told = format!("{low:.4} to {high:.4}, step {}", curve.step);
     frame.render_widget(Line::styled(told, theme.faint()), words);
     // The lowest is to be seen, too.
     const LEAST: f64 = 100.0;
