@@ -63,13 +63,13 @@ pub enum Command {
 
 impl Command {
     /// How it is to show its progress, if it has any.
-    pub(crate) fn shown(&self) -> Option<&Shown> {
+    pub(crate) fn shown(&self) -> Option<Shown> {
         match self {
             Command::Init(Init { shown, .. })
             | Command::Check(Check { shown, .. })
             | Command::Sweep(Sweep { shown, .. })
             | Command::Train(Train { shown, .. })
-            | Command::Fetch(Fetch { shown, .. }) => Some(shown),
+            | Command::Fetch(Fetch { shown, .. }) => Some(*shown),
             _ => None,
         }
     }

@@ -59,7 +59,7 @@ impl Context {
     }
 
     /// Shows progress as it was asked for, as far as that can be done.
-    pub(crate) fn show_as(&mut self, asked: &Shown) {
+    pub(crate) fn show_as(&mut self, asked: Shown) {
         let (mode, less) = Mode::asked(asked, self.mode);
         self.mode = mode;
         if less {

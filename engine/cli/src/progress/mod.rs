@@ -12,7 +12,7 @@ pub(crate) mod words;
 
 pub(crate) use fetch::FetchProgress;
 pub use mode::Mode;
-pub(crate) use news::news_line;
+pub(crate) use news::{best_line, news_line};
 pub(crate) use sweep::SweepProgress;
 pub(crate) use train::TrainProgress;
 pub(crate) use words::{Words, gain};

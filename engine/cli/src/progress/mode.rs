@@ -19,7 +19,7 @@ impl Mode {
     }
 
     /// What was asked for, as far as it `can` be shown; and whether that is less.
-    pub(crate) fn asked(shown: &Shown, can: Mode) -> (Mode, bool) {
+    pub(crate) fn asked(shown: Shown, can: Mode) -> (Mode, bool) {
         match shown.progress {
             _ if shown.quiet => (Mode::Quiet, false),
             ProgressKind::Auto => (can, false),
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_shown_where_it_can_be() {
-        let asked = |progress, quiet, can| Mode::asked(&Shown { progress, quiet }, can);
+        let asked = |progress, quiet, can| Mode::asked(Shown { progress, quiet }, can);
         assert_eq!(asked(ProgressKind::Auto, false, Mode::Bars), (Mode::Bars, false));
         assert_eq!(asked(ProgressKind::Auto, false, Mode::Plain), (Mode::Plain, false));
         assert_eq!(asked(ProgressKind::Bars, false, Mode::Plain), (Mode::Plain, true));

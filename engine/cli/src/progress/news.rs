@@ -33,7 +33,7 @@ impl Teller {
             && let Some(best) = self.best.best.take()
         {
             self.best.told_at = Some(elapsed);
-            lines.push(format!("new best: {}", words.incumbent(&best)));
+            lines.push(best_line(&best, words));
         }
         lines
     }
@@ -73,6 +73,11 @@ pub(crate) fn news_line(news: &News, words: &Words) -> Option<String> {
         }
         News::Folds { folds } => Some(format!("cross-validation begins: {}", words.folds(*folds))),
     }
+}
+
+/// One that was trained again may be the best with a value that is worse than the one before.
+pub(crate) fn best_line(best: &Incumbent, words: &Words) -> String {
+    format!("{}: {}", if best.of == best.trial { "new best" } else { "best now" }, words.incumbent(best))
 }
 
 fn listed(trials: &[u32]) -> String {

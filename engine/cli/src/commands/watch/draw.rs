@@ -50,6 +50,7 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>) {
 }
 
 fn header(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    const BAR: usize = 20;
     let cut = |text: &str, before: usize| text::cut(text, usize::from(area.width).saturating_sub(before)).into_owned();
     let state = view.state.replace('_', " ");
     let first = match &view.problem {
@@ -61,7 +62,6 @@ fn header(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             Span::raw(format!("  {}", view.time)),
         ],
     };
-    const BAR: usize = 20;
     let bar = text::bar(view.share, BAR);
     let lines = vec![
         Line::from(first),

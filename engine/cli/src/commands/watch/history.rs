@@ -10,7 +10,7 @@ use engine::{
 };
 
 use super::log::{Line, told};
-use crate::progress::Words;
+use crate::progress::{Words, best_line};
 
 /// Lines that can be scrolled back to.
 const LINES: usize = 1000;
@@ -111,7 +111,7 @@ impl History {
                 self.best = Some(here);
                 let best =
                     Incumbent { trial: *trial, of: *trial, value: completed.value, rung: if full { top } else { *rung }, against: None };
-                tell(format!("new best: {}", words.incumbent(&best)), false);
+                tell(best_line(&best, words), false);
             }
             return;
         }

@@ -47,7 +47,8 @@ pub(super) fn told(event: &Event, state: &StudyState, words: &Words) -> Option<(
             bad(format!("trial {trial} failed on its way to rung {rung}: {}", text::line(cause)))
         }
         Event::SegmentLost { trial, rung, cause, .. } => {
-            bad(format!("trial {trial} is to train to rung {rung} again, from its last checkpoint: {}", text::line(cause)))
+            let asked = cause == "interrupted";
+            Some((format!("trial {trial} is to go on to rung {rung} from its last checkpoint: {}", text::line(cause)), !asked))
         }
         Event::FoldCompleted { fold, folded, .. } => good(format!(
             "trial {}, fold {} of {}: {} {:.4}",

@@ -437,7 +437,7 @@ fn history_counts_active_time() {
     insta::assert_snapshot!(told.join("\n"), @"
     worker cpu#1 begins, with 2 slots of 1 threads
     lost: worker cpu#1: its process died
-    trial 0 is to train to rung 0 again, from its last checkpoint: its process died
+    trial 0 is to go on to rung 0 from its last checkpoint: its process died
     worker cpu#2 begins, with 2 slots of 1 threads
     new best: accuracy 0.5000, trial 0 at rung 0 of 2
     ");

@@ -56,7 +56,10 @@ fn bounds(values: &Values) -> Option<[f64; 2]> {
         return None;
     }
     let margin = ((high - low) * 0.05).max(high.abs() * 1e-3).max(1e-4);
-    Some([low - margin, high + margin])
+    let (above, below) = (high + margin, low - margin);
+    // No share is beyond its ends.
+    let is_share = low >= 0.0 && high <= 1.0;
+    Some(if is_share { [below.max(0.0), above.min(1.0)] } else { [below, above] })
 }
 
 #[cfg(test)]

@@ -29,13 +29,13 @@ pub(super) fn draw(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect)
 
 /// The range in words, and below it the course.
 fn curve(curve: &Curve, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    // The lowest is to be seen, too.
+    const LEAST: f64 = 100.0;
+    const MOST: f64 = 1000.0;
     let Some((low, high)) = curve.range else { return };
     let [words, below] = Layout::vertical([Constraint::Length(1), Constraint::Min(1)]).areas(area);
     let told = format!("{low:.4} to {high:.4}, step {}", curve.step);
     frame.render_widget(Line::styled(told, theme.faint()), words);
-    // The lowest is to be seen, too.
-    const LEAST: f64 = 100.0;
-    const MOST: f64 = 1000.0;
     let shown = |value: f64| {
         let share = if high > low { (value - low) / (high - low) } else { 1.0 };
         value.is_finite().then_some((LEAST + share * (MOST - LEAST)) as u64)
