@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use benches::{limit, step::Work};
+use candle_core::Device;
 use criterion::{Criterion, SamplingMode, criterion_group, criterion_main};
 
 #[global_allocator]

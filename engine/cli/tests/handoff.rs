@@ -64,6 +64,7 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     assert_eq!(
         names(&place.path("out")),
         [
+            "README.md",
             "config.json",
             "model.safetensors",
             "special_tokens_map.json",
@@ -73,7 +74,8 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
             "vocab.txt"
         ]
         .into_iter()
-        .filter(|name| place.path("model").join(name).exists() || ["config.json", "model.safetensors", "thawline.json"].contains(name))
+        .filter(|name| place.path("model").join(name).exists()
+            || ["README.md", "config.json", "model.safetensors", "thawline.json"].contains(name))
         .collect::<Vec<_>>()
     );
     let said = manifest(&place, "out");

@@ -56,7 +56,7 @@ fn a_sweep_of_images_ends_and_its_best_config_trains_to_the_same_value() {
     assert!(page.contains("120 images"), "the page says what was read");
     let trained = place.run(&["train", "study/best.ron", "--to", "out"]).succeeded();
     assert!(trained.err.contains("exactly what trial"), "{}", trained.err);
-    let files = ["config.json", "model.safetensors", "modeling_cifar_resnet.py", "preprocessor_config.json", "thawline.json"];
+    let files = ["README.md", "config.json", "model.safetensors", "modeling_cifar_resnet.py", "preprocessor_config.json", "thawline.json"];
     assert_eq!(names(&place.path("out")), files);
     let verified = place.run(&["verify", "out", "--train"]).succeeded();
     assert_eq!(verified.out.matches("the same to the last bit").count(), 4, "{}", verified.out);

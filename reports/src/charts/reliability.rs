@@ -59,7 +59,8 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
     let mut drawing = titled(lower.bottom + 58.0, "Reliability diagram", &subtitle);
     draw_bins(&mut drawing, &upper, &bins);
     lower.draw(&mut drawing, "confidence: probability of the class predicted", "");
-    drawing.text((LEFT, lower.top - 8.0), "examples", Type::new(12.0).anchored(Horizontal::Left, Vertical::Bottom));
+    // Below the labels of the ticks above.
+    drawing.text((LEFT, lower.top - 2.0), "examples", Type::new(12.0).anchored(Horizontal::Left, Vertical::Bottom));
     for bin in &bins {
         let (from, to) = (lower.at(bin.above, bin.right.of as f64), lower.at(bin.up_to, 0.0));
         drawing.rectangle((from.0 + 1.0, from.1.min(to.1 - 1.0)), (to.0 - 1.0, to.1), Colour::Rung(0.5), 1.0);

@@ -236,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut record = sample_record(12, 3, 1);
         with_predictions(&mut record, folder.path(), &["agency", "blog"]);
-        let tables = Tables::new(&record);
+        let tables = Tables::read(&record);
         let found = mistakes(&tables).unwrap();
         let best = record.best().unwrap().trial;
         assert!(found.about.starts_with(&format!("Predictions of trial {best} for the validation split")), "{}", found.about);

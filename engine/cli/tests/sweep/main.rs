@@ -33,7 +33,26 @@ fn a_sweep_ends_with_everything_and_its_best_config_trains_to_the_same_value() {
     for file in ["study.sqlite", "best.ron", "report/index.html", "tables/trials.csv", "tables/trials.parquet", "tables/curves.csv"] {
         assert!(study.join(file).is_file(), "{file} is missing; there are {:?}", names(&study));
     }
-    assert_eq!(names(&study.join("report")), ["best-so-far.png", "index.html", "learning-curves.png", "parameters.png", "timeline.png"]);
+    let charts = [
+        "best-so-far",
+        "best-so-far-by-cost",
+        "confusion",
+        "distribution",
+        "funnel",
+        "learning-curves",
+        "parallel-coordinates",
+        "parameters",
+        "reliability",
+        "schedule",
+        "timeline",
+        "training-saved",
+    ];
+    let pictures = charts
+        .iter()
+        .flat_map(|name| ["", "-dark"].iter().flat_map(move |theme| ["png", "svg"].map(|kind| format!("{name}{theme}.{kind}"))));
+    let mut files: Vec<String> = pictures.chain(["index.html".to_owned()]).collect();
+    files.sort();
+    assert_eq!(names(&study.join("report")), files);
     let done = status(&place);
     assert_eq!((&done["state"], &done["trials_started"], &done["trials_failed"]), (&"finished".into(), &4.into(), &0.into()));
 

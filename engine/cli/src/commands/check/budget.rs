@@ -8,12 +8,7 @@ use super::{
     candidates::{by_work, quickest},
     measure::{self, Probe},
 };
-use crate::{
-    args::Overrides,
-    context::Context,
-    exit::Error,
-    progress::text,
-};
+use crate::{args::Overrides, context::Context, exit::Error, progress::text};
 
 /// A budget of so many seconds for each training example of the first rung is not measured: next to every model trains faster, and nobody should wait for a check
 /// that finds nothing.

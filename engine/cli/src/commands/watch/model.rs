@@ -16,10 +16,7 @@ use super::{
     ui::Ui,
     view::{Parts, View},
 };
-use crate::{
-    exit::Error,
-    progress::Words,
-};
+use crate::{exit::Error, progress::Words};
 
 /// Events that are looked through at a time, so that keys need not wait.
 const PIECE: u64 = 20_000;

@@ -139,7 +139,12 @@ impl Sample {
             steps_trained: steps,
             seconds: 2.0 * steps as f64,
             trainable_parameters: 1234,
-            checkpoint: Some(Checkpoint { path: format!("checkpoints/trial-{trial}-step-{step}.ckpt").into(), step, blake3: "00".to_owned(), bytes: 1 }),
+            checkpoint: Some(Checkpoint {
+                path: format!("checkpoints/trial-{trial}-step-{step}.ckpt").into(),
+                step,
+                blake3: "00".to_owned(),
+                bytes: 1,
+            }),
             ..Completed::default()
         };
         self.tell(&[Event::SegmentCompleted { trial, rung, fence, completed: Box::new(completed) }]);

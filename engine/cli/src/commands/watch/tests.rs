@@ -32,7 +32,11 @@ fn view_with(sample: &mut Sample, worked_on: bool, ui: &Ui, problem: Option<&str
         history: &history,
         words: &words,
         order: &order,
-        curve: if order.first().is_some_and(|trial| state.search.trials()[*trial as usize].values.iter().any(|value| !value.is_nan())) { &curve } else { &[] },
+        curve: if order.first().is_some_and(|trial| state.search.trials()[*trial as usize].values.iter().any(|value| !value.is_nan())) {
+            &curve
+        } else {
+            &[]
+        },
         problem,
     };
     View::new(parts, ui)
