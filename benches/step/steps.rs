@@ -18,7 +18,7 @@ fn steps(criterion: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     // Tokens of a text or side of an image.
     for (network, batch, size) in [("minilm", 16, 64), ("resnet20", 128, 32), ("resnet18", 16, 128), ("mobilenet", 16, 128)] {
-        let work = Work::untrained(network, batch, size).expect("a network that can be read");
+        let work = Work::untrained(network, batch, size, &Device::Cpu).expect("a network that can be read");
         let mut trainer = work.trainer().expect("a trial that begins");
         group.bench_function(format!("{network}, {batch} of {size}"), |bencher| bencher.iter(|| trainer.train_step().expect("a step")));
     }

@@ -65,7 +65,8 @@ pub fn cpu() -> String {
     let parts = parts.chain(
         [("AVX-512", is_x86_feature_detected!("avx512f")), ("AVX2", is_x86_feature_detected!("avx2"))]
             .into_iter()
-            .filter_map(|(name, can)| can.then(|| name.to_owned())),
+            .filter(|(_, can)| *can)
+            .map(|(name, _)| name.to_owned()),
     );
     let parts: Vec<String> = parts.collect();
     match name.filter(|name| !name.is_empty()) {

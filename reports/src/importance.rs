@@ -307,7 +307,7 @@ fn scott(counts: &[u32], sum: u32) -> f64 {
             below += count;
             enough(below)
         });
-        found.or_else(|| there().last()).map_or(0.0, |(cell, _)| cell)
+        found.or_else(|| there().next_back()).map_or(0.0, |(cell, _)| cell)
     };
     let range = quartile(&|below| below > sum * 3 / 4) - quartile(&|below| below >= sum / 4);
     (1.059 * deviation.min(range / 1.34) * f64::from(sum).powf(-0.2)).max(NARROWEST)

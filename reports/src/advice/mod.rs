@@ -90,13 +90,14 @@ fn doubt(record: &StudyRecord, summary: &Summary, validation: Option<u64>) -> Ve
         ));
     }
     let error = validation.and_then(|examples| standard_error(summary.objective.metric, best.value, examples));
-    if let (Some(error), Some(gain)) = (error, summary.gain().filter(|_| best.trial != 0)) {
-        if (0.0..2.0 * error).contains(&gain) && record.space.settings.folds.is_none() {
-            advice.push(
+    if let (Some(error), Some(gain)) = (error, summary.gain().filter(|_| best.trial != 0))
+        && (0.0..2.0 * error).contains(&gain)
+        && record.space.settings.folds.is_none()
+    {
+        advice.push(
                 "Judge by more validation examples, or with `folds: 5`: the gain over the default recipe is not larger than two standard errors."
                     .to_owned(),
             );
-        }
     }
     if best.again.is_none() && summary.counts.full_length > 1 && record.space.settings.finalists == 0 {
         advice.push(

@@ -1,5 +1,7 @@
 //! What the best trial takes for what.
 
+use std::fmt::Write as _;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -94,7 +96,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         format!("Trial {} on the {} split: {accuracy} over {}", of.trial, of.split.name(), format::counted(figures.accuracy.of, "example"));
     if matrix.left_out > 0 {
         let all = matrix.classes.len() + matrix.left_out;
-        subtitle += &format!("; the {} classes with the most mistakes, of {all}", matrix.classes.len());
+        let _ = write!(subtitle, "; the {} classes with the most mistakes, of {all}", matrix.classes.len());
     }
     let cell = ((RIGHT - LEFT) / matrix.classes.len() as f64).clamp(CELL.0, CELL.1);
     let bottom = TOP + 24.0 + cell * matrix.classes.len() as f64;

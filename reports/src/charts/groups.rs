@@ -1,5 +1,7 @@
 //! How each group of the data fares with the best trial.
 
+use std::fmt::Write as _;
+
 use super::{
     Chart, RIGHT,
     axis::Axis,
@@ -104,7 +106,7 @@ fn summary(panels: &[Compared<'_>]) -> String {
         _ => format!("{} more than chance would make it", if significant == 1 { "one gap is" } else { "some gaps are" }),
     };
     if left_out > 0 {
-        words += &format!("; {left_out} more groups are in the tables");
+        let _ = write!(words, "; {left_out} more groups are in the tables");
     }
     words
 }

@@ -1,5 +1,7 @@
 //! How much each parameter has to do with being among the best.
 
+use std::fmt::Write as _;
+
 use super::{
     Chart, RIGHT,
     axis::Axis,
@@ -36,7 +38,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         _ => format!("More than chance alone would make: {}", beyond.join(", ")),
     };
     if left_out > 0 {
-        subtitle += &format!("; {left_out} more are in the tables");
+        let _ = write!(subtitle, "; {left_out} more are in the tables");
     }
     let ends = rows.iter().flat_map(|(row, share)| [Some(*share), row.chance]).flatten().filter(|share| share.is_finite());
     let axis = Axis::linear(0.0, ends.fold(0.05, f64::max));

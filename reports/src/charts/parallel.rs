@@ -1,5 +1,7 @@
 //! Each trial as a line through all its parameters to its value.
 
+use std::fmt::Write as _;
+
 use super::{
     Chart, LEGEND,
     axis::Axis,
@@ -84,10 +86,10 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         format::counted(shown.len() as u64, "searched parameter")
     );
     if conditional > 0 {
-        subtitle += &format!(", {} of which not every trial has", format::count(conditional));
+        let _ = write!(subtitle, ", {} of which not every trial has", format::count(conditional));
     }
     if left_out > 0 {
-        subtitle += &format!("; {left_out} more are in the tables");
+        let _ = write!(subtitle, "; {left_out} more are in the tables");
     }
     let legend = legend(scene);
     let height = (TOP + rows.len() as f64 * ROW - 60.0).max(TOP + legend.height() + 20.0);

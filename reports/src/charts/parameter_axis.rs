@@ -47,7 +47,7 @@ pub(super) fn share(axis: &Axis, cell: &Cell) -> Option<(f64, f64)> {
         (Cell::Number(value), Axis::Names(names)) => Some(of_name(names, &value.to_string())),
         (Cell::Category(label), Axis::Names(names)) => Some(of_name(names, label)),
         (Cell::Number(value), _) => Some((axis.share(*value), 0.0)),
-        (Cell::Category(_), _) | (Cell::Inactive, _) => None,
+        (Cell::Category(_) | Cell::Inactive, _) => None,
     }
 }
 

@@ -123,7 +123,7 @@ fn row(record: &StudyRecord, tables: &Tables, row: &LeaderboardRow, finalists: b
         match parameter.cells.get(row.trial as usize) {
             Some(Cell::Number(value)) => cells.push(format::number(*value), *value),
             Some(Cell::Category(label)) => {
-                cells.push(label.clone(), label.parse::<f64>().map_or_else(|_| json!(label), |number| json!(number)))
+                cells.push(label.clone(), label.parse::<f64>().map_or_else(|_| json!(label), |number| json!(number)));
             }
             Some(Cell::Inactive) | None => cells.push("", Json::Null),
         }

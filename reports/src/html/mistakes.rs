@@ -130,7 +130,7 @@ fn confusion(confused: &[&Confused], classes: &[&ClassQuality]) -> Grid {
         return Grid { header: header.collect(), rows: classes.iter().map(row).collect(), note: String::new() };
     }
     let mut wrong: Vec<&&Confused> = confused.iter().filter(|row| row.label != row.predicted).collect();
-    wrong.sort_by(|a, b| b.count.cmp(&a.count));
+    wrong.sort_by_key(|row| std::cmp::Reverse(row.count));
     let row = |row: &&&Confused| vec![format!("{} taken for {}", row.label, row.predicted), format::count(row.count)];
     Grid {
         header: ["most frequent mistakes", "examples"].map(str::to_owned).into(),

@@ -72,8 +72,8 @@ fn splits(files: &Files, split: &Split) -> String {
         let first = parts
             .next()
             .map_or_else(|| "no rows were drawn".to_owned(), |(share, name)| format!("{share} of the rows were drawn for {name}"));
-        let rest: String = parts.map(|(share, name)| format!(" and {share} for {name}")).collect();
-        format!("{first}{rest} (seed {}), each class in proportion", split.seed)
+        let all: Vec<String> = std::iter::once(first).chain(parts.map(|(share, name)| format!("{share} for {name}"))).collect();
+        format!("{} (seed {}), each class in proportion", all.join(" and "), split.seed)
     };
     match files {
         Files::One(_) if split.validation == 0.0 && split.test == 0.0 => "Every row of the data is trained on.".to_owned(),
@@ -82,10 +82,10 @@ fn splits(files: &Files, split: &Split) -> String {
         }
         Files::Splits { validation: Some(_), test: Some(_), .. } => "Training, validation and test split were given as such.".to_owned(),
         Files::Splits { validation: Some(_), test: None, .. } => {
-            given("Training and validation split were given as such", &drawn, ("testing", split.test))
+            given("Training and validation split were given as such", drawn, ("testing", split.test))
         }
         Files::Splits { validation: None, test: Some(_), .. } => {
-            given("Training and test split were given as such", &drawn, ("validation", split.validation))
+            given("Training and test split were given as such", drawn, ("validation", split.validation))
         }
         Files::Splits { validation: None, test: None, .. } => {
             format!("From the training file {}.", drawn(&[("validation", split.validation), ("testing", split.test)]))
@@ -93,7 +93,7 @@ fn splits(files: &Files, split: &Split) -> String {
     }
 }
 
-fn given(what: &str, drawn: &dyn Fn(&[(&str, f64)]) -> String, rest: (&str, f64)) -> String {
+fn given(what: &str, drawn: impl Fn(&[(&str, f64)]) -> String, rest: (&str, f64)) -> String {
     if rest.1 > 0.0 { format!("{what}; from the training file {}.", drawn(&[rest])) } else { format!("{what}.") }
 }
 

@@ -260,6 +260,7 @@ pub(super) fn frame(tables: &Tables) -> PolarsResult<DataFrame> {
 }
 
 pub(super) fn class_frame(tables: &Tables) -> PolarsResult<DataFrame> {
+    type Of = fn(&ClassQuality) -> Share;
     let rows = &tables.predicted.classes;
     let mut columns = vec![
         column("trial", rows, |row| row.trial),
@@ -269,7 +270,7 @@ pub(super) fn class_frame(tables: &Tables) -> PolarsResult<DataFrame> {
         column("predicted", rows, |row| row.row.predicted),
         column("f1", rows, |row| row.row.f1()),
     ];
-    let shares: [(&str, fn(&ClassQuality) -> Share); 4] = [
+    let shares: [(&str, Of); 4] = [
         ("precision", |class| class.precision),
         ("recall", |class| class.recall),
         ("false_positive_rate", |class| class.false_positives),

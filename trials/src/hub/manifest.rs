@@ -295,7 +295,7 @@ impl Manifest {
                 Ok(now) if now == *before => {}
                 Ok(now) => lines.push(now.told(&path, before)),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                    lines.push(format!("{} is missing: its blake3 was {}", path.display(), before.blake3))
+                    lines.push(format!("{} is missing: its blake3 was {}", path.display(), before.blake3));
                 }
                 Err(source) => return Err(HubError::Read { path, source }),
             }

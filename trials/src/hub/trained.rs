@@ -77,8 +77,7 @@ fn check_task(fields: &Map<String, Value>, path: &Path) -> Result<(), HubError> 
     }
     let class = fields.get("architectures").and_then(|classes| classes.get(0)).and_then(Value::as_str);
     match class.and_then(|class| class.split_once("For")) {
-        None => Ok(()),
-        Some((_, "SequenceClassification" | "ImageClassification")) => Ok(()),
+        None | Some((_, "SequenceClassification" | "ImageClassification")) => Ok(()),
         Some((_, task)) => {
             wrong("architectures", format!("says that the model is for {task}; only classifiers of texts and images are read"))
         }

@@ -21,7 +21,7 @@ const NAMED: usize = 5;
 /// Examples in the order of their file, not yet as a model reads them.
 #[derive(Debug)]
 pub enum Inputs {
-    Texts(Texts),
+    Texts(Box<Texts>),
     Pictures(Pictures),
 }
 

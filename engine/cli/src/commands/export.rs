@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
     let tables = Tables::read(&record);
     let of_study = Study { record: &record, tables: &tables, trial: number };
     let extra = |manifest: &Manifest| Ok(vec![card(&arguments.to, manifest, &ready, Some(of_study))?]);
-    let written = folder::write(leaving, &arguments.to, &extra, &interrupts.finish, context)?;
+    let written = folder::write(leaving, &arguments.to, extra, &interrupts.finish, context)?;
     if written.is_none() {
         return Err(Error::interrupted("interrupted: nothing was written"));
     }

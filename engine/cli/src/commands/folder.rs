@@ -49,7 +49,7 @@ pub(super) struct Leaving<'a> {
 pub(super) fn write(
     leaving: Leaving<'_>,
     to: &Path,
-    extra: &dyn Fn(&Manifest) -> Result<Vec<(String, Vec<u8>)>, Error>,
+    extra: impl Fn(&Manifest) -> Result<Vec<(String, Vec<u8>)>, Error>,
     stop: &Cancel,
     context: &mut Context,
 ) -> Result<Option<Manifest>, Error> {

@@ -31,10 +31,8 @@ const USUAL: &str = "text";
 pub(super) fn run(arguments: &Predict, context: &mut Context) -> Result<(), Error> {
     let device = setup::device(&arguments.device)?;
     // Any Hugging Face classifier will do; one of ours says how its texts and images were read.
-    let manifest = match arguments.model.join(manifest::FILE).exists() {
-        true => Some(Manifest::read(&arguments.model).map_err(Error::input)?),
-        false => None,
-    };
+    let manifest =
+        if arguments.model.join(manifest::FILE).exists() { Some(Manifest::read(&arguments.model).map_err(Error::input)?) } else { None };
     let handle = trials::device::open(device).map_err(Error::environment)?;
     let trained = Trained::load(&arguments.model, &handle).map_err(Error::input)?;
     if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.labels != trained.labels) {
@@ -89,7 +87,7 @@ fn inputs(arguments: &Predict, manifest: Option<&Manifest>, trained: &Trained) -
                 },
             };
             let columns = Columns { missing: of_training.map_or(Missing::Reject, |data| data.missing.clone()), ..columns };
-            Texts::read(&arguments.input, &columns, &tokenizer, max_tokens).map(Inputs::Texts)
+            Texts::read(&arguments.input, &columns, &tokenizer, max_tokens).map(|texts| Inputs::Texts(Box::new(texts)))
         }
     };
     inputs.map_err(|error| told(error, arguments))
@@ -168,10 +166,9 @@ fn write(trained: Trained, inputs: Inputs, out: Out, arguments: &Predict, device
 
 fn format(arguments: &Predict) -> Format {
     match (arguments.format, &arguments.to) {
-        (Some(PredictFormat::Csv), _) => Format::Csv,
         (Some(PredictFormat::Jsonl), _) => Format::JsonLines,
         (None, Some(to)) if to.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson") => Format::JsonLines,
-        (None, _) => Format::Csv,
+        (Some(PredictFormat::Csv) | None, _) => Format::Csv,
     }
 }
 

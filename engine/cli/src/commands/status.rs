@@ -115,7 +115,8 @@ struct Test {
 #[derive(Debug, Serialize)]
 struct Slot {
     worker: String,
-    slot: String,
+    #[serde(rename = "slot")]
+    name: String,
     trial: u32,
     /// The trial of the search whose config it has.
     of: u32,
@@ -259,12 +260,23 @@ fn slot(state: &StudyState, now: i64, AtWork { worker, slot, doing }: AtWork) ->
             let of = parent.unwrap_or(trial);
             let seconds = Some((now - since).max(0) as f64 / 1000.0);
             let (rung, step, to_step) = (Some(rung), Some(step), Some(to_step));
-            Slot { worker, slot, trial, of, rung, fold: None, seconds, step, to_step, config: config_of(state, of) }
+            Slot { worker, name: slot, trial, of, rung, fold: None, seconds, step, to_step, config: config_of(state, of) }
         }
         Doing::Fold(fold) => {
             let (trial, config) = (fold.trial, config_of(state, fold.trial));
             let none = None;
-            Slot { worker, slot, trial, of: trial, rung: None, fold: Some(fold.index), seconds: none, step: None, to_step: None, config }
+            Slot {
+                worker,
+                name: slot,
+                trial,
+                of: trial,
+                rung: None,
+                fold: Some(fold.index),
+                seconds: none,
+                step: None,
+                to_step: None,
+                config,
+            }
         }
     }
 }

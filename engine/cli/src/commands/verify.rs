@@ -98,7 +98,7 @@ pub(super) fn run(arguments: &Verify, context: &mut Context) -> Result<(), Error
         )),
     }
     if !found.changed.is_empty() {
-        return refuse(found, arguments, context);
+        return refuse(&found, arguments, context);
     }
     let trained = Trained::load(folder, &handle).map_err(hub_error)?;
     let task = task(&manifest, &trained, folder, &data)?;
@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Verify, context: &mut Context) -> Result<(), Error
         ));
     }
     if !found.changed.is_empty() {
-        return refuse(found, arguments, context);
+        return refuse(&found, arguments, context);
     }
 
     let prepared = Prepared {
@@ -307,7 +307,7 @@ fn again(
     let file = &manifest.config;
     let course = Course::new(file, &ready.prepared, manifest.trained_on).map_err(Error::input)?;
     context.note("training the model again");
-    let mut work = Work::open(folder, Identity::new(&course, &ready)?)?;
+    let mut work = Work::open(folder, &Identity::new(&course, &ready)?)?;
     let completed = train::train(&course, &mut work, CHECKPOINT_EVERY_SECONDS, interrupts, context)?;
     let checkpoint = completed.checkpoint.as_ref().ok_or_else(|| Error::failed("training ended without weights"))?;
     let model = trials::trainer::final_model(ready.prepared.base.as_ref(), checkpoint)
@@ -357,9 +357,9 @@ fn again(
 }
 
 /// Nothing is evaluated of what is not what was handed over.
-fn refuse(found: Found, arguments: &Verify, context: &mut Context) -> Result<(), Error> {
+fn refuse(found: &Found, arguments: &Verify, context: &mut Context) -> Result<(), Error> {
     if arguments.json {
-        context.say_json(&found)?;
+        context.say_json(found)?;
     }
     let lines: Vec<String> = found.changed.iter().map(|line| format!("  {line}")).collect();
     Err(Error::check(format!("{} does not hold: not what it was written with\n{}", arguments.model.display(), lines.join("\n"))))

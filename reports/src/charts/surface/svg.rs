@@ -1,5 +1,7 @@
 //! A drawing as SVG.
 
+use std::fmt::Write as _;
+
 use plotters::{drawing::IntoDrawingArea, prelude::SVGBackend};
 
 use super::{
@@ -49,7 +51,7 @@ impl Drawing {
         for piece in pieces {
             lengths.push_str(TEXT);
             if let Some(width) = widths.next().filter(|width| *width > 0.0) {
-                lengths.push_str(&format!("textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" "));
+                let _ = write!(lengths, "textLength=\"{width:.0}\" lengthAdjust=\"spacingAndGlyphs\" ");
             }
             lengths.push_str(piece);
         }

@@ -67,7 +67,9 @@ pub fn journal(record: &StudyRecord, tables: &Tables) -> String {
     }
     let trials = tables.trials.iter().zip(record.state.trials()).zip(moments(record)).zip(&curves);
     entries.extend(trials.map(|(((row, trial), moments), curve)| trial::entry(&study, row, trial, moments, curve)));
-    entries.iter().map(|entry| format!("{entry}\n")).collect()
+    let mut lines: Vec<String> = entries.iter().map(ToString::to_string).collect();
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 impl Study<'_> {

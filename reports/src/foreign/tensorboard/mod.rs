@@ -127,7 +127,9 @@ fn file_name(millis: i64) -> String {
 
 fn encoded(events: &[Event]) -> Vec<u8> {
     let mut file = Vec::new();
-    events.iter().for_each(|event| records::append(&mut file, &event.encode_to_vec()));
+    for event in events {
+        records::append(&mut file, &event.encode_to_vec());
+    }
     file
 }
 

@@ -41,10 +41,8 @@ pub(super) fn read(file: &Path, labelled: bool) -> Result<Vec<Picture>, DataErro
     let (mut images, mut labels) = (Vec::new(), Vec::new());
     guarded(file, &mut || {
         images = encoded(frame.column(IMAGE)?)?;
-        labels = match labelled {
-            true => strings(frame.column(LABEL)?, &mut Converter::new(None))?.unwrap_or_default(),
-            false => vec![None; images.len()],
-        };
+        labels =
+            if labelled { strings(frame.column(LABEL)?, &mut Converter::new(None))?.unwrap_or_default() } else { vec![None; images.len()] };
         Ok(())
     })?;
     let pictures = images.into_iter().zip(labels).enumerate().map(|(row, (image, label))| {

@@ -116,7 +116,7 @@ pub(super) fn unlabelled(path: &Path) -> Result<Found, DataError> {
         return Err(DataError::UnknownPictures { file: path.to_owned() });
     }
     if name.to_lowercase().contains("idx3-ubyte") {
-        return greys(path, read_idx(path)?, |_| String::new()).map(plain);
+        return greys(path, &read_idx(path)?, |_| String::new()).map(plain);
     }
     if ends_with("parquet") {
         return parquet::read(path, false).map(plain);
@@ -352,12 +352,12 @@ fn idx(path: &Path) -> Result<Vec<Picture>, DataError> {
         let reason = format!("{count} images, but {} has {labelled} labels", beside.display());
         return Err(DataError::Idx { file: path.to_owned(), reason });
     }
-    let pictures = greys(path, images, |row| labels.values.get(row).map_or_else(String::new, u8::to_string))?;
+    let pictures = greys(path, &images, |row| labels.values.get(row).map_or_else(String::new, u8::to_string))?;
     if pictures.is_empty() { some(path, Found::default()).map(|found| found.pictures) } else { Ok(pictures) }
 }
 
 /// The images of the file `path`, with the label that `label` gives to a row.
-fn greys(path: &Path, images: Idx, label: impl Fn(usize) -> String) -> Result<Vec<Picture>, DataError> {
+fn greys(path: &Path, images: &Idx, label: impl Fn(usize) -> String) -> Result<Vec<Picture>, DataError> {
     let &[_, height, width] = &images.shape[..] else {
         let reason = "images are three-dimensional and their labels one-dimensional".to_owned();
         return Err(DataError::Idx { file: path.to_owned(), reason });

@@ -255,7 +255,7 @@ fn the_test_split_is_evaluated_with_the_weights_that_count() {
         assert_eq!(row[0], "test");
         (right + usize::from(row[2] == row[3]), all + 1)
     });
-    assert_eq!((right as f64 / all as f64, all as u64), (tested.metrics["accuracy"], tested.examples));
+    assert_eq!((right as f64 / f64::from(all), all as u64), (tested.metrics["accuracy"], tested.examples));
 }
 
 #[test]

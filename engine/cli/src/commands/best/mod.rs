@@ -58,12 +58,11 @@ pub(super) fn run(arguments: &Best, context: &mut Context) -> Result<(), Error> 
         context.note(words);
     }
     let leaving = leaving(&record, &best)?;
-    match arguments.format {
-        Format::Json => context.say_json(&leaving),
-        _ => {
-            let value = serde_json::to_value(&leaving).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
-            context.say(yaml::text(&value).trim_end())
-        }
+    if arguments.format == Format::Json {
+        context.say_json(&leaving)
+    } else {
+        let value = serde_json::to_value(&leaving).map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
+        context.say(yaml::text(&value).trim_end())
     }
 }
 

@@ -4,6 +4,8 @@
 //! is little enough to need no library (serde_yaml is no longer maintained). Numbers are written as YAML 1.1 has them, too, for which PyYAML reads `1e-5` as a
 //! string.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// `value` as a document.
@@ -18,17 +20,19 @@ fn block(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (name, value) in fields {
-                out.push_str(&format!("{indent}{}:", scalar(&Value::String(name.clone()))));
+                let _ = write!(out, "{indent}{}:", scalar(&Value::String(name.clone())));
                 nested(value, depth, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                out.push_str(&format!("{indent}-"));
+                let _ = write!(out, "{indent}-");
                 nested(item, depth, out);
             }
         }
-        value => out.push_str(&format!("{indent}{}\n", scalar(value))),
+        value => {
+            let _ = writeln!(out, "{indent}{}", scalar(value));
+        }
     }
 }
 
@@ -39,7 +43,7 @@ fn nested(value: &Value, depth: usize, out: &mut String) {
         out.push('\n');
         block(value, depth + 1, out);
     } else {
-        out.push_str(&format!(" {}\n", scalar(value)));
+        let _ = writeln!(out, " {}", scalar(value));
     }
 }
 

@@ -108,7 +108,7 @@ fn best(summary: &Summary) -> String {
 }
 
 fn slot(slot: &Slot, words: &Words) -> String {
-    let Slot { worker, slot, trial, of, rung, fold, seconds, step, to_step, config } = slot;
+    let Slot { worker, name, trial, of, rung, fold, seconds, step, to_step, config } = slot;
     let doing = match (rung, fold) {
         (_, Some(fold)) => format!("trial {trial}, fold {}", fold + 1),
         (Some(_), None) if trial != of => format!("trial {of} with another seed, as trial {trial}"),
@@ -117,7 +117,7 @@ fn slot(slot: &Slot, words: &Words) -> String {
     let steps = step.zip(*to_step).map_or_else(String::new, |(step, to)| format!(", step {step} of {to}"));
     let time = seconds.map_or_else(String::new, |seconds| format!(", for {}", text::seconds(seconds)));
     // Two workers may have slots of the same name.
-    let shown = format!("{slot} ({worker})  {doing}{steps}{time}  {config}");
+    let shown = format!("{name} ({worker})  {doing}{steps}{time}  {config}");
     text::cut(&text::line(&shown), WIDTH + 40).into_owned()
 }
 

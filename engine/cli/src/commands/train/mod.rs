@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     let course = Course::new(&file, &ready.prepared, on).map_err(|why| Error::space(format!("{}: {why}", arguments.config.display())))?;
     let interrupts = interrupt::watch()?;
     let identity = Identity::new(&course, &ready)?;
-    let mut work = Work::open(&arguments.to, identity)?;
+    let mut work = Work::open(&arguments.to, &identity)?;
     let completed = train(&course, &mut work, arguments.checkpoint_every, &interrupts, context)?;
     let checkpoint = completed.checkpoint.as_ref().ok_or_else(|| Error::failed("training ended without weights"))?;
     let leaving = Leaving {
@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
     let written = folder::write(
         leaving,
         &arguments.to,
-        &|manifest| Ok(vec![card(&arguments.to, manifest, &ready, None)?]),
+        |manifest| Ok(vec![card(&arguments.to, manifest, &ready, None)?]),
         &interrupts.finish,
         context,
     )?;

@@ -82,7 +82,7 @@ impl Identity {
 
 impl Work {
     /// Makes the folder for the model folder `to`, or finds what an earlier training has left there.
-    pub(in super::super) fn open(to: &Path, identity: Identity) -> Result<Work, Error> {
+    pub(in super::super) fn open(to: &Path, identity: &Identity) -> Result<Work, Error> {
         let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // On the disk that must hold the model anyway.
         let folder = parent.join(format!(".{}.training", to.file_name().unwrap_or_default().to_string_lossy()));

@@ -143,6 +143,7 @@ fn picture(view: &view::View, (columns, rows): (u16, u16)) -> String {
     (0..rows).map(line).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn terminal_error(error: io::Error) -> Error {
     Error::environment(format!("the terminal cannot be used: {error}"))
 }

@@ -105,7 +105,7 @@ impl Ui {
             }
             Pane::Details => self.details = self.details.saturating_add_signed(rows).min(extent.details.saturating_sub(1)),
             Pane::Log => {
-                self.log = self.log.saturating_add_signed(rows.checked_neg().unwrap_or(isize::MAX)).min(extent.log.saturating_sub(1))
+                self.log = self.log.saturating_add_signed(rows.checked_neg().unwrap_or(isize::MAX)).min(extent.log.saturating_sub(1));
             }
         }
     }

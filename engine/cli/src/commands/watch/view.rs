@@ -47,7 +47,7 @@ pub(super) struct View {
 
 #[derive(Debug, PartialEq)]
 pub(super) struct Slot {
-    pub(super) slot: String,
+    pub(super) name: String,
     pub(super) share: f64,
     pub(super) doing: String,
     pub(super) config: String,
@@ -142,7 +142,7 @@ fn slot(state: &StudyState, now: i64, slot: String, doing: &Doing, words: &Words
         Doing::Segment { trial, rung, since, .. } => format!("trial {trial} to rung {rung} of {}, {}", words.top(), so_long(now, *since)),
         Doing::Fold(fold) => format!("trial {}, fold {} of {}", fold.trial, fold.index.saturating_add(1), fold.of),
     };
-    Slot { slot, share, doing, config: harmless(text::line(&config_of(state, of))) }
+    Slot { name: slot, share, doing, config: harmless(text::line(&config_of(state, of))) }
 }
 
 fn so_long(now: i64, since: i64) -> String {

@@ -47,14 +47,14 @@ fn slots(view: &View, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
         (_, idle) => format!("Slots, {idle} idle"),
     };
     let shown = if busy > room { room.saturating_sub(1) } else { busy };
-    let name = view.slots.iter().map(|slot| slot.slot.chars().count()).max().unwrap_or(0);
+    let name = view.slots.iter().map(|slot| slot.name.chars().count()).max().unwrap_or(0);
     let mut lines: Vec<Line<'_>> = view
         .slots
         .iter()
         .take(shown)
         .map(|slot| {
             Line::from(vec![
-                Span::styled(format!("{:<name$} ", slot.slot), theme.strong()),
+                Span::styled(format!("{:<name$} ", slot.name), theme.strong()),
                 Span::styled(text::bar(slot.share, BAR / 2), theme.accent()),
                 Span::raw(format!(" {}  ", slot.doing)),
                 Span::styled(slot.config.clone(), theme.faint()),
