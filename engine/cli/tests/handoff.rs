@@ -8,10 +8,11 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     thread::sleep,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use common::{SPACE, Workplace, names, reviews};
+use engine::clock::Stopwatch;
 use serde_json::Value;
 
 const FILES: &str = "files: One(Path(\"data.tsv\"))";
@@ -101,8 +102,8 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     let trial = said["claim"]["trial"].as_u64().unwrap();
     let left = fs::read_to_string(place.path("study/artefacts").join(format!("trial-{trial}-predictions.csv"))).unwrap();
     let dev = fs::read_to_string(place.path("dev.tsv")).unwrap();
-    let texts: String = dev.lines().skip(1).map(|line| format!("{}\n", line.split('\t').next().unwrap())).collect();
-    place.write("new.txt", &texts);
+    let texts: Vec<&str> = dev.lines().skip(1).map(|line| line.split('\t').next().unwrap()).collect();
+    place.write("new.txt", &(texts.join("\n") + "\n"));
     let columns = ["row", "predicted", "probability of negative", "probability of positive"];
     let numbers = |text: &str| -> Vec<(String, String, u64, u64)> {
         let bits = |text: &str| text.parse::<f64>().unwrap().to_bits();
@@ -220,15 +221,15 @@ fn what_cannot_be_predicted_is_named() {
 fn a_training_that_was_interrupted_goes_on_to_the_same_weights() {
     let place = place();
     place.write("fixed.ron", &fixed("epochs: 60"));
-    let whole = Instant::now();
+    let whole = Stopwatch::start();
     place.run(&["train", "fixed.ron", "--to", "whole"]).succeeded();
-    let enough = whole.elapsed() * 20 + Duration::from_secs(20);
+    let enough = whole.seconds() * 20.0 + 20.0;
     let train = ["train", "fixed.ron", "--to", "out", "--checkpoint-every", "1s"];
     // Killed, once there is something to go on from.
     let kept = place.path(".out.training/training.json");
     let mut killed = place.command(&train).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let watch = Instant::now();
-    while !kept.exists() && killed.try_wait().unwrap().is_none() && watch.elapsed() < enough {
+    let watch = Stopwatch::start();
+    while !kept.exists() && killed.try_wait().unwrap().is_none() && watch.seconds() < enough {
         sleep(Duration::from_millis(2));
     }
     killed.kill().unwrap();

@@ -176,7 +176,7 @@ fn odd_studies_are_drawn_too() {
     let mut finalists = sample_record(30, 3, 1);
     let best: Vec<u32> = finalists.state.leaderboard().into_iter().take(2).collect();
     with_finalists(&mut finalists, &[(best[0], &[Some(0.9), None]), (best[1], &[Some(0.91), Some(0.92)])]);
-    let studies = [
+    let studies = vec![
         ("all failed", all_failed(sample_record(4, 2, 1))),
         ("one failed", all_failed(sample_record(1, 3, 1))),
         ("many failed", all_failed(sample_record(1000, 3, 1))),

@@ -167,7 +167,7 @@ mod tests {
         assert!(behind.is_open());
         let (low, high) = second.interval.unwrap();
         near(high - low, 2.0 * 2.570_581_835_636_314 * (squares / 5.0 / 3.0).sqrt());
-        near((low + high) / 2.0, second.mean);
+        near(f64::midpoint(low, high), second.mean);
         // The training in the middle of the winner's three: of the two that are equal the first.
         assert_eq!((first.exported, second.exported), (record.best().map(|best| best.trial), None));
         assert_eq!(tables.leaderboard[0].trial, b, "the leaderboard begins with the winner");

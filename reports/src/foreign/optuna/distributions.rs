@@ -143,7 +143,9 @@ mod tests {
 
     fn searched(domain: &Domain, cells: &[Cell]) -> Searched {
         let mut distribution = Distribution::of(domain);
-        cells.iter().for_each(|cell| distribution.widen(cell));
+        for cell in cells {
+            distribution.widen(cell);
+        }
         Searched { path: "x".to_owned(), distribution }
     }
 
