@@ -27,6 +27,7 @@ pub(crate) fn advice(record: &StudyRecord, tables: &Tables, summary: &Summary, v
     advice.extend(edges::advice(tables, summary));
     advice.extend(progress::advice(record, tables, summary));
     advice.extend(length(tables, summary));
+    advice.extend(groups(tables));
     advice.extend(doubt(record, summary, validation));
     advice.truncate(MOST);
     if advice.is_empty() && summary.finished && summary.best.is_some() {
@@ -75,6 +76,15 @@ fn length(tables: &Tables, summary: &Summary) -> Option<String> {
 
 fn passes(epochs: f64) -> String {
     if epochs == 1.0 { "1 pass".to_owned() } else { format!("{} passes", format::number(epochs)) }
+}
+
+/// Groups of examples that fare differently.
+fn groups(tables: &Tables) -> Option<String> {
+    tables.predicted.significant_gaps().first()?;
+    Some(
+        "Look into the groups below before you rely on it, and search with the constraint `GroupGap` if it matters: some fare worse than others by more than chance."
+            .to_owned(),
+    )
 }
 
 /// How sure the result is, and what would make it surer.

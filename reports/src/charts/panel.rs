@@ -65,7 +65,7 @@ impl Panel {
     /// A place in the lane for one of `marks`: in the middle for a few, spread over it for many.
     pub(super) fn in_lane(&self, trial: u32, marks: usize) -> f64 {
         let reach = if marks > 20 { LANE - 7.0 } else { 0.0 };
-        self.lane_middle() + jitter(trial) * reach
+        self.lane_middle() + jitter(trial.wrapping_mul(7)) * reach
     }
 
     /// A place across the inactive lane; `shift` in [-0.5, 0.5].

@@ -78,7 +78,10 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let per_row = shown.len().div_ceil(shown.len().div_ceil(AXES).max(1)).max(1);
     let rows: Vec<Vec<Upright<'_>>> =
         (0..).zip(shown.chunks(per_row)).map(|(row, chunk)| axes(chunk, TOP + f64::from(row) * ROW, &value_axis)).collect();
-    let conditional = shown.iter().filter(|parameter| parameter.cells.contains(&Cell::Inactive)).count() as u64;
+    let everywhere = |parameter: &ParameterColumn| {
+        tables.searched().all(|trial| !matches!(parameter.cells.get(trial.number as usize), None | Some(Cell::Inactive)))
+    };
+    let conditional = shown.iter().filter(|parameter| !everywhere(parameter)).count() as u64;
     let left_out = tables.parameters.len() - shown.len();
     let mut subtitle = format!(
         "{} and {}",

@@ -54,7 +54,7 @@ pub fn page(record: &StudyRecord, tables: &Tables, charts: &[Pictures], data_rep
         created: format::date(record.created_at),
         metric: record.state.objective.metric.name(),
         paragraphs: words::paragraphs(&summary, validation),
-        advice: advice(record, tables, &summary, validation),
+        advice: advice(record, tables, &summary, validation).iter().map(|one| pieces(one)).collect(),
         tiles: tiles::tiles(&summary),
         best: summary.best.as_ref().map(|best| best.trial),
         exported: summary.best.as_ref().and_then(|best| best.again.as_ref()).map(|again| again.exported),
@@ -85,6 +85,19 @@ fn ron(config: &Config) -> Result<String, ron::Error> {
     ron::ser::to_string_pretty(config, ron::ser::PrettyConfig::new().depth_limit(2))
 }
 
+/// A part of a sentence.
+#[derive(Debug, Serialize, PartialEq)]
+struct Piece {
+    text: String,
+    /// It stood between backticks.
+    code: bool,
+}
+
+fn pieces(text: &str) -> Vec<Piece> {
+    let piece = |(place, text): (usize, &str)| Piece { text: text.to_owned(), code: place % 2 == 1 };
+    text.split('`').enumerate().map(piece).filter(|piece| !piece.text.is_empty()).collect()
+}
+
 /// What the template knows.
 #[derive(Debug, Serialize)]
 struct Page<'a> {
@@ -93,7 +106,7 @@ struct Page<'a> {
     metric: &'a str,
     paragraphs: Vec<String>,
     /// What to try next.
-    advice: Vec<String>,
+    advice: Vec<Vec<Piece>>,
     tiles: Vec<Tile>,
     best: Option<u32>,
     /// The training of the best config that leaves the study, where there are several.
@@ -182,6 +195,13 @@ mod tests {
         for (text, encoded) in pairs {
             assert_eq!(base64(text.as_bytes()), encoded);
         }
+    }
+
+    #[test]
+    fn what_stands_between_backticks_is_code() {
+        let code = |text: &str| pieces(text).into_iter().map(|piece| (piece.text, piece.code)).collect::<Vec<_>>();
+        assert_eq!(code("Set `epochs` higher."), [("Set ".to_owned(), false), ("epochs".to_owned(), true), (" higher.".to_owned(), false)]);
+        assert_eq!(code("`a`"), [("a".to_owned(), true)]);
     }
 
     #[test]
