@@ -13,6 +13,7 @@ pub mod goals;
 pub mod grid;
 mod identity;
 pub mod ladder;
+pub mod limits;
 mod lower;
 pub mod metric_name;
 pub mod places;

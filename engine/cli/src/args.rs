@@ -298,7 +298,7 @@ pub struct Predict {
     /// The file to write; standard output if not given
     #[arg(long)]
     pub to: Option<PathBuf>,
-    /// What to write [default: by the ending of --to, else csv]
+    /// What to write [default: by the ending of --to: .csv, .jsonl or .ndjson; csv without one]
     #[arg(long, value_enum)]
     pub format: Option<PredictFormat>,
     /// The column of the text, or the two of a pair: FIRST,SECOND [default: as in training]

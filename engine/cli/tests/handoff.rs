@@ -218,6 +218,29 @@ fn what_cannot_be_predicted_is_named() {
 }
 
 #[test]
+fn predictions_that_are_interrupted_leave_nothing() {
+    let place = place();
+    place.write("fixed.ron", &fixed("epochs: 1"));
+    place.run(&["train", "fixed.ron", "--to", "out"]).succeeded();
+    let refused = place.run(&["predict", "out", "--input", "dev.tsv", "--to", "p.json"]);
+    insta::assert_snapshot!(refused.err, @"error: --to p.json: predictions are written as .csv, or as .jsonl or .ndjson (a JSON object a line); for another name say which with --format csv or --format jsonl");
+    assert_eq!(refused.code, 2);
+    // Longer than it takes to stop it.
+    place.write("many.tsv", &reviews(200_000));
+    let predict = ["predict", "out", "--input", "many.tsv", "--to", "p.csv"];
+    let mut predicting = place.command(&predict).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let drafts = || names(&place.path("")).iter().any(|name| name.starts_with(".predictions-"));
+    let watch = Stopwatch::start();
+    while !drafts() && predicting.try_wait().unwrap().is_none() && watch.seconds() < 120.0 {
+        sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args(["-TERM", &predicting.id().to_string()]).status().unwrap().success());
+    let stopped = place.told(predicting.wait_with_output().unwrap());
+    assert!(stopped.err.ends_with("error: interrupted: p.csv was not written\n"), "{}", stopped.err);
+    assert_eq!((stopped.code, drafts(), place.path("p.csv").exists()), (130, false, false));
+}
+
+#[test]
 fn a_training_that_was_interrupted_goes_on_to_the_same_weights() {
     let place = place();
     place.write("fixed.ron", &fixed("epochs: 60"));
@@ -272,10 +295,9 @@ fn a_model_of_both_splits_claims_nothing_of_validation() {
     assert_eq!(refused.code, 3);
     place.run(&["sweep", "space.ron", "--study", "study"]).succeeded();
     let trained = place.run(&["train", "study/best.ron", "--to", "out", "--on", "train+validation"]).succeeded();
-    assert!(
-        trained.err.contains("nothing is claimed of them") && !trained.err.contains("accuracy 0.")
-            || trained.err.contains("on the test split")
-    );
+    assert!(trained.err.contains("nothing is claimed of them"), "{}", trained.err);
+    let told: Vec<&str> = trained.err.lines().filter(|line| line.contains("accuracy")).collect();
+    assert!(matches!(told[..], [of_test] if of_test.starts_with("on the test split, 60 examples: accuracy ")), "{}", trained.err);
     let said = manifest(&place, "out");
     assert_eq!((&said["claim"], &said["measured"]["validation"]), (&Value::Null, &Value::Null));
     assert_eq!((&said["trained_on"], &said["measured"]["test"]["examples"]), (&"train+validation".into(), &60.into()));
@@ -289,6 +311,10 @@ fn a_model_of_both_splits_claims_nothing_of_validation() {
     let said = manifest(&place, "more");
     assert_eq!((&said["claim"], &said["data"]["splits"]["train"]), (&Value::Null, &200.into()));
     place.run(&["verify", "more"]).succeeded();
+    // On both splits it would have to say when to stop, which the study's step does not.
+    let refused = place.run(&["train", "study/best.ron", "--to", "most", "--on", "train+validation", "--data", "train=more.tsv"]);
+    assert!(refused.err.starts_with("error: study/best.ron claims that trial ") && refused.err.contains("take `claim`"), "{}", refused.err);
+    assert_eq!((refused.code, place.path("most").exists()), (2, false));
 }
 
 #[test]

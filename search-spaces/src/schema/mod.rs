@@ -6,6 +6,8 @@
 pub(crate) mod config;
 pub(crate) mod sweep;
 
+use crate::limits::Limits;
+
 /// The kind of a value.
 #[derive(Debug)]
 pub(crate) enum Kind {
@@ -112,8 +114,12 @@ const fn integer(low: i64, high: i64) -> Kind {
 }
 
 impl Real {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { low: self.low, high: self.high, above: self.above, below: self.below }
+    }
+
     pub(crate) fn allows(&self, x: f64) -> bool {
-        x.is_finite() && (x > self.low || (x == self.low && !self.above)) && (x < self.high || (x == self.high && !self.below))
+        self.limits().allow(x)
     }
 }
 

@@ -60,7 +60,11 @@ pub enum DataError {
     #[error("{} {what}", file.display())]
     NoRows { file: PathBuf, what: &'static str },
     #[error("{}: there is no column `{column}`{}; the columns are {}{}", file.display(), nearest(column, available), list(available),
-            if *header && nearest(column, available).is_empty() { " (if the first line is no header, name the columns with `columns`)" } else { "" })]
+            if *header && field.starts_with("data.") && nearest(column, available).is_empty() {
+        " (if the first line is no header, name the columns with `columns`)"
+    } else {
+        ""
+    })]
     MissingColumn { file: PathBuf, column: String, available: Vec<String>, header: bool, field: &'static str },
     #[error("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Several { errors: Vec<DataError> },

@@ -39,7 +39,7 @@ struct Row {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Columns {
     pub text: TextColumns,
-    /// Of a CSV or TSV file without a header line.
+    /// Of a CSV or TSV file without a header line, as which a file is read whose first line names none of these.
     pub names: Option<Vec<String>>,
     /// What becomes of rows without a text: with `Drop` they are left out.
     pub missing: Missing,
@@ -60,7 +60,7 @@ impl Texts {
                 TextColumns::Pair(first, second) => vec![first, second],
             };
             let wanted: Vec<Wanted<'_>> = names.into_iter().map(|column| Wanted { column, field: "--text" }).collect();
-            table::read(file, columns.names.as_deref(), Some(&wanted))?
+            read_table(file, columns.names.as_deref(), &wanted)?
         };
         let mut texts =
             Texts { file: file.to_owned(), rows: Vec::new(), left_out: Vec::new(), filled: 0, encoder, padding: tokenizer.padding() };
@@ -137,6 +137,30 @@ impl Texts {
     }
 }
 
+/// By the file's own header, if it has one. That those who trained the model had none, and said so with `names`, says nothing of this file.
+fn read_table(file: &Path, names: Option<&[String]>, wanted: &[Wanted<'_>]) -> Result<Table, DataError> {
+    let by_header = table::read(file, None, Some(wanted));
+    let has_none = |names: &&[String]| {
+        let known = |wanted: &Wanted<'_>| names.iter().any(|name| name == wanted.column);
+        wanted.iter().all(known) && by_header.as_ref().is_err_and(|error| names_none(error, names))
+    };
+    let Some(names) = names.filter(has_none) else { return by_header };
+    match table::read(file, Some(names), Some(wanted)) {
+        // Nor are these its columns: what is wrong is its header.
+        Err(DataError::ColumnCount { .. } | DataError::ColumnsNotNeeded { .. }) => by_header,
+        by_names => by_names,
+    }
+}
+
+/// Whether the error is of columns that are missing where none of `names` is there either.
+fn names_none(error: &DataError, names: &[String]) -> bool {
+    match error {
+        DataError::MissingColumn { available, .. } => !available.iter().any(|found| names.contains(found)),
+        DataError::Several { errors } => errors.iter().all(|error| names_none(error, names)),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -171,6 +195,28 @@ mod tests {
         assert_eq!(read("a.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n", &columns(Missing::Reject)), "0:one 1:two");
         assert_eq!(read("a.txt", "the film\tand\na \"game\r\n", &columns(Missing::Reject)), "0:the film\tand 1:a \"game");
         insta::assert_snapshot!(read("a.csv", "id,texts\n1,a\n", &columns(Missing::Reject)), @"F/a.csv: there is no column `text` (did you mean `texts`?); the columns are `id`, `texts`");
+    }
+
+    #[test]
+    fn a_file_with_a_header_is_read_by_it_though_the_training_data_had_none() {
+        let names = Some(["label", "text"].map(str::to_owned).to_vec());
+        let one = Columns { names: names.clone(), ..columns(Missing::Reject) };
+        assert_eq!(read("a.csv", "good,the film\nbad,a game\n", &one), "0:the film 1:a game");
+        assert_eq!(read("a.csv", "text\nthe film\n", &one), "0:the film");
+        assert_eq!(read("a.tsv", "text\tlabel\nthe film\tgood\n", &one), "0:the film");
+        assert_eq!(read("a.csv", "id,text,source\n1,the film,x\n", &one), "0:the film");
+        assert_eq!(read("a.jsonl", "{\"text\": \"the film\"}\n", &one), "0:the film");
+        // Neither by its header nor by those columns.
+        insta::assert_snapshot!(read("a.csv", "review\nthe film\n", &one), @"F/a.csv: there is no column `text`; the columns are `review`");
+        insta::assert_snapshot!(read("a.jsonl", "{\"review\": \"the film\"}\n", &one), @"F/a.jsonl: there is no column `text`; the columns are `review`");
+        // A header that names one of them is no row.
+        insta::assert_snapshot!(read("a.csv", "review,label\nthe film,good\n", &one), @"F/a.csv: there is no column `text`; the columns are `review`, `label`");
+        // What the user asks for stands in a header, if it is no column of the training data.
+        let asked = Columns { text: TextColumns::One("words".to_owned()), ..one.clone() };
+        assert_eq!(read("a.csv", "id,words\n1,the film\n", &asked), "0:the film");
+        let pair = Columns { text: TextColumns::Pair("text".to_owned(), "label".to_owned()), names, missing: Missing::Reject };
+        assert_eq!(read("a.csv", "good,the film\n", &pair), "0:the film");
+        insta::assert_snapshot!(read("a.csv", "text,other\nthe film,good\n", &pair), @"F/a.csv: there is no column `label`; the columns are `text`, `other`");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use signal_hook::{
 use crate::exit::Error;
 
 /// How soon a signal is seen.
-const LOOK: Duration = Duration::from_millis(100);
+pub(super) const LOOK: Duration = Duration::from_millis(100);
 
 /// What the user has asked for since the watch began.
 #[derive(Debug, Clone, Default)]

@@ -11,6 +11,7 @@ mod folder;
 mod goals;
 mod init;
 mod interrupt;
+mod next;
 mod outcome;
 mod places;
 mod predict;

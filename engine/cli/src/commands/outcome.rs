@@ -1,6 +1,6 @@
 //! What is written and said when a sweep has ended: tables, charts, page, best config, leaderboard.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use engine::{
     record::StudyRecord,
@@ -11,8 +11,12 @@ use engine::{
 };
 use serde::Serialize;
 
-use super::{goals::Goals, report, study};
-use crate::{args::Sweep, context::Context, exit::Error, progress::text};
+use super::{
+    goals::Goals,
+    next::{self, Next},
+    report, study,
+};
+use crate::{args::Sweep, context::Context, exit::Error};
 
 /// Rows of the leaderboard that the terminal shows.
 const SHOWN: usize = 10;
@@ -145,7 +149,7 @@ pub(super) fn conclude(
         }
         return Err(none_succeeded(&record, &failed));
     }
-    next_steps(arguments, &record, ended, context);
+    next_steps(arguments, &record, folder.root(), ended, context);
     if ended == Ended::Interrupted {
         return Err(Error::interrupted("interrupted; the study is safe, and the same command goes on"));
     }
@@ -184,33 +188,18 @@ fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
     Error::no_trial(format!("none of {} trials succeeded; the causes are above, the most common first", record.state.searched().len()))
 }
 
-fn next_steps(arguments: &Sweep, record: &StudyRecord, ended: Ended, context: &mut Context) {
+fn next_steps(arguments: &Sweep, record: &StudyRecord, root: &Path, ended: Ended, context: &mut Context) {
     let study = &arguments.study;
-    let shown = study.display();
-    let best = text::quoted(&study.join("best.ron"));
-    let study = text::quoted(study);
-    let space = &record.space.path;
-    let space = std::env::current_dir().ok().and_then(|here| space.strip_prefix(here).ok()).unwrap_or(space);
-    let space = text::quoted(space);
-    context.note("");
-    context.note(format!("report  {shown}/report/index.html"));
-    context.note(format!("config  {shown}/best.ron"));
-    context.note("");
-    context.note("What next:");
-    let mut next = |what: String, why: &str| context.note(format!("  {what:<60}  {why}"));
-    let go_on = format!("thawline sweep {space} --study {study}{}", arguments.overrides.repeated());
-    if ended == Ended::Interrupted {
-        next(go_on.clone(), "go on where it stopped");
-    }
-    next(format!("thawline train {best} --to MODEL_DIR"), "train the best config again, to its full length");
     let complete = |n: u32| record.state.trials().get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
-    if record.best().is_some_and(|best| complete(best.trial)) {
-        next(format!("thawline export {study} --to MODEL_DIR"), "or take the weights that it has here");
-    }
-    match ended {
-        Ended::Finished => next(format!("{go_on} --trials {}", record.space.settings.trials.saturating_mul(2)), "search on"),
-        Ended::TargetReached => next(format!("{go_on} --target BEYOND"), "search on"),
-        Ended::BudgetSpent => next(format!("{go_on} --budget LONGER"), "search on"),
-        Ended::Interrupted => {}
+    let with_best = next::with_best(study, root, record.best().is_some_and(|best| complete(best.trial)));
+    let steps: Vec<Next> = if ended == Ended::Interrupted {
+        next::on(&record.space, "stopped", study).into_iter().chain(with_best).collect()
+    } else {
+        with_best.into_iter().chain(next::on(&record.space, word(ended), study)).collect()
+    };
+    let shown = study.display();
+    context.note(format!("\nreport  {shown}/report/index.html\nconfig  {shown}/best.ron\n\nWhat next:"));
+    for Next { command, why } in steps {
+        context.note(format!("  {command:<60}  {why}"));
     }
 }

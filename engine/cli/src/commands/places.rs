@@ -21,6 +21,11 @@ pub(super) fn put(data: &mut Data, given: &[String]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether `given` puts other examples in place of those that the config's model was trained on.
+pub(super) fn replace_training(given: &[String]) -> bool {
+    given.iter().any(|text| matches!(split_of(text).0, None | Some("train")))
+}
+
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
 
 /// The split that `text` names, and the path. A path that begins like a split can be written as `./train=x`.
@@ -71,6 +76,13 @@ mod tests {
             Ok(()) => format!("{:?}", data.files()),
             Err(error) => error.message,
         }
+    }
+
+    #[test]
+    fn training_examples_are_those_of_their_split_or_of_all() {
+        let replaced = |given: &[&str]| replace_training(&given.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert!(replaced(&["/x"]) && replaced(&["test=/x", "train=/y"]) && replaced(&["other=/x"]));
+        assert!(!replaced(&[]) && !replaced(&["validation=/x", "test=/y"]));
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! `thawline predict`
 
+mod place;
+
 use std::{
     io::{self, BufWriter, Write},
     path::Path,
 };
 
-use engine::devices::{self, Device};
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use engine::{
+    devices::{self, Device},
+    runner::Cancel,
+};
 use search_spaces::data::{Data, Missing, TextColumns, Unreadable};
-use tempfile::NamedTempFile;
 use trials::{
     data::Tokenizer,
     hub::{
@@ -15,20 +20,18 @@ use trials::{
         manifest::{self, Manifest},
     },
     models::Takes,
-    predict::{self, Columns, Format, Inputs, Pictures, PredictError, Texts, Writer},
+    predict::{self, Columns, Format, Inputs, Pictures, PredictError, Prediction, Texts, Writer},
 };
 
+use self::place::{Place, format_of};
 use super::{interrupt, read, setup};
-use crate::{
-    args::{Predict, PredictFormat},
-    context::Context,
-    exit::Error,
-};
+use crate::{args::Predict, context::Context, exit::Error};
 
 /// Columns that hold the text in most files, for a model that says nothing of its own.
 const USUAL: &str = "text";
 
 pub(super) fn run(arguments: &Predict, context: &mut Context) -> Result<(), Error> {
+    let format = format_of(arguments)?;
     let device = setup::device(&arguments.device)?;
     // Any Hugging Face classifier will do; one of ours says how its texts and images were read.
     let manifest =
@@ -44,16 +47,17 @@ pub(super) fn run(arguments: &Predict, context: &mut Context) -> Result<(), Erro
             manifest.labels.join(", ")
         )));
     }
-    let out = Out::open(arguments)?;
+    let place = Place::find(arguments.to.as_deref())?;
     read::try_unlabelled(&arguments.input, matches!(trained.base.takes(), Takes::Pixels(_)), &context.program)?;
     let inputs = inputs(arguments, manifest.as_ref(), &trained)?;
     for note in inputs.notes() {
         context.note(note);
     }
     let count = inputs.len();
-    let done = write(trained, inputs, out, arguments, device, context)?;
+    let Some(done) = write(trained, inputs, (&place, format), arguments, device, context)? else { return Ok(()) };
     context.note(format!("{done} of {count} {}", if done == 1 { "prediction" } else { "predictions" }));
-    if let Some(to) = &arguments.to { context.say(to.display()) } else { Ok(()) }
+    // What is no file may be where this would be read as a prediction.
+    if let (Some(to), Place::File(_)) = (&arguments.to, &place) { context.say(to.display()) } else { Ok(()) }
 }
 
 /// Reads the examples, as the model was trained to read them.
@@ -93,32 +97,27 @@ fn inputs(arguments: &Predict, manifest: Option<&Manifest>, trained: &Trained) -
     inputs.map_err(|error| told(error, arguments))
 }
 
-/// Where predictions go: a file that appears whole or not at all, or standard output.
-enum Out {
-    File(NamedTempFile),
-    Standard,
-}
-
-impl Out {
-    /// Before the work, which a place that cannot be written to would make vain.
-    fn open(arguments: &Predict) -> Result<Out, Error> {
-        let Some(to) = &arguments.to else { return Ok(Out::Standard) };
-        if to.is_dir() {
-            return Err(Error::usage(format!("--to {}: this is a folder; write the name of a file", to.display())));
-        }
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            return Err(Error::usage(format!("--to {}: there is no folder {}", to.display(), folder.display())));
-        }
-        trials::files::temporary(folder, ".predictions-").map(Out::File).map_err(|e| Error::write(to, &e))
-    }
-}
-
-/// Predicts and writes; gives the number of predictions.
-fn write(trained: Trained, inputs: Inputs, out: Out, arguments: &Predict, device: Device, context: &mut Context) -> Result<usize, Error> {
+/// Predicts and writes; gives the number of predictions, `None` where their reader has gone.
+fn write(
+    trained: Trained,
+    inputs: Inputs,
+    (place, format): (&Place, Format),
+    arguments: &Predict,
+    device: Device,
+    context: &mut Context,
+) -> Result<Option<usize>, Error> {
     let interrupts = interrupt::watch()?;
+    let failed = |e: &io::Error| match &arguments.to {
+        Some(to) => Error::write(to, e),
+        None => Error::environment(format!("cannot write to standard output: {e}")),
+    };
+    let interrupted = || match (place, &arguments.to) {
+        (Place::File(_), Some(to)) => Error::interrupted(format!("interrupted: {} was not written", to.display())),
+        _ => Error::interrupted("interrupted: not all predictions were made"),
+    };
+    let draft = place.draft().map_err(|e| failed(&e))?;
     let stop = interrupts.finish.clone();
-    let labels = trained.labels.clone();
+    let mut writing = Writing { format, labels: trained.labels.clone(), done: 0 };
     let (sender, parts) = crossbeam_channel::bounded(1);
     // An accelerator computes; the threads only prepare what it reads.
     let threads = if device == Device::Cpu { devices::cores() } else { 1 };
@@ -126,49 +125,54 @@ fn write(trained: Trained, inputs: Inputs, out: Out, arguments: &Predict, device
         let mut trained = trained;
         predict::run(&mut trained, inputs, threads, &mut |part| Ok(!stop.is_set() && sender.send(part).is_ok()))
     });
-    let failed = |e: &io::Error| match &arguments.to {
-        Some(to) => Error::write(to, e),
-        None => Error::environment(format!("cannot write to standard output: {e}")),
+    let all = match (&draft, place) {
+        (Some(draft), _) => writing.write(&parts, &interrupts.finish, &mut BufWriter::new(draft.as_file())),
+        (None, Place::Device(device)) => writing.write(&parts, &interrupts.finish, &mut BufWriter::new(device)),
+        (None, _) => writing.write(&parts, &interrupts.finish, &mut context.out),
     };
-    let mut done = 0;
-    let take = |to: &mut dyn Write| -> io::Result<()> {
-        let mut writer = Writer::new(to, format(arguments), &labels);
-        for part in parts {
-            writer.write(&part)?;
-            done += part.len();
-        }
-        writer.into_inner().flush()
-    };
-    let file = match out {
-        Out::File(file) => {
-            take(&mut BufWriter::new(file.as_file())).map_err(|e| failed(&e))?;
-            Some(file)
-        }
-        Out::Standard => {
-            match take(&mut context.out) {
-                // A reader that has gone is no error of ours.
-                Err(e) if e.kind() != io::ErrorKind::BrokenPipe => return Err(failed(&e)),
-                _ => None,
-            }
-        }
-    };
+    match all {
+        Ok(true) => {}
+        // What is computed now ends with the process.
+        Ok(false) => return Err(interrupted()),
+        // A reader that has gone is no error of ours.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe && draft.is_none() => return Ok(None),
+        Err(e) => return Err(failed(&e)),
+    }
     let ended = work.join().map_err(|_| Error::failed("a panic: this is an error in the program"))?;
     if interrupts.finish.is_set() {
-        return Err(Error::interrupted("interrupted: not all predictions were made"));
+        return Err(interrupted());
     }
     ended.map_err(|error| told(error, arguments))?;
-    if let (Some(file), Some(to)) = (file, &arguments.to) {
-        file.as_file().sync_all().map_err(|e| failed(&e))?;
-        file.persist(to).map_err(|e| failed(&e.error))?;
-    }
-    Ok(done)
+    place.publish(draft).map_err(|e| failed(&e))?;
+    Ok(Some(writing.done))
 }
 
-fn format(arguments: &Predict) -> Format {
-    match (arguments.format, &arguments.to) {
-        (Some(PredictFormat::Jsonl), _) => Format::JsonLines,
-        (None, Some(to)) if to.extension().is_some_and(|ending| ending == "jsonl" || ending == "ndjson") => Format::JsonLines,
-        (Some(PredictFormat::Csv) | None, _) => Format::Csv,
+struct Writing {
+    format: Format,
+    labels: Vec<String>,
+    /// Predictions so far.
+    done: usize,
+}
+
+impl Writing {
+    /// Writes the parts as they come, each whole, to their end. `false`: `stop` was set before that.
+    fn write(&mut self, parts: &Receiver<Vec<Prediction>>, stop: &Cancel, to: &mut dyn Write) -> io::Result<bool> {
+        let mut writer = Writer::new(to, self.format, &self.labels);
+        loop {
+            if stop.is_set() {
+                return Ok(false);
+            }
+            match parts.recv_timeout(interrupt::LOOK) {
+                Ok(part) => {
+                    writer.write(&part)?;
+                    self.done += part.len();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        writer.into_inner().flush()?;
+        Ok(true)
     }
 }
 

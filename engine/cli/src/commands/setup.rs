@@ -49,13 +49,6 @@ impl Overrides {
         given.into_iter().filter_map(|(path, option, text)| Some((path, option, text.as_deref()?)))
     }
 
-    /// The options that a study can only go on with, as a shell reads them.
-    pub(super) fn repeated(&self) -> String {
-        self.as_ron()
-            .flat_map(|(_, option, text)| [" ".to_owned(), option.to_owned(), " ".to_owned(), text::quoted(Path::new(text))])
-            .collect()
-    }
-
     /// What the command line does not say, a study that goes on has already: without `--seed` its own seed, without `--budget` no less than
     /// its budget, without `--devices` (here or in the file) those it last had. So what it was started with need not be given again.
     /// Trials and budget never shrink: [`engine::session::begin`] sees to that.

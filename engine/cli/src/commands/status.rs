@@ -1,7 +1,6 @@
 //! `thawline status`
 
 mod causes;
-mod next;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -16,7 +15,11 @@ use engine::{
 };
 use serde::Serialize;
 
-use super::{goals::Goals, study};
+use super::{
+    goals::Goals,
+    next::{self, Next},
+    study,
+};
 use crate::{
     args::Status,
     context::Context,
@@ -24,7 +27,6 @@ use crate::{
     progress::{Words, config},
 };
 use causes::{Cause, by_cause};
-pub(super) use next::Next;
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]

@@ -325,7 +325,7 @@ fn again(
     match &manifest.measured.validation {
         Some(before) => {
             let claimed = before.metrics.get(&metric).copied().unwrap_or(f64::NAN);
-            let tolerance = manifest.tolerance.of_training(before.examples);
+            let tolerance = manifest.tolerance.of_training(ready.prepared.task.validation.len() as u64);
             let near = (claimed - completed.value).abs() <= tolerance;
             found.checks.push(Check {
                 what: "trained again",

@@ -43,12 +43,13 @@ fn shown(domain: &Domain, value: Value) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use search_spaces::domain::Condition;
 
     use super::*;
 
-    fn two() -> Vec<Parameter> {
+    /// A choice, and a parameter that one of its options has.
+    pub(crate) fn two() -> Vec<Parameter> {
         vec![
             Parameter {
                 path: "optimizer".to_owned(),

@@ -342,6 +342,9 @@ fn settings_of_the_command_line_take_the_place_of_the_file_s() {
     let run = sweep(&["--objective", "Minimize(Loss)", "--eta", "3", "--r-min", "Share(0.5)"]).succeeded();
     assert!(run.err.contains("--study study --objective 'Minimize(Loss)' --eta 3 --r-min 'Share(0.5)' --trials 18"), "{}", run.err);
     let done = status(&place);
+    // Without those options it would be refused.
+    let next = "thawline sweep space.ron --study study --objective 'Minimize(Loss)' --eta 3 --r-min 'Share(0.5)' --trials 18";
+    assert!(done["next"].as_array().unwrap().iter().any(|step| step["command"] == next), "{}", done["next"]);
     assert_eq!((&done["metric"], &done["rungs"]), (&"loss".into(), &serde_json::json!([120, 240])));
     assert_eq!((&done["trials_started"], &done["trials_failed"]), (&9.into(), &0.into()));
     let trials = fs::read_to_string(place.path("study/tables/trials.csv")).unwrap();

@@ -107,22 +107,28 @@ impl Wanted {
             (picture.to_rgb8().into_raw(), PixelType::U8x3)
         };
         // As transformers and torchvision have it, whose users get the model: the shorter side is made to fit, the longer one with it in whole pixels, and the
-        // square in the middle is taken, so that nothing is distorted.
-        let side = self.side as u32;
-        let longer = |long: u32, short: u32| (u64::from(side) * u64::from(long) / u64::from(short)) as u32;
-        let (wide, high) = if width <= height { (side, longer(height, width)) } else { (longer(width, height), side) };
-        let resized = if (wide, high) == (width, height) {
-            pixels
-        } else {
-            let source = Image::from_vec_u8(width, height, pixels, kind).map_err(|e| e.to_string())?;
-            let mut target = Image::new(wide, high, kind);
-            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-            Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
-            target.into_vec()
-        };
-        let (left, top) = ((wide - side) as usize / 2, (high - side) as usize / 2);
-        let row = |y: usize| &resized[((top + y) * wide as usize + left) * self.channels..][..self.side * self.channels];
-        Ok(Decoded { pixels: if wide == high { resized } else { (0..self.side).flat_map(row).copied().collect() }, changes })
+        // square in the middle is taken, so that nothing is distorted. Pixels beside that square are not computed: of a strip there would be more than there is
+        // memory for.
+        let shorter = width.min(height);
+        let ((left, across), (top, down)) = (self.kept(width, shorter), self.kept(height, shorter));
+        let source = Image::from_vec_u8(width, height, pixels, kind).map_err(|e| e.to_string())?;
+        let mut target = Image::new(self.side as u32, self.side as u32, kind);
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).crop(left, top, across, down);
+        Resizer::new().resize(&source, &mut target, &options).map_err(|e| e.to_string())?;
+        Ok(Decoded { pixels: target.into_vec(), changes })
+    }
+
+    /// Where on a side of `length` pixels the square begins that is kept, and how much of the side it takes. The filter looks beyond both ends, as it would if
+    /// all were resized.
+    fn kept(self, length: u32, shorter: u32) -> (f64, f64) {
+        let side = self.side as u64;
+        let resized = side * u64::from(length) / u64::from(shorter);
+        if resized == side {
+            // Without a factor, whose rounding could lead out of the picture.
+            return (0.0, f64::from(length));
+        }
+        let scale = f64::from(length) / resized as f64;
+        (((resized - side) / 2) as f64 * scale, side as f64 * scale)
     }
 }
 
@@ -218,7 +224,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn others_are_cut_to_the_middle_square_and_resized() {
+    fn of_others_the_shorter_side_is_made_to_fit_and_the_middle_square_kept() {
         // Black, white, black: the middle is white, but for what its edges get of both sides.
         let wide = RgbImage::from_fn(30, 10, |x, _| if (10..20).contains(&x) { Rgb([255; 3]) } else { Rgb([0; 3]) });
         assert_eq!(COLOUR.decode(&encoded(wide, ImageFormat::Png)).unwrap().pixels, [224; 12]);
@@ -241,6 +247,41 @@ pub(super) mod tests {
         };
         near(wide, [74, 127, 180, 138, 191, 187, 201, 108, 94]);
         near(tall, [74, 138, 201, 127, 191, 108, 180, 188, 94]);
+    }
+
+    #[test]
+    fn what_is_kept_is_what_resizing_all_of_it_gives() {
+        const SIDE: u32 = 16;
+        let of_all = |picture: &GrayImage, wide: u32, high: u32| -> Vec<u8> {
+            let source = Image::from_vec_u8(picture.width(), picture.height(), picture.as_raw().clone(), PixelType::U8).unwrap();
+            let mut target = Image::new(wide, high, PixelType::U8);
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
+            Resizer::new().resize(&source, &mut target, &options).unwrap();
+            let (resized, left, top) = (target.into_vec(), (wide - SIDE) / 2, (high - SIDE) / 2);
+            let kept = (0..SIDE * SIDE).map(|pixel| (left + pixel % SIDE, top + pixel / SIDE));
+            kept.map(|(x, y)| resized[(y * wide + x) as usize]).collect()
+        };
+        let wanted = Wanted { side: SIDE as usize, channels: 1 };
+        for (width, height, wide, high) in
+            [(97, 41, 37, 16), (41, 97, 16, 37), (7, 5, 22, 16), (300, 16, 300, 16), (33, 32, 16, 16), (16, 16, 16, 16)]
+        {
+            let picture = GrayImage::from_fn(width, height, |x, y| Luma([(x * 37 + y * 53) as u8]));
+            let found = wanted.decode(&encoded(picture.clone(), ImageFormat::Png)).unwrap().pixels;
+            let all = of_all(&picture, wide, high);
+            assert!(found.iter().zip(&all).all(|(found, all)| found.abs_diff(*all) <= 1), "{width} x {height}: {found:?}, {all:?}");
+        }
+    }
+
+    #[test]
+    fn strips_take_no_more_memory_than_other_pictures() {
+        // Either would be resized to 1024 x 20 480 000 pixels. Of its middle, a pixel, one half is black and one white.
+        let wanted = Wanted { side: 1024, channels: 1 };
+        let grey = |at: u32| Luma([if at < MAX_SIDE / 2 { 0 } else { 255 }]);
+        let wide = wanted.decode(&encoded(GrayImage::from_fn(MAX_SIDE, 1, |x, _| grey(x)), ImageFormat::Png)).unwrap().pixels;
+        let tall = wanted.decode(&encoded(GrayImage::from_fn(1, MAX_SIDE, |_, y| grey(y)), ImageFormat::Png)).unwrap().pixels;
+        assert_eq!((wide.len(), wide[0], wide[1023], tall[0], tall[1023 * 1024]), (1 << 20, 0, 255, 0, 255));
+        // Nothing limits the sides of what is not encoded.
+        assert_eq!(wanted.greys(vec![7; 5_000_000], 1, 5_000_000).unwrap().pixels, vec![7; 1 << 20]);
     }
 
     /// `jpeg` with an EXIF block that says how it is to be turned.

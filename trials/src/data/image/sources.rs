@@ -183,6 +183,8 @@ impl Sorted {
     /// The file `inner` of the folder or tar.
     fn put(&mut self, inner: PathBuf, data: Data) {
         let Some(parts) = parts(&inner) else { return };
+        // What has no name in it is the folder or tar itself.
+        let Some(class) = parts.first().cloned() else { return };
         let name = parts.join("/");
         if let Some(hidden) = hidden(&parts) {
             self.litter.insert(hidden);
@@ -191,7 +193,7 @@ impl Sorted {
         } else if parts.len() < 2 && !self.unlabelled {
             self.loose.insert(name);
         } else {
-            self.pictures.insert(inner, Picture { name, label: parts[0].clone(), data });
+            self.pictures.insert(inner, Picture { name, label: class, data });
         }
     }
 
@@ -329,8 +331,11 @@ fn tar(file: &Path, inner: &Path, mut sorted: Sorted) -> io::Result<Found> {
         } else {
             continue;
         };
-        if let Ok(inner) = path.strip_prefix(inner) {
-            sorted.put(inner.to_owned(), data);
+        let Ok(within) = path.strip_prefix(inner) else { continue };
+        // Of a file that was named itself nothing is left; it has its own name, as beside a tar.
+        let within = if within.as_os_str().is_empty() { path.file_name().map(Path::new) } else { Some(within) };
+        if let Some(within) = within {
+            sorted.put(within.to_owned(), data);
         }
     }
     Ok(sorted.found())
@@ -397,5 +402,26 @@ mod tests {
         let bytes = |picture: &Picture| if let Data::Encoded(bytes) = &picture.data { Arc::clone(bytes) } else { panic!("{picture:?}") };
         assert_eq!(found.len(), 4);
         assert!(found.iter().all(|picture| Arc::ptr_eq(&bytes(picture), &bytes(&found[0]))));
+    }
+
+    #[test]
+    fn a_picture_in_a_tar_can_be_named_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tar");
+        let mut archive = tar::Builder::new(File::create(&path).unwrap());
+        // The first has no name in the tar.
+        for name in ["./", "cat/0.png", "cat/1.png"] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(4);
+            archive.append_data(&mut header, name, &b"\x89PNG"[..]).unwrap();
+        }
+        archive.finish().unwrap();
+        let names = |path: &Path| -> Vec<String> { unlabelled(path).unwrap().pictures.into_iter().map(|picture| picture.name).collect() };
+        assert_eq!(names(&path), ["cat/0.png", "cat/1.png"]);
+        assert_eq!(names(&path.join("cat/1.png")), ["1.png"]);
+        assert!(names(&path.join("cat/2.png")).is_empty());
+        // For training it lies in no class.
+        let refused = pictures(&path.join("cat/1.png")).unwrap_err().to_string();
+        insta::assert_snapshot!(refused.replace(folder.path().to_str().unwrap(), "DIR"), @"DIR/a.tar/cat/1.png holds no folder of images for any class (CLASS/IMAGE.jpg)");
     }
 }

@@ -79,24 +79,8 @@ pub(super) fn rungs(ladder: &Ladder, settings: &Settings, examples_per_epoch: u6
 
 #[cfg(test)]
 mod tests {
-    use search_spaces::domain::Condition;
-
     use super::*;
-
-    fn two() -> Vec<Parameter> {
-        vec![
-            Parameter {
-                path: "optimizer".to_owned(),
-                domain: Domain::Choice { labels: vec!["Sgd".to_owned(), "AdamW".to_owned()], weights: vec![0.5, 0.5] },
-                condition: None,
-            },
-            Parameter {
-                path: "optimizer.Sgd.momentum".to_owned(),
-                domain: Domain::Uniform { low: 0.5, high: 0.9 },
-                condition: Some(Condition { parent: 0, option: 0 }),
-            },
-        ]
-    }
+    use crate::progress::config::tests::two;
 
     #[test]
     fn parameters_show_their_conditions() {

@@ -3,10 +3,10 @@
 //! Nothing may watch a metric then: there are no examples that the model has not seen. So the course is fixed beforehand: every schedule runs over the full
 //! horizon, which has more steps now, and training ends at the same share of it at which the claimed trial had its best weights.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use search_spaces::{
-    claim::ConfigFile,
+    claim::{Claim, ConfigFile},
     config::{Config, Keep, Schedule, Unfreeze},
     ladder::Ladder,
 };
@@ -32,6 +32,19 @@ pub(super) fn course(file: &ConfigFile, prepared: &Prepared) -> Result<Course, S
         on: TrainedOn::TrainAndValidation,
         rung: 0,
     })
+}
+
+/// Why a config with a claim is not trained on other training examples, and the way out. The claim is of a step, which is a share of a training on the study's
+/// examples; how many those were it does not say.
+pub(super) fn on_other_data(config: &Path, trial: u32, claim: &Claim) -> String {
+    format!(
+        "{} claims that trial {trial} of the study {} was best at step {} of a training on the study's examples; which step that would be with those of --data \
+         nobody knows, and with --on train+validation training ends by it\n  \
+         train without --data, or take `claim` and `early_stopping` out of the config and write `keep: Last` there: then training goes to its full length",
+        config.display(),
+        claim.study,
+        claim.step
+    )
 }
 
 /// What would need examples that the model has not seen.
@@ -78,6 +91,15 @@ mod tests {
         };
         assert_eq!([end(Some(30), 60, 80), end(Some(60), 60, 80), end(None, 60, 80)], [40, 80, 80]);
         assert_eq!([end(Some(1), 1000, 3), end(Some(99), 60, 80)], [1, 80], "never none, never more than all");
+    }
+
+    #[test]
+    fn a_step_of_one_training_is_none_of_another() {
+        let claim = Claim { study: "reviews".to_owned(), value: 0.9, step: 30, rule: None };
+        insta::assert_snapshot!(on_other_data(Path::new("best.ron"), 3, &claim), @"
+        best.ron claims that trial 3 of the study reviews was best at step 30 of a training on the study's examples; which step that would be with those of --data nobody knows, and with --on train+validation training ends by it
+          train without --data, or take `claim` and `early_stopping` out of the config and write `keep: Last` there: then training goes to its full length
+        ");
     }
 
     #[test]

@@ -31,6 +31,11 @@ use crate::{
 pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error> {
     let (mut file, space) = read(&arguments.config)?;
     places::put(&mut file.data, &arguments.data)?;
+    if let Some(claim) = file.claim.as_ref().filter(|_| arguments.on == TrainOn::TrainAndValidation)
+        && places::replace_training(&arguments.data)
+    {
+        return Err(Error::usage(both::on_other_data(&arguments.config, file.trial, claim)));
+    }
     if let Some(claim) = file.claim.as_ref().filter(|_| !arguments.data.is_empty() && arguments.on == TrainOn::Train) {
         context
             .note(format!("on data of its own choice: what trial {} of the study {} reached says nothing of it", file.trial, claim.study));
