@@ -38,6 +38,11 @@ impl Measured {
     }
 }
 
+/// Whether the measure says what another one says already: of two classes the one is missed where the other is wrongly given.
+pub fn is_said_already(measured: Measured, classes: usize) -> bool {
+    classes == 2 && measured == Measured::FalseNegatives
+}
+
 /// How one group fares.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupShare {

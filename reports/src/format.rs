@@ -2,6 +2,8 @@
 
 use search_spaces::{goals::Measure, settings::Metric};
 
+use crate::intervals::Share;
+
 /// Of the objective's metric: three decimals for scores, four for a loss and for what nobody here knows.
 pub fn metric(metric: Metric, value: f64) -> String {
     if !value.is_finite() {
@@ -132,6 +134,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `0.931 (0.905 to 0.951)`: with its 95 % interval; `None` of nothing.
+pub fn share(share: Share) -> Option<String> {
+    let (value, (low, high)) = share.value().zip(share.interval())?;
+    Some(format!("{value:.3} ({low:.3} to {high:.3})"))
+}
+
 /// `64 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
@@ -183,6 +191,12 @@ mod tests {
             measure(Measure::GroupGap, f64::NAN),
         ];
         insta::assert_snapshot!(shown.join("; "), @"1,234,567; 90.9 MB; 512 bytes; 12.3 s; 0.031; 0.2500; not known");
+    }
+
+    #[test]
+    fn a_share_has_its_interval() {
+        assert_eq!(share(Share::new(90, 100)).as_deref(), Some("0.900 (0.826 to 0.945)"));
+        assert_eq!(share(Share::new(0, 0)), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod model_card;
 pub mod parameters;
 pub mod predictions;
 pub mod quality;
+mod saving;
 pub mod summary;
 pub mod tables;
 mod terminal;

@@ -5,6 +5,7 @@ use search_spaces::settings::Metric;
 
 use crate::{
     format, html, parameters,
+    saving::share_saved,
     summary::{Summary, Test},
     tables::{CrossRow, FinalistRow, LeaderboardRow, Tables},
 };
@@ -87,12 +88,11 @@ fn closing(summary: &Summary) -> Vec<String> {
             format::count(summary.steps)
         ));
     }
-    if let Some(share) = summary.saved.share().filter(|share| *share > 0.0) {
+    if let Some(share) = share_saved(summary.saved) {
         lines.push(format!(
-            "{} of {} steps trained: early termination saved {} of full-length training.",
+            "{} of {} steps trained: early termination saved {share} of full-length training.",
             format::count(summary.saved.steps_trained),
-            format::count(summary.saved.steps_full),
-            format::percent(share)
+            format::count(summary.saved.steps_full)
         ));
     }
     lines

@@ -5,7 +5,7 @@ mod failing;
 mod progress;
 
 use engine::record::StudyRecord;
-use search_spaces::settings::Direction;
+use search_spaces::{goals::Measure, settings::Direction};
 
 use crate::{
     format,
@@ -78,8 +78,11 @@ fn passes(epochs: f64) -> String {
     if epochs == 1.0 { "1 pass".to_owned() } else { format!("{} passes", format::number(epochs)) }
 }
 
-/// Groups of examples that fare differently.
+/// Groups of examples that fare differently, unless the search has been told how differently they may.
 fn groups(tables: &Tables) -> Option<String> {
+    if tables.measures.contains(&Measure::GroupGap) {
+        return None;
+    }
     tables.predicted.significant_gaps().first()?;
     Some(
         "Look into the groups below before you rely on it, and search with the constraint `GroupGap` if it matters: some fare worse than others by more than chance."
@@ -122,8 +125,10 @@ fn doubt(record: &StudyRecord, summary: &Summary, validation: Option<u64>) -> Ve
 
 #[cfg(test)]
 mod tests {
+    use search_spaces::goals::Constraint;
+
     use super::*;
-    use crate::testing::{running_record, sample_record, with_finalists};
+    use crate::testing::{running_record, sample_record, with_finalists, with_predictions, with_test};
 
     fn of(record: &StudyRecord, validation: Option<u64>) -> String {
         let tables = Tables::new(record);
@@ -153,5 +158,17 @@ mod tests {
         assert!(of(&record, Some(100)).contains("folds: 5"));
         record.space.settings.folds = Some(5);
         assert!(!of(&record, Some(100)).contains("folds: 5"));
+    }
+
+    #[test]
+    fn groups_that_fare_differently_are_told_unless_the_search_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut record = sample_record(40, 3, 1);
+        let best = record.best().unwrap().trial;
+        with_test(&mut record, best, (0.9, 0.88, 0.92));
+        with_predictions(&mut record, folder.path(), &["mail", "web"]);
+        assert!(groups(&Tables::read(&record)).unwrap().contains("`GroupGap`"));
+        record.state.constraints = vec![Constraint::GroupGap(0.5)];
+        assert_eq!(groups(&Tables::read(&record)), None);
     }
 }

@@ -1,6 +1,7 @@
 //! How many trials set out for each rung, and what became of them there.
 
 use engine::state::Phase;
+use search_spaces::settings::Rungs;
 
 use super::{
     Chart, RIGHT,
@@ -97,6 +98,23 @@ fn fate(trial: &TrialRow, row: &RungRow, before: &[RungRow], next: Option<&RungR
     })
 }
 
+/// Of all trials, those that set out for their full length: for the last rung, or cheap enough to be trained in full before it, where rungs are of equal cost.
+fn went_for_all(counts: &[[usize; 6]]) -> usize {
+    let Some((last, below)) = counts.split_last() else { return 0 };
+    last.iter().sum::<usize>() + below.iter().map(|[in_full, ..]| in_full).sum::<usize>()
+}
+
+/// `1,780 examples`: that trials have seen at a rung.
+fn examples(scene: &Scene<'_>, rung: usize) -> String {
+    let count = format::count(scene.tables.ladder.get(rung).copied().unwrap_or(0));
+    match scene.tables.rungs_of {
+        // Those of a trial that trains every block: others come to the rung later.
+        Rungs::EqualCost if rung + 1 < scene.rungs => format!("from {count} examples"),
+        _ if scene.epochs().is_some() => format!("{count} examples"),
+        _ => format!("up to {count} examples"),
+    }
+}
+
 pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let tables = scene.tables;
     let counts = fates(scene);
@@ -107,10 +125,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     for (index, fate) in FATES.iter().enumerate() {
         legend.entry(any(index), fate.mark(), fate.words(tables.finished));
     }
-    let full = set_out.last().copied().unwrap_or(0);
     let subtitle = format!(
         "{} of {} went for the full length",
-        format::count(full as u64),
+        format::count(went_for_all(&counts) as u64),
         format::counted(tables.searched().count() as u64, "trial")
     );
     let height = (TOP + counts.len() as f64 * ROW + 18.0).max(TOP + legend.height() + 24.0);
@@ -134,12 +151,10 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
 
 fn row(drawing: &mut Drawing, scene: &Scene<'_>, rung: usize, counts: &[usize; 6], (y, a_trial): (f64, f64)) {
     let beside = Type::new(12.0).anchored(Horizontal::Right, Vertical::Center);
-    let examples = scene.tables.ladder.get(rung).copied().unwrap_or(0);
     drawing.text((LEFT - 12.0, y + 7.0), &scene.rung_name(rung), beside.bold());
-    let examples = format!("{} examples", format::count(examples));
     drawing.text(
         (LEFT - 12.0, y + 23.0),
-        &beside.fitted(&examples, LEFT - 24.0),
+        &beside.fitted(&examples(scene, rung), LEFT - 24.0),
         Type::new(11.0).faded().anchored(Horizontal::Right, Vertical::Center),
     );
     let mut x = LEFT;
@@ -189,6 +204,10 @@ fn described(scene: &Scene<'_>, rung: usize, counts: &[usize; 6]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use engine::{record::StudyRecord, state::TrialState};
+
     use super::*;
     use crate::{
         tables::Tables,
@@ -219,5 +238,39 @@ mod tests {
         assert_eq!(counts.iter().map(|counts| counts[2]).sum::<usize>(), 1);
         let failed = tables.trials.iter().filter(|trial| matches!(trial.phase, Phase::Failed { .. })).count();
         assert_eq!(counts.iter().map(|counts| counts[5]).sum::<usize>(), failed);
+    }
+    #[test]
+    fn a_cheap_trial_is_trained_in_full_before_the_last_rung_of_equal_cost() {
+        let mut record = sample_record(12, 3, 1);
+        let of = |record: &StudyRecord| {
+            let tables = Tables::new(record);
+            fates(&Scene::new(&tables, record.state.objective))
+        };
+        let before = of(&record);
+        let full = |trial: &&TrialState| trial.phase == Phase::Complete && trial.stopped_at.is_none();
+        let cheap = record.state.trials().iter().find(full).unwrap().number;
+        record.state.ladder.kind = Rungs::EqualCost;
+        // Its last segment was the one to rung 1: that it has its value at rung 2 too is the state's doing.
+        record.segments.retain(|segment| (segment.trial, segment.rung) != (cheap, 2));
+        let counts = of(&record);
+        assert_eq!((counts[1][0], counts[2][0]), (1, before[2][0] - 1));
+        assert_eq!(counts[2].iter().sum::<usize>(), before[2].iter().sum::<usize>() - 1, "it did not set out for it");
+        assert_eq!(went_for_all(&counts), went_for_all(&before));
+    }
+
+    #[test]
+    fn how_many_examples_a_rung_has_depends_on_what_trials_have_in_common_there() {
+        let mut record = sample_record(12, 3, 1);
+        let said = |record: &StudyRecord| {
+            let tables = Tables::new(record);
+            let scene = Scene::new(&tables, record.state.objective);
+            [0, 2].map(|rung| examples(&scene, rung))
+        };
+        assert_eq!(said(&record), ["594 examples", "5,340 examples"]);
+        record.state.ladder.kind = Rungs::EqualCost;
+        assert_eq!(said(&record), ["from 594 examples", "5,340 examples"]);
+        record.state.ladder.kind = Rungs::EqualData;
+        record.state.change(3, |trial| Arc::make_mut(&mut trial.config).epochs = 2);
+        assert_eq!(said(&record), ["up to 594 examples", "up to 5,340 examples"]);
     }
 }

@@ -28,10 +28,8 @@ type Curve = Vec<Point>;
 
 pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let tables = scene.tables;
-    // Where `epochs` is searched, a rung is the same share of each trial's own length.
-    let epochs = tables.trials.first().map(|trial| trial.epochs);
-    let same = tables.searched().all(|trial| Some(trial.epochs) == epochs);
-    let length = if same { f64::from(epochs.unwrap_or(1)) } else { 1.0 };
+    let epochs = scene.epochs();
+    let length = epochs.map_or(1.0, f64::from);
     let horizon = tables.ladder.last().copied().unwrap_or(1) as f64;
     let rungs: Vec<f64> = tables.ladder.iter().map(|examples| *examples as f64 / horizon * length).collect();
     let curves = curves(scene, length);
@@ -60,7 +58,7 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
         inactive_lane: false,
         text: 11.0,
     };
-    let x_label = if same { "passes over the training data (epochs)" } else { "share of each trial's full length" };
+    let x_label = if epochs.is_some() { "passes over the training data (epochs)" } else { "share of each trial's full length" };
     let mut drawing = titled(HEIGHT, "Learning curves", &subtitle);
     panel.draw(&mut drawing, x_label, "");
     drawing.text((panel.left, panel.top - 36.0), &scene.value_label(), Type::new(12.0));
@@ -144,18 +142,19 @@ fn draw_curves(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, curves: 
         let further = trial.rungs_reached as f64 / scene.rungs.max(1) as f64;
         drawing.line(&finite(panel, curve), colour, alpha + (1.0 - alpha) * further * further * crowd, width);
     }
+    let size = if curves.len() > 200 { 2.6 } else { 4.2 };
     for (number, curve) in &plain {
-        end_mark(drawing, scene, panel, &trials[*number as usize], curve);
+        end_mark(drawing, scene, panel, &trials[*number as usize], curve, size);
     }
     let default = curves.iter().find(|(number, _)| *number == 0 && scene.best != Some(0));
     let best = curves.iter().find(|(number, _)| Some(*number) == scene.best);
     if let Some((number, curve)) = default {
         drawing.dashed(&finite(panel, curve), Colour::Ink, 2.4);
-        end_mark(drawing, scene, panel, &trials[*number as usize], curve);
+        end_mark(drawing, scene, panel, &trials[*number as usize], curve, size);
     }
     if let Some((number, curve)) = best {
         drawing.line(&finite(panel, curve), Colour::Best, 1.0, 3.2);
-        end_mark(drawing, scene, panel, &trials[*number as usize], curve);
+        end_mark(drawing, scene, panel, &trials[*number as usize], curve, size);
     }
 }
 
@@ -170,8 +169,8 @@ fn kept<'a>(scene: &Scene<'_>, trial: &TrialRow, curve: &'a Curve) -> Option<&'a
     curve.get(index).filter(|(_, value)| value.is_finite())
 }
 
-fn end_mark(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, trial: &TrialRow, curve: &Curve) {
-    let size: f64 = if scene.tables.searched().count() > 200 { 2.6 } else { 4.2 };
+/// `size` is that of the marks of most trials.
+fn end_mark(drawing: &mut Drawing, scene: &Scene<'_>, panel: &Panel, trial: &TrialRow, curve: &Curve, size: f64) {
     let last = curve.iter().rfind(|(_, value)| value.is_finite());
     let colour = scene.trial_colour(trial);
     if failed(trial) {

@@ -29,18 +29,13 @@ pub(super) fn chart(scene: &Scene<'_>) -> Option<Chart> {
         return None;
     }
     let accuracy = figures.accuracy.value().unwrap_or(f64::NAN);
-    let off = figures.confidence - accuracy;
-    let leaning = match () {
-        () if off.abs() < 0.005 => "about as sure as it is right",
-        () if off > 0.0 => "surer than it is right",
-        () => "less sure than it is right",
-    };
     let subtitle = format!(
-        "Trial {} on the {} split: calibration error {:.3}; mean confidence {:.3}, accuracy {accuracy:.3}: {leaning}",
+        "Trial {} on the {} split: calibration error {:.3}; mean confidence {:.3}, accuracy {accuracy:.3}: {}",
         of.trial,
         of.split.name(),
         figures.calibration_error,
-        figures.confidence
+        figures.confidence,
+        figures.leaning().words()
     );
     let panel = |top: f64, bottom: f64, y: Axis| Panel {
         left: LEFT,

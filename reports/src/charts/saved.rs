@@ -14,7 +14,7 @@ use super::{
     surface::{Colour, Drawing, Horizontal, Type, Vertical},
     titled,
 };
-use crate::{format, summary, tables::TrialRow};
+use crate::{format, saving::share_saved, summary, tables::TrialRow};
 
 const HEIGHT: f64 = 440.0;
 
@@ -78,9 +78,9 @@ pub(super) fn chart(scene: &Scene<'_>) -> Chart {
     let passes = |value: f64| if value < 1000.0 { format::significant(value, 3) } else { format::count(value.round() as u64) };
     let trained = format!("{} of {} passes over the training data were trained", passes(done), passes(all));
     // The same share as in the words of the report: of optimizer steps, failed trials apart.
-    let saved = if scene.tables.finished { summary::saved(scene.tables).share() } else { None };
-    let subtitle = match saved.filter(|share| *share > 0.0) {
-        Some(share) => format!("{} of full-length training saved, failed trials apart; {trained}", format::percent(share)),
+    let saved = if scene.tables.finished { share_saved(summary::saved(scene.tables)) } else { None };
+    let subtitle = match saved {
+        Some(share) => format!("{share} of full-length training saved, failed trials apart; {trained}"),
         None => trained,
     };
     let longest = bars.iter().map(|bar| bar.of).fold(0.0, f64::max).max(1e-6);

@@ -26,6 +26,12 @@ impl<'a> Scene<'a> {
         Scene { tables, objective, best, rungs: tables.ladder.len(), failures }
     }
 
+    /// Passes over the training data that every trial's full length has; `None` where `epochs` is searched, and a rung is the same share of each trial's own length.
+    pub(super) fn epochs(&self) -> Option<u32> {
+        let first = self.tables.trials.first()?.epochs;
+        self.tables.searched().all(|trial| trial.epochs == first).then_some(first)
+    }
+
     /// `accuracy on the validation split`, with the direction where it is not the usual one.
     pub(super) fn value_label(&self) -> String {
         let name = self.objective.metric.name();

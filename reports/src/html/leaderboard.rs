@@ -6,16 +6,13 @@ use engine::{record::StudyRecord, state::Phase};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::goals;
+use super::{curve, goals};
 use crate::{
     error::ReportError,
     format,
     parameters::{self, Cell},
-    tables::{End, LeaderboardRow, Tables},
+    tables::{CurveRow, End, LeaderboardRow, Tables},
 };
-
-/// Points of a curve that are drawn at most.
-const POINTS: usize = 100;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Leaderboard {
@@ -164,9 +161,9 @@ fn example(record: &StudyRecord, tables: &Tables) -> String {
 
 fn details(record: &StudyRecord, tables: &Tables) -> Result<Json, ReportError> {
     let metric = record.state.objective.metric.name();
-    let mut curves: BTreeMap<u32, Vec<(u64, f64)>> = BTreeMap::new();
+    let mut curves: BTreeMap<u32, Vec<&CurveRow>> = BTreeMap::new();
     for row in &tables.curves {
-        curves.entry(row.trial).or_default().push((row.examples, row.metrics.get(metric).copied().unwrap_or(f64::NAN)));
+        curves.entry(row.trial).or_default().push(row);
     }
     let mut ran: BTreeMap<u32, Vec<String>> = BTreeMap::new();
     for segment in &tables.segments {
@@ -184,22 +181,13 @@ fn details(record: &StudyRecord, tables: &Tables) -> Result<Json, ReportError> {
     for row in &tables.leaderboard {
         let config = record.state.trials().get(row.trial as usize).map(|trial| super::ron(&trial.config)).transpose()?;
         let cause = tables.trials.get(row.trial as usize).and_then(|trial| trial.cause.clone());
-        trials.push(json!({ "config": config, "cause": cause, "ran": ran.remove(&row.trial).unwrap_or_default() }));
-        drawn.push(thinned(&curves.remove(&row.trial).unwrap_or_default()));
+        let own = curves.remove(&row.trial).unwrap_or_default();
+        let rungs = curve::rungs(record, row.trial, &own);
+        trials.push(json!({ "config": config, "cause": cause, "ran": ran.remove(&row.trial).unwrap_or_default(), "rungs": rungs }));
+        drawn.push(curve::points(&own, metric));
     }
     let best = record.best().and_then(|best| tables.leaderboard.iter().position(|row| row.trial == best.of));
-    Ok(json!({ "metric": metric.replace('_', " "), "rungs": tables.ladder, "best": best, "trials": trials, "curves": drawn }))
-}
-
-/// Evenly, the last point always among them. Five digits are more than can be seen.
-fn thinned(curve: &[(u64, f64)]) -> Json {
-    let every = curve.len().div_ceil(POINTS).max(1);
-    let kept = curve.iter().enumerate().filter(|(place, _)| (curve.len() - 1 - place).is_multiple_of(every));
-    kept.map(|(_, (examples, value))| json!([examples, short(*value)])).collect()
-}
-
-fn short(value: f64) -> Json {
-    if value.is_finite() { format!("{value:.4e}").parse::<f64>().map_or(Json::Null, |value| json!(value)) } else { Json::Null }
+    Ok(json!({ "metric": metric.replace('_', " "), "best": best, "trials": trials, "curves": drawn }))
 }
 
 /// JSON that may stand in a page: nothing in it can end the element or begin another.
@@ -246,24 +234,13 @@ mod tests {
             for (row, about) in board.rows.iter().zip(details["trials"].as_array().unwrap()) {
                 assert!(about["config"].as_str().unwrap().contains("batch_size"));
                 assert_eq!(about["cause"].is_string(), row.outcome == "failed", "{about}");
+                assert_eq!(about["rungs"].as_array().unwrap().len(), 3);
             }
             assert_eq!(details["curves"].as_array().unwrap().len(), trials as usize);
             assert_eq!(details["best"].as_u64(), Some(0));
             // Sorted as it stands.
             assert!(keys.windows(2).all(|pair| pair[0][0].as_u64() < pair[1][0].as_u64()));
         }
-    }
-
-    #[test]
-    fn a_long_curve_is_thinned_and_keeps_its_end() {
-        let curve: Vec<(u64, f64)> = (0..1234).map(|step| (step, if step == 3 { f64::NAN } else { 0.123_456_789 })).collect();
-        let points = thinned(&curve);
-        let points = points.as_array().unwrap();
-        assert!(points.len() <= POINTS && points.len() > POINTS / 2, "{}", points.len());
-        assert_eq!(points.last().unwrap(), &json!([1233, 0.12346]));
-        assert_eq!(thinned(&curve[..1]), json!([[0, 0.12346]]));
-        assert_eq!(thinned(&curve[3..4]), json!([[3, null]]));
-        assert_eq!(thinned(&[]), json!([]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    fairness::{Gap, GroupShare, Measured},
+    fairness::{Gap, GroupShare, Measured, is_said_already},
     format,
     intervals::Share,
     predictions::Split,
@@ -50,16 +50,16 @@ pub(super) fn mistakes(tables: &Tables) -> Option<Mistakes> {
         return (!problems.is_empty()).then(|| Mistakes { problems, ..Mistakes::default() });
     };
     let classes: Vec<&ClassQuality> = Predicted::of(&predicted.classes, row.trial, row.split).collect();
-    let shares: Vec<&GroupShare> = Predicted::of(&predicted.groups, row.trial, row.split).collect();
-    let gaps: Vec<&Gap> = Predicted::of(&predicted.gaps, row.trial, row.split).collect();
+    let shares = predicted.shares_of(row.trial, row.split);
+    let gaps = predicted.gaps_of(row.trial, row.split);
     let confused: Vec<&Confused> = Predicted::of(&predicted.confusion, row.trial, row.split).collect();
     Some(Mistakes {
         about: about(row, figures),
-        warnings: warnings(&gaps, classes.len()),
+        warnings: warnings(&predicted.significant_gaps()),
         sure: sure(figures),
         confusion: confusion(&confused, &classes),
         groups: groups(&shares, &classes),
-        gaps: gap_rows(&gaps, classes.len()),
+        gaps: gap_rows(&gaps),
         classes: class_rows(&classes),
         problems,
     })
@@ -81,23 +81,17 @@ fn about(row: &PredictionsRow, figures: &Figures) -> String {
 
 fn sure(figures: &Figures) -> String {
     let accuracy = figures.accuracy.value().unwrap_or(f64::NAN);
-    let words = match figures.confidence - accuracy {
-        gap if gap > 0.02 => "it is surer of itself than it should be",
-        gap if gap < -0.02 => "it is less sure of itself than it could be",
-        _ => "on the whole it is as sure of itself as it is right",
-    };
     format!(
-        "Its mean confidence is {:.3}, its accuracy {accuracy:.3}: {words}. Expected calibration error {:.3}, Brier score {:.3}.",
-        figures.confidence, figures.calibration_error, figures.brier
+        "Its mean confidence is {:.3}, its accuracy {accuracy:.3}: it is {}. Expected calibration error {:.3}, Brier score {:.3}.",
+        figures.confidence,
+        figures.leaning().words(),
+        figures.calibration_error,
+        figures.brier
     )
 }
 
-/// `0.931 (0.905 to 0.951)`: with its 95 % interval.
 fn share(share: Share) -> String {
-    match (share.value(), share.interval()) {
-        (Some(value), Some((low, high))) => format!("{value:.3} ({low:.3} to {high:.3})"),
-        _ => String::new(),
-    }
+    format::share(share).unwrap_or_default()
 }
 
 fn class_rows(classes: &[&ClassQuality]) -> Grid {
@@ -139,12 +133,25 @@ fn confusion(confused: &[&Confused], classes: &[&ClassQuality]) -> Grid {
     }
 }
 
-/// What a measure is called where it is shown. With two classes each is given wrongly as often as the other is missed, so that the first says it all.
+/// What a measure is called where it is shown.
 fn called(measured: Measured, class: Option<&str>) -> String {
     match (measured, class) {
         (Measured::FalsePositives, Some(class)) => format!("wrongly {class}"),
         (Measured::FalseNegatives, Some(class)) => format!("{class} missed"),
         _ => "accuracy".to_owned(),
+    }
+}
+
+/// The names of statistics for what the columns are called.
+fn rates(classes: &[&ClassQuality]) -> String {
+    match classes {
+        [a, b] => format!(
+            "\u{201c}Wrongly {a}\u{201d} is the false-positive rate of {a}, which is the false-negative rate of {b}, and the other way round.",
+            a = a.class,
+            b = b.class
+        ),
+        _ => "\u{201c}Wrongly\u{201d} is the false-positive rate of a class: of what does not have it, the share it was predicted for. \u{201c}Missed\u{201d} is its false-negative rate."
+            .to_owned(),
     }
 }
 
@@ -155,10 +162,8 @@ fn groups(shares: &[&GroupShare], classes: &[&ClassQuality]) -> Grid {
     };
     let mut measures = vec![(Measured::Accuracy, None)];
     if classes.len() <= FEW {
-        measures.extend(classes.iter().map(|class| (Measured::FalsePositives, Some(class.class.as_str()))));
-    }
-    if (3..=FEW).contains(&classes.len()) {
-        measures.extend(classes.iter().map(|class| (Measured::FalseNegatives, Some(class.class.as_str()))));
+        let rates = [Measured::FalsePositives, Measured::FalseNegatives].into_iter().filter(|rate| !is_said_already(*rate, classes.len()));
+        measures.extend(rates.flat_map(|rate| classes.iter().map(move |class| (rate, Some(class.class.as_str())))));
     }
     let all: Vec<&&GroupShare> = shares.iter().filter(|row| row.measured == Measured::Accuracy).collect();
     let row = |row: &&&GroupShare| {
@@ -169,16 +174,14 @@ fn groups(shares: &[&GroupShare], classes: &[&ClassQuality]) -> Grid {
     Grid {
         header: ["group", "examples"].map(str::to_owned).into_iter().chain(header).collect(),
         rows: all.iter().take(SHOWN).map(row).collect(),
-        note: left_out(all.len(), "groups"),
+        note: [if measures.len() > 1 && !all.is_empty() { rates(classes) } else { String::new() }, left_out(all.len(), "groups")]
+            .join(" ")
+            .trim()
+            .to_owned(),
     }
 }
 
-/// Of two classes' rates those of being missed are the same figures again.
-fn told(gap: &Gap, classes: usize) -> bool {
-    classes != 2 || gap.measured != Measured::FalseNegatives
-}
-
-fn gap_rows(gaps: &[&Gap], classes: usize) -> Grid {
+fn gap_rows(gaps: &[&Gap]) -> Grid {
     let row = |gap: &&Gap| {
         vec![
             called(gap.measured, gap.class.as_deref()),
@@ -186,12 +189,17 @@ fn gap_rows(gaps: &[&Gap], classes: usize) -> Grid {
             format!("{}: {}", gap.lower.0, share(gap.lower.1)),
             format!("{:.1} points", gap.difference * 100.0),
             points(gap),
-            if gap.is_significant() { "no chance" } else { "may be chance" }.to_owned(),
+            match (gap.is_significant(), gap.largest) {
+                (true, true) => "no chance",
+                (true, false) => "no chance, though not the largest",
+                (false, _) => "may be chance",
+            }
+            .to_owned(),
         ]
     };
     Grid {
-        header: ["largest gap in", "highest", "lowest", "difference", "interval", ""].map(str::to_owned).into(),
-        rows: gaps.iter().filter(|gap| told(gap, classes)).take(SHOWN).map(row).collect(),
+        header: ["gap in", "higher", "lower", "difference", "interval", ""].map(str::to_owned).into(),
+        rows: gaps.iter().take(SHOWN).map(row).collect(),
         note: String::new(),
     }
 }
@@ -200,8 +208,7 @@ fn points(gap: &Gap) -> String {
     format!("{:.1} to {:.1} points", gap.low * 100.0, gap.high * 100.0)
 }
 
-fn warnings(gaps: &[&Gap], classes: usize) -> Vec<String> {
-    let significant = gaps.iter().filter(|gap| gap.is_significant() && told(gap, classes));
+fn warnings(significant: &[&Gap]) -> Vec<String> {
     let warning = |gap: &&Gap| {
         let what = match gap.measured {
             Measured::Accuracy => "The accuracy".to_owned(),
@@ -218,7 +225,7 @@ fn warnings(gaps: &[&Gap], classes: usize) -> Vec<String> {
             format::counted(gap.comparisons as u64, "comparison")
         )
     };
-    significant.map(warning).collect()
+    significant.iter().map(warning).collect()
 }
 
 #[cfg(test)]
@@ -251,8 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_that_is_no_chance_is_a_warning_and_said_once() {
-        let gap = |measured, class: Option<&str>, low| Gap {
+    fn a_gap_that_is_no_chance_is_a_warning() {
+        let gap = |measured, class: Option<&str>, low, largest| Gap {
             measured,
             class: class.map(str::to_owned),
             higher: ("women".to_owned(), Share::new(90, 100)),
@@ -261,20 +268,48 @@ mod tests {
             low,
             high: 0.45,
             comparisons: 21,
-            largest: true,
+            largest,
         };
         let gaps = [
-            gap(Measured::Accuracy, None, 0.15),
-            gap(Measured::FalsePositives, Some("hateful"), 0.1),
-            gap(Measured::FalseNegatives, Some("benign"), 0.1),
-            gap(Measured::FalsePositives, Some("benign"), -0.1),
+            gap(Measured::Accuracy, None, 0.15, true),
+            gap(Measured::FalsePositives, Some("hateful"), -0.1, true),
+            gap(Measured::FalsePositives, Some("hateful"), 0.1, false),
         ];
         let gaps: Vec<&Gap> = gaps.iter().collect();
-        insta::assert_snapshot!(warnings(&gaps, 2).join("\n"), @"
+        insta::assert_snapshot!(warnings(&[gaps[0], gaps[2]]).join("\n"), @"
         The accuracy differs between groups: 0.900 for women and 0.600 for Muslims, 30.0 points apart (95 % interval 15.0 to 45.0 points, corrected for 21 comparisons).
         The rate of \u{201c}wrongly hateful\u{201d} differs between groups: 0.900 for women and 0.600 for Muslims, 30.0 points apart (95 % interval 10.0 to 45.0 points, corrected for 21 comparisons).
         ");
-        assert_eq!(warnings(&gaps, 3).len(), 3);
-        assert_eq!(gap_rows(&gaps, 2).rows.len(), 3);
+        let verdicts: Vec<String> = gap_rows(&gaps).rows.into_iter().map(|mut row| row.remove(5)).collect();
+        assert_eq!(verdicts, ["no chance", "may be chance", "no chance, though not the largest"]);
+    }
+
+    #[test]
+    fn of_two_classes_each_rate_is_there_once_under_both_its_names() {
+        let none = Share::new(0, 0);
+        let class = |class: &str| ClassQuality {
+            class: class.to_owned(),
+            support: 0,
+            predicted: 0,
+            precision: none,
+            recall: none,
+            false_positives: none,
+            false_negatives: none,
+        };
+        let (a, b) = (class("hateful"), class("benign"));
+        let rate = |measured, class: Option<&str>| GroupShare {
+            group: "women".to_owned(),
+            measured,
+            class: class.map(str::to_owned),
+            share: Share::new(5, 10),
+        };
+        let shares = [
+            rate(Measured::Accuracy, None),
+            rate(Measured::FalsePositives, Some("hateful")),
+            rate(Measured::FalsePositives, Some("benign")),
+        ];
+        let grid = groups(&shares.iter().collect::<Vec<_>>(), &[&a, &b]);
+        assert_eq!(grid.header, ["group", "examples", "accuracy", "wrongly hateful", "wrongly benign"]);
+        insta::assert_snapshot!(grid.note, @"\u{201c}Wrongly hateful\u{201d} is the false-positive rate of hateful, which is the false-negative rate of benign, and the other way round.");
     }
 }

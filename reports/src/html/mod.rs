@@ -1,5 +1,6 @@
 //! One page that holds everything and needs nothing: no network, no other file.
 
+mod curve;
 pub(crate) mod data;
 mod failures;
 mod finalists;

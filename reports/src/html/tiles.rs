@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{format, summary::Summary};
+use crate::{format, saving::share_saved, summary::Summary};
 
 /// A number at the top of the page.
 #[derive(Debug, Serialize)]
@@ -29,8 +29,8 @@ pub(super) fn tiles(summary: &Summary) -> Vec<Tile> {
         tiles.push(Tile { value: format::metric(metric, test.row.value), label: "on the test split".to_owned() });
     }
     tiles.push(Tile { value: format::count(summary.counts.trials as u64), label: "trials".to_owned() });
-    if let Some(share) = summary.saved.share().filter(|share| *share >= 0.005) {
-        tiles.push(Tile { value: format::percent(share), label: "of full-length training saved".to_owned() });
+    if let Some(value) = share_saved(summary.saved) {
+        tiles.push(Tile { value, label: "of full-length training saved".to_owned() });
     }
     tiles.push(Tile { value: format::duration(summary.active_seconds), label: "active time".to_owned() });
     tiles

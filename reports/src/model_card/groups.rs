@@ -7,7 +7,10 @@ use super::{
     results::{FEW, split_of},
     text::plain,
 };
-use crate::{fairness::Measured, format, intervals::Share, tables::Predicted};
+use crate::{fairness::Measured, format, intervals::Share};
+
+/// With more classes than this the table of groups has accuracy alone.
+const FEW_CLASSES: usize = 4;
 
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Section {
@@ -27,30 +30,36 @@ pub(super) fn section(card: &Card<'_>) -> Option<Section> {
     let study = card.study?;
     let (split, _) = split_of(study)?;
     let predicted = &study.tables.predicted;
-    let shares: Vec<_> = Predicted::of(&predicted.groups, study.trial, split).collect();
+    let shares = predicted.shares_of(study.trial, split);
     if shares.is_empty() {
         return None;
     }
     let mut section = Section { split: split.name(), column: card.file.data.group().map(plain), ..Section::default() };
-    // Of two classes, one's rates say what the other's do.
-    let classes = card.labels.len();
     let mut groups = Table::new(&["group", "measure", "examples", "value"]);
     for row in &shares {
-        let second_of_two = classes == 2 && row.class.as_ref() == card.labels.first();
         if row.measured == Measured::Accuracy && row.share.of < FEW {
             section.small.push(plain(&row.group));
         }
-        if row.measured == Measured::Accuracy || !second_of_two && classes <= 4 {
-            groups.row([plain(&row.group), measure(row.measured, row.class.as_deref()), format::count(row.share.of), share(row.share)]);
+        if row.measured == Measured::Accuracy || card.labels.len() <= FEW_CLASSES {
+            groups.row([
+                plain(&row.group),
+                measure(row.measured, row.class.as_deref(), card.labels),
+                format::count(row.share.of),
+                share(row.share),
+            ]);
         }
     }
     section.groups = groups.filled();
-    let mut gaps = Table::new(&["measure", "highest", "lowest", "gap", "95 % interval of all comparisons", ""]);
-    for gap in Predicted::of(&predicted.gaps, study.trial, split) {
-        let what = measure(gap.measured, gap.class.as_deref());
+    let mut gaps = Table::new(&["measure", "higher", "lower", "gap", "95 % interval, for all comparisons together", ""]);
+    for gap in predicted.gaps_of(study.trial, split) {
+        let what = measure(gap.measured, gap.class.as_deref(), card.labels);
         let end = |(group, share): &(String, Share)| format!("{} {}", plain(group), value(*share));
         let interval = format!("{:+.3} to {:+.3}", gap.low, gap.high);
-        let verdict = if gap.is_significant() { "significant" } else { "may be chance" };
+        let verdict = match (gap.is_significant(), gap.largest) {
+            (true, true) => "significant",
+            (true, false) => "significant, though not the largest",
+            (false, _) => "may be chance",
+        };
         if gap.is_significant() {
             let (higher, lower) = (plain(&gap.higher.0), plain(&gap.lower.0));
             section.warnings.push(format!(
@@ -66,10 +75,18 @@ pub(super) fn section(card: &Card<'_>) -> Option<Section> {
     Some(section)
 }
 
-fn measure(measured: Measured, class: Option<&str>) -> String {
+/// With both its names where there are two classes: people differ in which of them they call the positive one.
+fn measure(measured: Measured, class: Option<&str>, labels: &[String]) -> String {
+    let other = match labels {
+        [a, b] => class.map(|class| plain(if a == class { b } else { a })),
+        _ => None,
+    };
     let class = class.map(plain).unwrap_or_default();
     match measured {
         Measured::Accuracy => "accuracy".to_owned(),
+        Measured::FalsePositives if other.is_some() => {
+            format!("false-positive rate of {class}, false-negative rate of {}", other.unwrap_or_default())
+        }
         Measured::FalsePositives => format!("false-positive rate of {class}"),
         Measured::FalseNegatives => format!("false-negative rate of {class}"),
     }
@@ -80,8 +97,27 @@ fn value(share: Share) -> String {
 }
 
 fn share(share: Share) -> String {
-    match share.interval() {
-        Some((low, high)) => format!("{} ({low:.3} to {high:.3})", value(share)),
-        None => value(share),
+    format::share(share).unwrap_or_else(|| "none".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_classes_a_rate_has_both_its_names() {
+        let two = ["benign", "hateful"].map(str::to_owned);
+        let three = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(
+            measure(Measured::FalsePositives, Some("hateful"), &two),
+            "false-positive rate of hateful, false-negative rate of benign"
+        );
+        assert_eq!(
+            measure(Measured::FalsePositives, Some("benign"), &two),
+            "false-positive rate of benign, false-negative rate of hateful"
+        );
+        assert_eq!(measure(Measured::FalsePositives, Some("b"), &three), "false-positive rate of b");
+        assert_eq!(measure(Measured::FalseNegatives, Some("b"), &three), "false-negative rate of b");
+        assert_eq!(measure(Measured::Accuracy, None, &two), "accuracy");
     }
 }

@@ -135,10 +135,7 @@ fn overestimated(card: &Card<'_>) -> Option<String> {
 }
 
 fn share(share: Share) -> String {
-    match (share.value(), share.interval()) {
-        (Some(value), Some((low, high))) => format!("{value:.3} ({low:.3} to {high:.3})"),
-        _ => "none".to_owned(),
-    }
+    format::share(share).unwrap_or_else(|| "none".to_owned())
 }
 
 fn classes(section: &mut Section, predicted: &Predicted, trial: u32, split: Split) {
@@ -181,17 +178,12 @@ fn confusion(section: &mut Section, predicted: &Predicted, trial: u32, split: Sp
 
 fn calibration(figures: &Figures) -> String {
     let accuracy = figures.accuracy.value().unwrap_or(f64::NAN);
-    let off = figures.confidence - accuracy;
-    let how = if off.abs() < 0.01 {
-        "about as sure as it is right"
-    } else if off > 0.0 {
-        "surer than it is right"
-    } else {
-        "less sure than it is right"
-    };
     format!(
         "Expected calibration error {:.3} (15 bins), Brier score {:.3}. The mean probability of what it predicts is {:.3}, and {accuracy:.3} of it is right: \
-         it is {how}.",
-        figures.calibration_error, figures.brier, figures.confidence
+         it is {}.",
+        figures.calibration_error,
+        figures.brier,
+        figures.confidence,
+        figures.leaning().words()
     )
 }

@@ -42,7 +42,7 @@ pub use folds::{CrossRow, FoldRow};
 pub use leaderboard::LeaderboardRow;
 pub use learning_rates::LearningRateRow;
 pub use pareto::ParetoRow;
-pub use predictions::{CalibrationRow, ClassRow, ConfusionRow, Figures, GapRow, GroupRow, Of, Predicted, PredictionsRow};
+pub use predictions::{CalibrationRow, ClassRow, ConfusionRow, Figures, GapRow, GroupRow, Leaning, Of, Predicted, PredictionsRow};
 pub use rungs::RungRow;
 pub use segments::{End, SegmentRow};
 pub use slots::SlotRow;
@@ -129,6 +129,13 @@ impl Tables {
     pub fn read(record: &StudyRecord) -> Tables {
         let mut tables = Tables::new(record);
         tables.predicted = predictions::read(record, &tables.curves, &mut tables.leaderboard);
+        tables
+    }
+
+    /// For what is said of `trial` alone: of predictions those of this training, for its validation and, where it is the one that was last tested, for the test split.
+    pub fn read_of(record: &StudyRecord, trial: u32) -> Tables {
+        let mut tables = Tables::new(record);
+        tables.predicted = predictions::read_of(record, &tables.curves, trial);
         tables
     }
 

@@ -11,7 +11,7 @@ use polars::prelude::{DataFrame, PolarsResult};
 use super::{CurveRow, LeaderboardRow, Tables, column};
 use crate::{
     bootstrap,
-    fairness::{self, Gap, GroupShare, Measured},
+    fairness::{self, Gap, GroupShare},
     intervals::Share,
     predictions::{Predictions, Split},
     quality::{self, Bin, ClassQuality, Confused, Counts},
@@ -40,7 +40,7 @@ pub struct PredictionsRow {
     pub best: bool,
     /// Of the default recipe's own config.
     pub default: bool,
-    /// The finalists' trainings, the best and the default recipe have rows by class and group, too; others of the best of the leaderboard do not.
+    /// Whether there are rows by class and group, too: of the finalists' trainings, the best and the default recipe, as far as their files can be read.
     pub detailed: bool,
     /// In `artefacts/`.
     pub file: String,
@@ -102,14 +102,22 @@ impl Predicted {
         self.files.iter().filter(|row| row.best && row.found.is_ok()).max_by_key(|row| row.split)
     }
 
-    /// Gaps between groups that are significant, of the predictions that [`of_best`](Predicted::of_best) names: what a user is to be warned of. Of two classes, the one is
-    /// missed where the other is wrongly given, and only the latter is there.
+    /// How each group fares, each figure [once](fairness::is_said_already).
+    pub fn shares_of(&self, trial: u32, split: Split) -> Vec<&GroupShare> {
+        let classes = Predicted::of(&self.classes, trial, split).count();
+        Predicted::of(&self.groups, trial, split).filter(|row| !fairness::is_said_already(row.measured, classes)).collect()
+    }
+
+    /// The gaps between groups, each [once](fairness::is_said_already).
+    pub fn gaps_of(&self, trial: u32, split: Split) -> Vec<&Gap> {
+        let classes = Predicted::of(&self.classes, trial, split).count();
+        Predicted::of(&self.gaps, trial, split).filter(|gap| !fairness::is_said_already(gap.measured, classes)).collect()
+    }
+
+    /// Gaps between groups that are significant, of the predictions that [`of_best`](Predicted::of_best) names: what a user is to be warned of.
     pub fn significant_gaps(&self) -> Vec<&Gap> {
-        let Some(best) = self.of_best() else { return Vec::new() };
-        let two = Predicted::of(&self.classes, best.trial, best.split).count() == 2;
-        let said_twice = |gap: &&Gap| two && gap.measured == Measured::FalseNegatives;
-        let gaps = Predicted::of(&self.gaps, best.trial, best.split);
-        gaps.filter(|gap| gap.is_significant() && !said_twice(gap)).collect()
+        let gaps = self.of_best().map(|best| self.gaps_of(best.trial, best.split)).unwrap_or_default();
+        gaps.into_iter().filter(|gap| gap.is_significant()).collect()
     }
 
     /// Files of which nothing can be learned.
@@ -130,7 +138,37 @@ impl Predicted {
     }
 }
 
+/// How sure a training is of what it predicts, beside how often it is right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaning {
+    Overconfident,
+    Underconfident,
+    Balanced,
+}
+
+impl Leaning {
+    /// Mean confidence and accuracy that are closer than this are the same for a reader.
+    const SAME: f64 = 0.01;
+
+    /// After "it is".
+    pub fn words(self) -> &'static str {
+        match self {
+            Leaning::Overconfident => "surer than it is right",
+            Leaning::Underconfident => "less sure than it is right",
+            Leaning::Balanced => "about as sure as it is right",
+        }
+    }
+}
+
 impl Figures {
+    pub fn leaning(&self) -> Leaning {
+        match self.confidence - self.accuracy.value().unwrap_or(f64::NAN) {
+            off if off >= Leaning::SAME => Leaning::Overconfident,
+            off if off <= -Leaning::SAME => Leaning::Underconfident,
+            _ => Leaning::Balanced,
+        }
+    }
+
     fn of(predictions: &Predictions) -> Figures {
         let counts = Counts::of(predictions);
         let confidence: f64 = predictions.examples.iter().map(|example| example.confidence).sum();
@@ -148,54 +186,83 @@ impl Figures {
 
 /// Reads the files of those that are looked at, and gives the first of the leaderboard their intervals.
 pub(super) fn read(record: &StudyRecord, curves: &[CurveRow], leaderboard: &mut [LeaderboardRow]) -> Predicted {
-    let mut found = Predicted::default();
-    let best = record.best();
+    let mut reader = Reader { record, curves, found: Predicted::default() };
     let detailed = detailed(record);
     let first = leaderboard.iter().take(WITH_INTERVAL).map(|row| row.trial);
     let mut seen = BTreeSet::new();
     let trials = detailed.iter().copied().chain(first).filter(|trial| seen.insert(*trial));
-    let of = |trial: u32| record.state.trials()[trial as usize].parent.unwrap_or(trial);
-    let row = |trial: u32, split, path: &Path, detailed, found| PredictionsRow {
-        trial,
-        of: of(trial),
-        split,
-        best: best.is_some_and(|best| best.trial == trial),
-        default: of(trial) == 0 && record.state.trials()[0].kind == TrialKind::Recipe,
-        detailed,
-        file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        found,
-    };
     let mut kept: BTreeMap<u32, Predictions> = BTreeMap::new();
     for trial in trials {
-        let Some(path) = record.trials.get(trial as usize).and_then(|trial| trial.predictions.as_deref()) else { continue };
-        let is_detailed = detailed.contains(&trial);
-        let read = Predictions::read(path, Split::Validation).map_err(|error| error.reason());
-        let read = read.and_then(|read| fits(&read, reported(record, curves, trial)).map(|()| read));
-        if let (Ok(read), true) = (&read, is_detailed) {
-            found.take(read, trial, Split::Validation);
-        }
-        found.files.push(row(trial, Split::Validation, path, is_detailed, read.as_ref().map(Figures::of).map_err(Clone::clone)));
-        if let Ok(read) = read
+        let read = reader.validation(trial, detailed.contains(&trial));
+        if let Some(read) = read
             && read.examples.len() <= bootstrap::MAX_EXAMPLES
             && leaderboard.iter().take(WITH_INTERVAL).any(|row| row.trial == trial)
         {
             kept.insert(trial, read);
         }
     }
-    if let Some((tested, path)) = record.looks.last().and_then(|look| Some((&look.tested, look.tested.predictions.as_deref()?))) {
-        let read = Predictions::read(path, Split::Test).map_err(|error| error.reason());
-        let read = read.and_then(|read| fits(&read, tested.metrics.get("accuracy").copied()).map(|()| read));
-        if let Ok(read) = &read {
-            found.take(read, tested.trial, Split::Test);
-        }
-        found.files.push(row(tested.trial, Split::Test, path, true, read.as_ref().map(Figures::of).map_err(Clone::clone)));
-    }
+    reader.test();
+    let found = reader.found;
     let (trials, predictions): (Vec<u32>, Vec<&Predictions>) = kept.iter().map(|(trial, predictions)| (*trial, predictions)).unzip();
     let intervals = bootstrap::intervals(record.state.objective.metric, &predictions, record.space.settings.seed);
     for (trial, interval) in trials.into_iter().zip(intervals) {
         leaderboard.iter_mut().filter(|row| row.trial == trial).for_each(|row| row.interval = interval);
     }
     found
+}
+
+/// Reads what there is of `trial` alone.
+pub(super) fn read_of(record: &StudyRecord, curves: &[CurveRow], trial: u32) -> Predicted {
+    let mut reader = Reader { record, curves, found: Predicted::default() };
+    reader.validation(trial, true);
+    if record.looks.last().is_some_and(|look| look.tested.trial == trial) {
+        reader.test();
+    }
+    reader.found
+}
+
+/// Reads one file after the other.
+struct Reader<'a> {
+    record: &'a StudyRecord,
+    curves: &'a [CurveRow],
+    found: Predicted,
+}
+
+impl Reader<'_> {
+    /// The file of `trial` for the validation split, where it left a good one; in `detail` also by class and group.
+    fn validation(&mut self, trial: u32, detail: bool) -> Option<Predictions> {
+        let path = self.record.trials.get(trial as usize)?.predictions.as_deref()?;
+        self.take(trial, Split::Validation, path, reported(self.record, self.curves, trial), detail)
+    }
+
+    /// The file of the last look at the test split.
+    fn test(&mut self) {
+        let tested = self.record.looks.last().map(|look| &look.tested);
+        if let Some((tested, path)) = tested.and_then(|tested| Some((tested, tested.predictions.as_deref()?))) {
+            self.take(tested.trial, Split::Test, path, tested.metrics.get("accuracy").copied(), true);
+        }
+    }
+
+    fn take(&mut self, trial: u32, split: Split, path: &Path, reported: Option<f64>, detail: bool) -> Option<Predictions> {
+        let read = Predictions::read(path, split).map_err(|error| error.reason());
+        let read = read.and_then(|read| fits(&read, reported).map(|()| read));
+        if let (Ok(read), true) = (&read, detail) {
+            self.found.take(read, trial, split);
+        }
+        let trials = self.record.state.trials();
+        let of = trials[trial as usize].parent.unwrap_or(trial);
+        self.found.files.push(PredictionsRow {
+            trial,
+            of,
+            split,
+            best: self.record.best().is_some_and(|best| best.trial == trial),
+            default: of == 0 && trials[0].kind == TrialKind::Recipe,
+            detailed: detail && read.is_ok(),
+            file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            found: read.as_ref().map(Figures::of).map_err(Clone::clone),
+        });
+        read.ok()
+    }
 }
 
 /// The best, the default recipe, and the finalists' trainings.
@@ -355,7 +422,10 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::testing::{sample_record, with_finalists, with_predictions, with_test};
+    use crate::{
+        fairness::Measured,
+        testing::{sample_record, with_finalists, with_predictions, with_test},
+    };
 
     /// A study with finalists and a look at the test split.
     fn study(groups: &[&str]) -> (StudyRecord, TempDir) {
@@ -396,6 +466,24 @@ mod tests {
         let told = tables.predicted.significant_gaps();
         assert!(told.iter().all(|gap| gap.low > 0.0), "{told:?}");
         assert_eq!((told[0].measured, told[0].lower.0.as_str()), (Measured::Accuracy, "web"));
+    }
+
+    #[test]
+    fn of_one_trial_its_own_files_are_read_in_detail() {
+        let (record, _folder) = study(&["mail", "web"]);
+        let all = Tables::read(&record).predicted;
+        let plain = all.files.iter().find(|row| !row.detailed).unwrap().trial;
+        let found = Tables::read_of(&record, plain).predicted;
+        assert_eq!(
+            found.files.iter().map(|row| (row.trial, row.split, row.detailed)).collect::<Vec<_>>(),
+            [(plain, Split::Validation, true)]
+        );
+        assert_eq!((found.classes.len(), found.shares_of(plain, Split::Validation).len()), (5, 2 * 11));
+        let best = record.best().unwrap().trial;
+        let found = Tables::read_of(&record, best).predicted;
+        assert_eq!(found.files.iter().map(|row| row.split).collect::<Vec<_>>(), [Split::Validation, Split::Test]);
+        let of_best = |predicted: &Predicted| predicted.gaps.iter().filter(|row| row.trial == best).cloned().collect::<Vec<_>>();
+        assert_eq!(of_best(&found), of_best(&all));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
         threads: config.threads.unwrap_or_else(devices::cores),
         config,
     };
-    let tables = Tables::read(&record);
+    let tables = Tables::read_of(&record, number);
     let of_study = Study { record: &record, tables: &tables, trial: number };
     let extra = |manifest: &Manifest| Ok(vec![card(&arguments.to, manifest, &ready, Some(of_study))?]);
     let written = folder::write(leaving, &arguments.to, extra, &interrupts.finish, context)?;

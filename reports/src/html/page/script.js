@@ -39,29 +39,43 @@ if (table) {
   const known = (id) => JSON.parse(document.getElementById(id).textContent);
   const body = table.tBodies[0];
   const entries = [...body.rows];
-  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim().toLowerCase());
+  const headings = [...table.tHead.rows[0].cells];
+  const names = headings.map((cell) => cell.textContent.trim().toLowerCase());
   const filter = document.getElementById("filter");
   const outcome = document.getElementById("outcome");
   let keys, details;
   // What a cell is sorted and compared by: a number, a text, or null where there is nothing.
   const key = (row, column) => (keys ??= known("keys"))[row.dataset.row][column];
 
-  // Sorting: what is empty comes last in either direction.
-  function sort(column, descending) {
-    const order = [...entries].sort((a, b) => {
-      const [x, y] = [key(a, column), key(b, column)];
-      if (x === null || y === null) return (x === null) - (y === null);
-      const way = typeof x === "number" && typeof y === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true });
-      return descending ? -way : way;
-    });
-    for (const row of order) {
-      const unfolded = row.nextElementSibling?.classList.contains("details") ? row.nextElementSibling : null;
-      body.append(row);
-      if (unfolded) body.append(unfolded);
-    }
+  // What rows have been unfolded to.
+  const unfolded = new Map();
+
+  // Laying out a thousand rows takes a browser half a second: those that are seen first come at once, the others little by little.
+  const AT_ONCE = 100;
+  let waiting = [], next;
+  function place(count) {
+    body.append(...waiting.splice(0, count).flatMap((row) => (unfolded.has(row) ? [row, unfolded.get(row)] : [row])));
+    clearTimeout(next);
+    if (waiting.length) next = setTimeout(place, 0, AT_ONCE);
+    else for (const heading of headings) heading.style.minWidth = "";
   }
 
-  for (const [column, cell] of [...table.tHead.rows[0].cells].entries()) {
+  // Sorting: what is empty comes last in either direction.
+  const collator = new Intl.Collator("en", { numeric: true });
+  function sort(column, descending) {
+    const ahead = (x, y) => (typeof x === "number" && typeof y === "number" ? x - y : collator.compare(String(x), String(y)));
+    const keyed = entries.map((row) => [key(row, column), row]);
+    keyed.sort(([x], [y]) => (x === null || y === null ? (x === null) - (y === null) : descending ? ahead(y, x) : ahead(x, y)));
+    // Columns stay as wide as they are while rows are missing.
+    const widths = headings.map((heading) => heading.getBoundingClientRect().width);
+    for (const [index, heading] of headings.entries()) heading.style.minWidth = `${widths[index]}px`;
+    waiting = keyed.map(([, row]) => row);
+    body.replaceChildren();
+    place(AT_ONCE);
+    table.parentElement.scrollTop = 0;
+  }
+
+  for (const [column, cell] of headings.entries()) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "sort";
@@ -69,7 +83,7 @@ if (table) {
     cell.append(button);
     button.addEventListener("click", () => {
       const descending = cell.getAttribute("aria-sort") === "ascending";
-      for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+      for (const other of headings) other.removeAttribute("aria-sort");
       cell.setAttribute("aria-sort", descending ? "descending" : "ascending");
       sort(column, descending);
       say(`Sorted by ${names[column]}, ${descending ? "descending" : "ascending"}`);
@@ -101,8 +115,7 @@ if (table) {
       const fits = wrong || ((!outcome.value || row.dataset.outcome === outcome.value) && conditions.every((fits) => fits(row)));
       row.hidden = !fits;
       shown += fits;
-      const unfolded = row.nextElementSibling;
-      if (unfolded?.classList.contains("details")) unfolded.hidden = !fits;
+      if (unfolded.has(row)) unfolded.get(row).hidden = !fits;
     }
     filter.setAttribute("aria-invalid", String(wrong));
     document.getElementById("shown").textContent = wrong ? "no column has that name" : `${shown} of ${entries.length} trials`;
@@ -121,7 +134,7 @@ if (table) {
     return made;
   }
 
-  function curve(own, known) {
+  function curve(own, rungs, known) {
     const draw = (name, attributes, parent) => {
       const made = document.createElementNS("http://www.w3.org/2000/svg", name);
       for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
@@ -134,7 +147,7 @@ if (table) {
     if (!values.length) return null;
     let [low, high] = [Math.min(...values), Math.max(...values)];
     if (low === high) [low, high] = [low - Math.abs(low || 1) * 0.05, high + Math.abs(high || 1) * 0.05];
-    const most = Math.max(...all.map((point) => point[0]), known.rungs.at(-1));
+    const most = Math.max(...all.map((point) => point[0]), rungs.at(-1)?.[1] ?? 1);
     const [width, height, left, right, top, bottom] = [520, 250, 62, 12, 12, 34];
     const x = (examples) => left + (examples / most) * (width - left - right);
     const y = (value) => height - bottom - ((value - low) / (high - low)) * (height - top - bottom);
@@ -142,9 +155,9 @@ if (table) {
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("role", "img");
     const text = (at, up, words, anchor) => { draw("text", { x: at, y: up, "text-anchor": anchor }, svg).textContent = words; };
-    for (const [rung, examples] of known.rungs.entries()) {
+    for (const [place, [rung, examples]] of rungs.entries()) {
       draw("line", { class: "rung", x1: x(examples), x2: x(examples), y1: top, y2: height - bottom }, svg);
-      text(x(examples), height - 18, `rung ${rung}`, rung + 1 === known.rungs.length ? "end" : "middle");
+      text(x(examples), height - 18, `rung ${rung}`, place + 1 === rungs.length ? "end" : "middle");
     }
     for (const value of [low, high]) {
       draw("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }, svg);
@@ -165,7 +178,8 @@ if (table) {
 
   function unfold(row, button) {
     if (button.getAttribute("aria-expanded") === "true") {
-      row.nextElementSibling.remove();
+      unfolded.get(row).remove();
+      unfolded.delete(row);
       button.setAttribute("aria-expanded", "false");
       return;
     }
@@ -176,7 +190,7 @@ if (table) {
     const box = element("div", null, cell, { class: "box" });
     const facts = element("div", null, box);
     if (about.cause) element("p", `Failed: ${about.cause}`, facts, { class: "warning" });
-    const drawn = curve(details.curves[row.dataset.row], details);
+    const drawn = curve(details.curves[row.dataset.row], about.rungs, details);
     if (drawn) {
       const figure = element("figure", null, facts);
       figure.append(drawn);
@@ -191,6 +205,7 @@ if (table) {
     const text = element("pre", about.config, null, { tabindex: "0", "aria-label": "Config" });
     config.append(copyButton("Copy the config", text), text);
     row.after(line);
+    unfolded.set(row, line);
     button.setAttribute("aria-expanded", "true");
   }
 
@@ -209,6 +224,7 @@ if (table) {
 
   // A link to a trial unfolds it.
   function follow() {
+    place(waiting.length);
     const row = /^#trial-\d+$/.test(location.hash) ? document.getElementById(location.hash.slice(1)) : null;
     const button = row?.querySelector(".unfold");
     if (!button) return;
