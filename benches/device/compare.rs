@@ -3,7 +3,8 @@
 //! `cargo run --release -p benches --features cuda --example compare_device -- cuda:0 [STEPS]`
 //!
 //! Ends with exit code 1 where something lies further apart than its limit: products are summed in another order there, and every difference is
-//! taken relative to the largest number of its tensor. What it does not show: whether training ends as well; sweeps of the quick start on both do.
+//! taken relative to the largest number of its tensor. Where an activation is nearly 0, such a difference opens or closes a ReLU, and a gradient jumps: how far
+//! is found out on the CPU, with weights whose last bits are changed. What it does not show: whether training ends as well; sweeps of the quick start on both do.
 #![expect(clippy::print_stdout, reason = "a program for the terminal")]
 
 use std::{env, error::Error, fs, process::ExitCode};
@@ -27,6 +28,10 @@ use trials::{
 
 /// Of gradients and buffers: sums of thousands of products of `f32` numbers.
 const GRADIENTS: f64 = 2e-3;
+/// Times that the last bits of all weights are changed on the CPU, and how often what this does to the network's worst gradient or buffer is taken for rounding.
+const NUDGES: u64 = 3;
+const AS_ROUNDING: f64 = 3.0;
+const NOTHING: f64 = 1e-3;
 /// Of an optimizer's step from the same gradient: a few operations on each number.
 const STEPS: f64 = 1e-5;
 /// Networks, examples a batch, and the tokens of a text or the side of an image.
@@ -43,7 +48,7 @@ fn main() -> std::result::Result<ExitCode, Box<dyn Error + Send + Sync>> {
         for row in compare(network, batch, size, &device)? {
             let held = row.apart <= row.limit;
             holds &= held;
-            println!("{network:10} {:34} {:9.2e} {}", row.what, row.apart, if held { "" } else { "TOO FAR" });
+            println!("{network:10} {:84} {:9.2e} {}", row.what, row.apart, if held { "" } else { "TOO FAR" });
         }
     }
     for (network, batch, size) in WORK {
@@ -61,13 +66,38 @@ struct Row {
     limit: f64,
 }
 
+/// By parameter.
+type Tensors = Vec<(String, Tensor)>;
+
 /// What a step computes.
 struct Step {
     loss: Tensor,
     logits: Tensor,
-    /// By parameter.
-    gradients: Vec<(String, Tensor)>,
-    buffers: Vec<(String, Tensor)>,
+    gradients: Tensors,
+    buffers: Tensors,
+}
+
+fn gradients(step: &Step) -> &Tensors {
+    &step.gradients
+}
+
+fn buffers(step: &Step) -> &Tensors {
+    &step.buffers
+}
+
+/// How far the tensors that are furthest apart are, and which. Some are 0 but for rounding, as the gradient of attention's key bias is, which changes no output: where all
+/// numbers are below [`NOTHING`] of the network's largest, that is what the difference is relative to.
+fn furthest<'a>(here: &'a Tensors, there: &Tensors) -> Result<Option<(f64, &'a str)>> {
+    let mut network = 0f64;
+    for (_, a) in here {
+        network = network.max(largest(&values(a)?));
+    }
+    let mut found = Vec::new();
+    for ((name, a), (_, b)) in here.iter().zip(there) {
+        let of_own = largest(&values(a)?);
+        found.push((apart(a, b)? * of_own / of_own.max(NOTHING * network), name.as_str()));
+    }
+    Ok(found.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)))
 }
 
 fn compare(network: &str, batch: usize, size: usize, device: &Device) -> std::result::Result<Vec<Row>, Box<dyn Error + Send + Sync>> {
@@ -75,24 +105,29 @@ fn compare(network: &str, batch: usize, size: usize, device: &Device) -> std::re
     fs::create_dir_all(&folder)?;
     networks::write(network, &folder)?;
     let examples = Work::with(&folder, batch, size, 0, &Device::Cpu)?.examples();
-    let (on_cpu, cpu_model) = step(&folder, examples.as_ref(), batch, &Device::Cpu)?;
-    let (there, model) = step(&folder, examples.as_ref(), batch, device)?;
+    let (on_cpu, cpu_model) = step(&folder, examples.as_ref(), batch, &Device::Cpu, 0)?;
+    let (there, model) = step(&folder, examples.as_ref(), batch, device, 0)?;
+    let mut nudged = Vec::new();
+    for nudge in 1..=NUDGES {
+        nudged.push(step(&folder, examples.as_ref(), batch, &Device::Cpu, nudge)?.0);
+    }
     fs::remove_dir_all(&folder)?;
     let mut rows = vec![
         Row { what: "loss".to_owned(), apart: apart(&on_cpu.loss, &there.loss)?, limit: 1e-4 },
         Row { what: "logits in evaluation".to_owned(), apart: apart(&on_cpu.logits, &there.logits)?, limit: 1e-3 },
     ];
-    for (kind, cpu, other) in [("gradient", &on_cpu.gradients, &there.gradients), ("buffer", &on_cpu.buffers, &there.buffers)] {
+    for (kind, of) in [("gradient", gradients as fn(&Step) -> &Tensors), ("buffer", buffers)] {
+        let (cpu, other) = (of(&on_cpu), of(&there));
         if cpu.len() != other.len() {
             return Err(format!("{} of {kind} on the CPU, {} on the device", cpu.len(), other.len()).into());
         }
-        let mut found = Vec::new();
-        for ((name, a), (_, b)) in cpu.iter().zip(other) {
-            found.push((apart(a, b)?, name));
+        let Some((most, name)) = furthest(cpu, other)? else { continue };
+        let mut rounding = 0f64;
+        for nudged in &nudged {
+            rounding = rounding.max(furthest(cpu, of(nudged))?.map_or(0.0, |(most, _)| most));
         }
-        found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let Some((most, name)) = found.first() else { continue };
-        rows.push(Row { what: format!("{} {kind}s, {name}", found.len()), apart: *most, limit: GRADIENTS });
+        let what = format!("{} {kind}s, {name} (CPU, last bits changed: {rounding:.1e})", cpu.len());
+        rows.push(Row { what, apart: most, limit: GRADIENTS.max(AS_ROUNDING * rounding) });
     }
     for (name, rule) in rules() {
         rows.push(Row {
@@ -115,16 +150,30 @@ fn rules() -> [(&'static str, Rule); 5] {
     ]
 }
 
-/// One step with dropout, everything trainable, and an evaluation before it.
+/// One step with dropout, everything trainable, and an evaluation before it; with a `nudge` each weight is a unit in its last place more or less, of which the number
+/// says which.
 fn step(
     folder: &std::path::Path,
     examples: &dyn Examples,
     batch: usize,
     device: &Device,
+    nudge: u64,
 ) -> std::result::Result<(Step, Box<dyn Model>), Box<dyn Error + Send + Sync>> {
     let base = load_base(folder, device)?;
     let mut model = base.instantiate(10, &mut stream(0, 0, Purpose::HeadWeights))?;
     model.parameters_mut().thaw_from(0)?;
+    if nudge > 0 {
+        let mut bits = nudge;
+        for (_, var) in model.parameters().thawed().filter(|(parameter, _)| parameter.role != Role::Buffer) {
+            let nudged = |weight: f32| {
+                // Knuth's MMIX generator; its high bits are good.
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                if bits >> 63 == 0 { weight.next_up() } else { weight.next_down() }
+            };
+            let weights: Vec<f32> = var.flatten_all()?.to_vec1::<f32>()?.into_iter().map(nudged).collect();
+            var.set(&Tensor::from_vec(weights, var.shape(), device)?)?;
+        }
+    }
     let batch = examples.batch(&(0..batch).collect::<Vec<_>>(), device)?;
     let logits = model.forward(&batch, &Pass::evaluation())?;
     let dropout = DropoutRates { hidden: 0.1, attention: 0.1, classifier: 0.1 };
@@ -167,10 +216,17 @@ fn optimized(rule: &Rule, step: &Step, cpu: &dyn Model, other: &dyn Model, devic
     Ok(most)
 }
 
+fn values(tensor: &Tensor) -> Result<Vec<f64>> {
+    tensor.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec1::<f64>()
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(1e-12f64, |most, x| most.max(x.abs()))
+}
+
 fn apart(a: &Tensor, b: &Tensor) -> Result<f64> {
-    let values = |t: &Tensor| t.flatten_all()?.to_device(&Device::Cpu)?.to_dtype(DType::F64)?.to_vec1::<f64>();
     let (a, b) = (values(a)?, values(b)?);
-    let largest = a.iter().fold(1e-12f64, |most, x| most.max(x.abs()));
+    let largest = largest(&a);
     let differences = a.iter().zip(&b).map(|(a, b)| if a.is_finite() && b.is_finite() { (a - b).abs() / largest } else { f64::INFINITY });
     Ok(differences.fold(if a.len() == b.len() { 0.0 } else { f64::INFINITY }, f64::max))
 }

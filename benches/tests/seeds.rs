@@ -12,6 +12,8 @@ mod events;
 mod idx;
 #[path = "../fuzz/targets/kept.rs"]
 mod kept;
+#[path = "../fuzz/targets/manifest.rs"]
+mod manifest;
 #[path = "../fuzz/targets/parquet.rs"]
 mod parquet;
 #[path = "../fuzz/targets/picture.rs"]
@@ -26,12 +28,13 @@ mod table;
 #[test]
 fn no_seed_breaks_its_target() {
     type Run = fn(&[u8]);
-    let targets: [(&str, Run); 10] = [
+    let targets: [(&str, Run); 11] = [
         ("checkpoint", checkpoint::run),
         ("curves", curves::run),
         ("events", events::run),
         ("idx", idx::run),
         ("kept", kept::run),
+        ("manifest", manifest::run),
         ("parquet", parquet::run),
         ("picture", picture::run),
         ("predictions", predictions::run),
@@ -59,6 +62,15 @@ fn the_seed_checkpoint_is_one_of_today() {
     let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/checkpoint/three-steps")).unwrap();
     let read = trials::fuzzing::checkpoint(&bytes);
     assert!(read.is_ok(), "write it anew with `trials::fuzzing::tiny_checkpoint`: {read:?}");
+}
+
+#[test]
+fn the_seed_manifests_are_of_today() {
+    for name in ["digits", "both", "tolerance"] {
+        let bytes = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/manifest").join(name)).unwrap();
+        let read = trials::fuzzing::manifest(&bytes);
+        assert!(read.is_ok(), "{name}: {}", read.unwrap_err());
+    }
 }
 
 /// They are those of the seeds of `events` of the same names.

@@ -11,6 +11,7 @@ use crate::{
         image::{decode::Wanted, idx::Idx},
         table::{self, Table},
     },
+    hub::manifest::Manifest,
     metrics::Measures,
     testing::{Tiny, task, trial_config_file},
     trainer::{Job, Trainer},
@@ -29,6 +30,11 @@ pub fn idx(bytes: &[u8]) -> Result<(Vec<usize>, usize), String> {
 /// A picture, made 32 pixels a side in so many channels.
 pub fn picture(bytes: &[u8], channels: usize) -> Result<Vec<u8>, String> {
     Wanted { side: 32, channels }.decode(bytes).map(|decoded| decoded.pixels)
+}
+
+/// The manifest of a model folder.
+pub fn manifest(bytes: &[u8]) -> Result<Manifest, String> {
+    Manifest::parse(Path::new("/strange/thawline.json"), bytes).map_err(|error| error.to_string())
 }
 
 /// Everything in a checkpoint, and a step of training from it if it is of [`tiny_checkpoint`]'s trial: how many values it holds.

@@ -74,7 +74,7 @@ impl Manifest {
         Manifest::parse(&path, &bytes)
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest, ManifestError> {
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Manifest, ManifestError> {
         #[derive(Deserialize)]
         struct Head {
             format: u64,
