@@ -40,8 +40,13 @@ pub enum PrepareError {
     Model(#[from] HubError),
     #[error(transparent)]
     Data(#[from] DataError),
-    #[error("{}: the tokenizer knows {ids} tokens, the model only {vocabulary}: they do not belong together", folder.display())]
-    Vocabulary { folder: PathBuf, ids: usize, vocabulary: usize },
+    #[error(
+        "{}: the highest token id is {}, but the model's table of embeddings has {vocabulary} rows, of which the first has the id 0: tokenizer and \
+         model do not belong together; take both from one place",
+        place.display(),
+        ids.saturating_sub(1)
+    )]
+    Vocabulary { place: PathBuf, ids: usize, vocabulary: usize },
     #[error(
         "{}: the tokenizer gives these texts {given} token types, the model knows {known} (`type_vocab_size` in config.json)",
         folder.display()
@@ -78,7 +83,7 @@ pub fn prepare(model: &Path, data: &Data, device: Device) -> Result<Prepared, Pr
     let (task, report) = match (data, base.takes()) {
         (Data::Text(data), Takes::Tokens { .. }) => {
             let tokenizer = Tokenizer::from_folder(model)?;
-            check_tokenizer(&tokenizer, base.as_ref(), model)?;
+            check_tokenizer(&tokenizer, base.as_ref())?;
             let (task, report) = data::load(data, &tokenizer)?;
             check_tokens(&task, base.as_ref(), model)?;
             (task.task(), report)
@@ -111,11 +116,11 @@ pub fn unfit(takes: &Takes) -> PrepareError {
     PrepareError::Unfit { reads, given, write }
 }
 
-/// Whether the model has an embedding for each token; both were read from `folder`.
-pub fn check_tokenizer(tokenizer: &Tokenizer, base: &dyn BaseModel, folder: &Path) -> Result<(), PrepareError> {
+/// Whether the model has an embedding for each token.
+pub fn check_tokenizer(tokenizer: &Tokenizer, base: &dyn BaseModel) -> Result<(), PrepareError> {
     let Takes::Tokens { vocabulary, .. } = base.takes() else { return Err(unfit(&base.takes())) };
     let ids = tokenizer.ids();
-    if ids > vocabulary { Err(PrepareError::Vocabulary { folder: folder.to_owned(), ids, vocabulary }) } else { Ok(()) }
+    if ids > vocabulary { Err(PrepareError::Vocabulary { place: tokenizer.file().to_owned(), ids, vocabulary }) } else { Ok(()) }
 }
 
 /// Whether the model has an embedding for each token of `task` and its type; the tokenizer and the model were read from `folder`. What
@@ -127,7 +132,7 @@ pub fn check_tokens(task: &TextTask, base: &dyn BaseModel, folder: &Path) -> Res
     let ids = count(examples().flat_map(|example| &example.ids).chain([&task.padding]).max());
     let given = count(examples().flat_map(|example| &example.types).max());
     match folder.to_owned() {
-        folder if ids > vocabulary => Err(PrepareError::Vocabulary { folder, ids, vocabulary }),
+        folder if ids > vocabulary => Err(PrepareError::Vocabulary { place: folder, ids, vocabulary }),
         folder if given > known => Err(PrepareError::TokenTypes { folder, given, known }),
         _ => Ok(()),
     }

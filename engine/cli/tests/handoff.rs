@@ -79,6 +79,16 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
             || ["README.md", "config.json", "model.safetensors", "thawline.json"].contains(name))
         .collect::<Vec<_>>()
     );
+    // One that another process is writing is left alone.
+    let busy = place.path(".busy.partial");
+    fs::create_dir(&busy).unwrap();
+    let lock = fs::File::create(busy.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let refused = place.run(&["export", "study", "--to", "busy"]);
+    assert!(refused.err.trim_end().ends_with("another process is writing busy: wait for it, or choose another place"), "{}", refused.err);
+    assert_eq!((refused.code, names(&busy)), (7, vec!["lock".to_owned()]));
+    drop(lock);
+    fs::remove_dir_all(&busy).unwrap();
     let said = manifest(&place, "out");
     assert_eq!((&said["claim"]["study"], &said["claim"]["metric"]), (&"study".into(), &"accuracy".into()));
     assert_eq!(said["claim"]["value"], said["measured"]["validation"]["metrics"]["accuracy"]);

@@ -152,7 +152,7 @@ fn what_a_finished_study_knows() {
     print(classifier("a text", truncation=True, max_length=128))
     ```
 
-    With Thawline, labels and probabilities of a whole file, and a check that the folder is what this card says:
+    With Thawline, labels and probabilities of a whole file, and a check of weights, data and figures (those in thawline.json, from which this text was written):
 
     ```
     thawline predict FOLDER --input FILE

@@ -71,9 +71,16 @@ impl Tokenizer {
         self.padding
     }
 
+    /// The file it was read from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// One more than the highest id: the rows that the model's embedding table needs at least.
     pub fn ids(&self) -> usize {
-        let highest = self.inner.get_vocab(true).into_values().max();
+        // What pads, and what is put around a text, need not be in the vocabulary.
+        let around = guarded(|| self.inner.encode_fast("", true)).map_or_else(|_| Vec::new(), |encoding| encoding.get_ids().to_vec());
+        let highest = self.inner.get_vocab(true).into_values().chain(around).chain([self.padding]).max();
         highest.map_or(0, |id| id as usize + 1)
     }
 

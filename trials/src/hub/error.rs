@@ -18,6 +18,14 @@ pub enum HubError {
     Write { path: PathBuf, source: io::Error },
     #[error("{} already exists and is not an empty folder: choose another place, or remove it", path.display())]
     Occupied { path: PathBuf },
+    #[error(
+        "{} is a link{}, whose place a folder cannot take: write the path of the folder that it leads to, choose another place, or remove the link",
+        path.display(),
+        std::fs::read_link(path).map_or_else(|_| String::new(), |to| format!(" to {}", to.display()))
+    )]
+    Link { path: PathBuf },
+    #[error("another process is writing {}: wait for it, or choose another place", path.display())]
+    InUse { path: PathBuf },
     #[error("{} has no name of its own: write the name of a folder that is to be made", path.display())]
     Nameless { path: PathBuf },
     #[error("{} is not a JSON object: {source}; fetch it again", path.display())]

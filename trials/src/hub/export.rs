@@ -1,7 +1,6 @@
 //! A fine-tuned classifier as a Hugging Face folder.
 
 use std::{
-    ffi::OsString,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -10,7 +9,7 @@ use std::{
 use candle_core::{Device, Tensor};
 use serde_json::{Map, Value, json};
 
-use super::HubError;
+use super::{HubError, hidden::Hidden};
 use crate::{data::tokenize::MAX_TOKENIZER_BYTES, parameters::Parameters};
 
 /// Files of the tokenizer, copied when the base model's folder has them.
@@ -41,21 +40,24 @@ pub fn export(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Re
     Draft::write(to, classifier, parameters)?.publish()
 }
 
-/// A folder as [`export`] writes it that has not got its name yet: it lies beside that, hidden, can be read back and added to, and is removed with
-/// the value unless it is published.
+/// A folder as [`export`] writes it that has not got its name yet: it lies beside that, in a hidden folder, can be read back and added to, and is
+/// removed with the value unless it is published. Meanwhile no other process writes one for the same place.
 #[derive(Debug)]
 pub struct Draft {
+    /// In `hidden`.
     partial: PathBuf,
     to: PathBuf,
+    /// Removes itself.
+    _hidden: Hidden,
 }
 
 impl Draft {
     pub fn write(to: &Path, classifier: &Classifier, parameters: &Parameters) -> Result<Draft, HubError> {
         check_destination(to)?;
-        let mut name = OsString::from(".");
-        name.push(to.file_name().unwrap_or_default());
-        name.push(".partial");
-        let draft = Draft { partial: to.with_file_name(name), to: to.to_owned() };
+        let hidden = Hidden::take(to)?;
+        // Another process may have published its own just before.
+        check_destination(to)?;
+        let draft = Draft { partial: hidden.folder().join("model"), to: to.to_owned(), _hidden: hidden };
         draft.fill(classifier, parameters)?;
         Ok(draft)
     }
@@ -81,7 +83,8 @@ impl Draft {
         let failed = |source| HubError::Write { path: self.to.clone(), source };
         let sync = |folder: &Path| File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed);
         sync(&self.partial)?;
-        fs::rename(&self.partial, &self.to).map_err(failed)?;
+        // What has come to be there since the draft was begun says more than the system does.
+        fs::rename(&self.partial, &self.to).map_err(|source| check_destination(&self.to).err().unwrap_or_else(|| failed(source)))?;
         // The name is on disk once the folder that holds it is.
         sync(self.to.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))
     }
@@ -89,10 +92,7 @@ impl Draft {
     fn fill(&self, classifier: &Classifier, parameters: &Parameters) -> Result<(), HubError> {
         let folder = &self.partial;
         let failed = |source| HubError::Write { path: folder.clone(), source };
-        if folder.exists() {
-            fs::remove_dir_all(folder).map_err(failed)?;
-        }
-        fs::create_dir_all(folder).map_err(failed)?;
+        fs::create_dir(folder).map_err(failed)?;
         for name in TOKENIZER {
             let from = classifier.base.join(name);
             match crate::files::read(&from, MAX_TOKENIZER_BYTES) {
@@ -112,19 +112,13 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // What was published is not there any more. An error that is reported is the one that came first.
-        let _ = fs::remove_dir_all(&self.partial);
-    }
-}
-
 /// Fails if [`export`] to this place would: to be called before hours of work. A link is refused too: a folder cannot take its place.
 pub fn check_destination(to: &Path) -> Result<(), HubError> {
-    if to.file_name().is_none() {
-        return Err(HubError::Nameless { path: to.to_owned() });
-    }
-    match fs::symlink_metadata(to) {
+    let Some(name) = to.file_name() else { return Err(HubError::Nameless { path: to.to_owned() }) };
+    // Without a slash at its end, which would lead through a link.
+    let place = to.with_file_name(name);
+    match fs::symlink_metadata(&place) {
+        Ok(found) if found.is_symlink() => return Err(HubError::Link { path: place }),
         Ok(found) if !found.is_dir() => return Err(HubError::Occupied { path: to.to_owned() }),
         Ok(_) => {}
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),

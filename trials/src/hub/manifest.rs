@@ -4,6 +4,7 @@
 //! near a value must come elsewhere.
 
 mod claim;
+mod contradictions;
 mod data;
 mod error;
 mod files;
@@ -32,7 +33,7 @@ pub use self::{
 
 /// Its name in the folder.
 pub const FILE: &str = "thawline.json";
-/// What this program writes. A file with a higher number is refused: what it says may mean something else.
+/// What this program writes. A file with another number is refused: what it says may mean something else.
 pub const FORMAT: u32 = 1;
 /// It names labels and files; nothing in it grows with the data.
 const MAX_BYTES: u64 = 64 << 20;
@@ -63,8 +64,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Reads that of the model folder `folder`. It may come from a stranger: the config in it is one that a file can hold, and of a model that has not seen the
-    /// validation examples it says what was measured on them.
+    /// Reads that of the model folder `folder`. It may come from a stranger: the config in it is one that a file can hold, and what it says of one thing in two
+    /// places agrees.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join(FILE);
         let bytes = crate::files::read(&path, MAX_BYTES).map_err(|source| match source.kind() {
@@ -81,6 +82,9 @@ impl Manifest {
         }
         let broken = |problem: String| ManifestError::Broken { path: path.to_owned(), problem };
         let head: Head = serde_json::from_slice(bytes).map_err(|e| broken(e.to_string()))?;
+        if head.format == 0 {
+            return Err(broken("there is no format 0".to_owned()));
+        }
         if head.format > u64::from(FORMAT) {
             return Err(ManifestError::Newer { path: path.to_owned(), found: head.format });
         }
@@ -89,13 +93,8 @@ impl Manifest {
         // Relative places are below the folder that whoever wrote it stood in, which nobody knows now.
         let root = path.parent().unwrap_or(Path::new("/")).join("config");
         manifest.config = ConfigFile::parse(&root, &text).map_err(|problems| broken(format!("its config: {problems}")))?;
-        if manifest.labels.len() < 2 {
-            return Err(broken("it names fewer than two labels".to_owned()));
-        }
-        // There are validation examples in every data set.
-        if manifest.trained_on == TrainedOn::Train && manifest.measured.validation.is_none() {
-            let problem = "it says nothing of what was measured on the validation examples, and so nothing that could be checked";
-            return Err(broken(problem.to_owned()));
+        if let Some(problem) = manifest.contradiction() {
+            return Err(broken(problem));
         }
         Ok(manifest)
     }

@@ -4,6 +4,7 @@
 
 mod error;
 mod export;
+mod hidden;
 pub mod manifest;
 mod trained;
 pub mod training_arguments;

@@ -21,6 +21,9 @@ pub enum PredictError {
     Unreadable { file: PathBuf, first: Vec<String>, total: usize },
     #[error("{}: a line of text is one text, but the model reads pairs: give them in two columns of a CSV, TSV, JSON lines or Parquet file", file.display())]
     LinesOfPairs { file: PathBuf },
+    #[error("{}: the ending `{ending}` says nothing known about the format; known are .csv, .tsv, .txt (a text a line), .jsonl, .ndjson, .json \
+             (a JSON object a line) and .parquet", file.display())]
+    UnknownFormat { file: PathBuf, ending: String },
     #[error("the model cannot compute them: {0}")]
     Model(TrialError),
     #[error("cannot write the predictions: {0}")]

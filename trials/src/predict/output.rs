@@ -55,7 +55,7 @@ impl<W: Write> Writer<W> {
         let mut csv = csv::Writer::from_writer(&mut self.out);
         if !self.begun {
             let names = ["row"].into_iter().chain(named.then_some("image")).chain(["predicted"]).map(str::to_owned);
-            csv.write_record(names.chain(self.labels.iter().map(|label| format!("probability of {label}"))))?;
+            csv.write_record(names.chain(self.labels.iter().map(|label| format!("probability of {label}")))).map_err(plain)?;
             self.begun = true;
         }
         for Prediction { row, name, predicted, probabilities } in predictions {
@@ -63,7 +63,7 @@ impl<W: Write> Writer<W> {
             record.extend(name.clone());
             record.push(self.labels.get(*predicted).cloned().unwrap_or_default());
             record.extend(probabilities.iter().map(f64::to_string));
-            csv.write_record(record)?;
+            csv.write_record(record).map_err(plain)?;
         }
         csv.flush()
     }
@@ -77,9 +77,40 @@ impl<W: Write> Writer<W> {
     }
 }
 
+/// The error of what is written to. Its kind tells a reader that has gone from a disk that is full; the conversion that the crate has hides it.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(source) => source,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whose reader has gone.
+    struct Gone;
+
+    impl Write for Gone {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_known_as_such() {
+        // More than any buffer holds.
+        let all: Vec<Prediction> = (0..50_000).map(|row| Prediction { row, name: None, predicted: 0, probabilities: vec![1.0] }).collect();
+        for format in [Format::Csv, Format::JsonLines] {
+            let error = Writer::new(Gone, format, &["yes".to_owned()]).write(&all).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+        }
+    }
 
     fn written(format: Format, name: Option<&str>) -> String {
         let labels = ["so, so".to_owned(), "good".to_owned()];

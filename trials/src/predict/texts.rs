@@ -60,7 +60,11 @@ impl Texts {
                 TextColumns::Pair(first, second) => vec![first, second],
             };
             let wanted: Vec<Wanted<'_>> = names.into_iter().map(|column| Wanted { column, field: "--text" }).collect();
-            read_table(file, columns.names.as_deref(), &wanted)?
+            read_table(file, columns.names.as_deref(), &wanted).map_err(|error| match error {
+                // Of training data a .txt is read otherwise.
+                DataError::UnknownFormat { file, ending } => PredictError::UnknownFormat { file, ending },
+                error => error.into(),
+            })?
         };
         let mut texts =
             Texts { file: file.to_owned(), rows: Vec::new(), left_out: Vec::new(), filled: 0, encoder, padding: tokenizer.padding() };
@@ -195,6 +199,7 @@ mod tests {
         assert_eq!(read("a.jsonl", "{\"text\": \"one\"}\n\n{\"text\": \"two\"}\n", &columns(Missing::Reject)), "0:one 1:two");
         assert_eq!(read("a.txt", "the film\tand\na \"game\r\n", &columns(Missing::Reject)), "0:the film\tand 1:a \"game");
         insta::assert_snapshot!(read("a.csv", "id,texts\n1,a\n", &columns(Missing::Reject)), @"F/a.csv: there is no column `text` (did you mean `texts`?); the columns are `id`, `texts`");
+        insta::assert_snapshot!(read("a.xlsx", "PK", &columns(Missing::Reject)), @"F/a.xlsx: the ending `.xlsx` says nothing known about the format; known are .csv, .tsv, .txt (a text a line), .jsonl, .ndjson, .json (a JSON object a line) and .parquet");
     }
 
     #[test]

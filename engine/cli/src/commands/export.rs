@@ -35,11 +35,16 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
             text::quoted(&arguments.study)
         )));
     }
-    let checkpoint = state.trials[number as usize].checkpoint.clone();
-    let checkpoint = checkpoint.map(|c| Checkpoint { path: folder.absolute(&c.path), ..c }).filter(|c| c.path.is_file());
-    let Some(checkpoint) = checkpoint else {
+    let named = state.trials[number as usize].checkpoint.clone();
+    let kept = named.as_ref().is_some_and(|checkpoint| state.kept_checkpoints().contains(&checkpoint.path));
+    let checkpoint = named.map(|c| Checkpoint { path: folder.absolute(&c.path), ..c });
+    let Some(checkpoint) = checkpoint.as_ref().filter(|checkpoint| checkpoint.path.is_file()) else {
+        let why = match &checkpoint {
+            Some(checkpoint) if kept => format!("{} is missing", checkpoint.path.display()),
+            _ => "only those of the best few trials are kept".to_owned(),
+        };
         return Err(Error::input(format!(
-            "the weights of trial {number} are no longer there: only those of the best few trials are kept\n  \
+            "the weights of trial {number} are no longer there: {why}\n  \
              train it again with `thawline best` and `thawline train`, or export another trial"
         )));
     };
@@ -53,7 +58,7 @@ pub(super) fn run(arguments: &Export, context: &mut Context) -> Result<(), Error
     let leaving = Leaving {
         command: "export",
         ready: &ready,
-        checkpoint: &checkpoint,
+        checkpoint,
         trained_on: TrainedOn::Train,
         value: claim.as_ref().map(|claim| claim.value),
         tests: claim.as_ref().is_some_and(|claim| claim.test.is_some()),

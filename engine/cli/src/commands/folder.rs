@@ -112,6 +112,9 @@ pub(super) fn write(
 pub(super) fn hub_error(error: HubError) -> Error {
     match error {
         HubError::Write { source, path } => Error::write(&path, &source),
+        error @ HubError::InUse { .. } => Error::environment(error),
+        // As where it is found before anything is done.
+        error @ (HubError::Occupied { .. } | HubError::Link { .. } | HubError::Nameless { .. }) => Error::usage(error),
         error => Error::input(error),
     }
 }

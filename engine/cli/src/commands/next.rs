@@ -18,7 +18,7 @@ pub(super) struct Next {
 /// `word` says how far it is ([`super::status::Looked::word`]); `study` is its folder as the user names it, `root` the same as an absolute path.
 pub(super) fn steps(state: &StudyState, word: &str, study: &Path, root: &Path) -> Vec<Next> {
     let space = &state.spec.space;
-    let Some(best) = state.best().filter(|_| word != "stopped" && word != "running") else {
+    if word == "stopped" || word == "running" || state.best().is_none() {
         return match word {
             "running" => vec![Next { command: format!("thawline watch {}", text::quoted(study)), why: "see what it does" }],
             "finished" => {
@@ -27,29 +27,37 @@ pub(super) fn steps(state: &StudyState, word: &str, study: &Path, root: &Path) -
             }
             _ => on(space, word, study).into_iter().collect(),
         };
-    };
+    }
     let report = Path::new("report/index.html");
     let report = if root.join(report).is_file() {
         Next { command: text::quoted(&study.join(report)), why: "the report, to open in a browser" }
     } else {
         Next { command: format!("thawline report {}", text::quoted(study)), why: "write the report" }
     };
-    let complete = state.search.trials()[best.trial as usize].phase == Phase::Complete;
     let mut steps = vec![report];
-    steps.extend(with_best(study, root, complete));
+    steps.extend(with_best(study, root, is_exportable(state, root)));
     steps.extend(on(space, word, study));
     steps
 }
 
-/// What can be made of a study's best config, whose trial is `complete` or not.
-pub(super) fn with_best(study: &Path, root: &Path, complete: bool) -> Vec<Next> {
+/// Whether the best trial is trained in full, and its weights are there.
+pub(super) fn is_exportable(state: &StudyState, root: &Path) -> bool {
+    state.best().is_some_and(|best| {
+        let trial = best.trial as usize;
+        let weights = state.trials[trial].checkpoint.as_ref().map(|checkpoint| root.join(&checkpoint.path));
+        state.search.trials()[trial].phase == Phase::Complete && weights.is_some_and(|weights| weights.is_file())
+    })
+}
+
+/// What can be made of a study's best config, whose trial is `exportable` or not.
+pub(super) fn with_best(study: &Path, root: &Path, exportable: bool) -> Vec<Next> {
     let mut steps = Vec::new();
     let config = Path::new("best.ron");
     if root.join(config).is_file() {
         let command = format!("thawline train {} --to MODEL_DIR", text::quoted(&study.join(config)));
         steps.push(Next { command, why: "train the best config again, to its full length" });
     }
-    if complete {
+    if exportable {
         let command = format!("thawline export {} --to MODEL_DIR", text::quoted(study));
         steps.push(Next { command, why: "take the weights that it has here" });
     }
@@ -100,6 +108,21 @@ fn options(space: &Space) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::watch::sample::finished;
+
+    #[test]
+    fn weights_that_are_not_there_are_not_offered() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sample = finished();
+        let state = sample.state();
+        assert!(!is_exportable(state, folder.path()));
+        let weights = folder.path().join(&state.trials[state.best().unwrap().trial as usize].checkpoint.as_ref().unwrap().path);
+        std::fs::create_dir_all(weights.parent().unwrap()).unwrap();
+        std::fs::write(weights, "").unwrap();
+        assert!(is_exportable(state, folder.path()));
+        let steps = steps(state, "finished", Path::new("study"), folder.path());
+        insta::assert_snapshot!(steps[1].command, @"thawline export study --to MODEL_DIR");
+    }
 
     #[test]
     fn a_study_goes_on_with_the_options_that_it_was_started_with() {

@@ -1,11 +1,11 @@
 //! What is written and said when a sweep has ended: tables, charts, page, best config, leaderboard.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use engine::{
     record::StudyRecord,
     state::Phase,
-    store::{Store, StudyFolder},
+    store::{Store, StudyFolder, study as state_of},
     tested::Tested,
     worker::Ended,
 };
@@ -149,7 +149,9 @@ pub(super) fn conclude(
         }
         return Err(none_succeeded(&record, &failed));
     }
-    next_steps(arguments, &record, folder.root(), ended, context);
+    let exportable = next::is_exportable(state_of(store).map_err(study::store_error)?, folder.root());
+    let with_best = next::with_best(&arguments.study, folder.root(), exportable);
+    next_steps(arguments, &record, with_best, ended, context);
     if ended == Ended::Interrupted {
         return Err(Error::interrupted("interrupted; the study is safe, and the same command goes on"));
     }
@@ -188,10 +190,8 @@ fn none_succeeded(record: &StudyRecord, failed: &[usize]) -> Error {
     Error::no_trial(format!("none of {} trials succeeded; the causes are above, the most common first", record.state.searched().len()))
 }
 
-fn next_steps(arguments: &Sweep, record: &StudyRecord, root: &Path, ended: Ended, context: &mut Context) {
+fn next_steps(arguments: &Sweep, record: &StudyRecord, with_best: Vec<Next>, ended: Ended, context: &mut Context) {
     let study = &arguments.study;
-    let complete = |n: u32| record.state.trials().get(n as usize).is_some_and(|trial| trial.phase == Phase::Complete);
-    let with_best = next::with_best(study, root, record.best().is_some_and(|best| complete(best.trial)));
     let steps: Vec<Next> = if ended == Ended::Interrupted {
         next::on(&record.space, "stopped", study).into_iter().chain(with_best).collect()
     } else {

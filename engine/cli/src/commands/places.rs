@@ -11,6 +11,12 @@ pub(super) fn put(data: &mut Data, given: &[String]) -> Result<(), Error> {
     let mut seen = Vec::new();
     for text in given {
         let (split, path) = split_of(text);
+        if path.is_empty() {
+            return Err(Error::usage(format!(
+                "--data '{text}': the path is empty: write --data PATH, or {}=PATH for the file of one split",
+                SPLITS.join("=PATH, ")
+            )));
+        }
         if seen.contains(&split) {
             return Err(Error::usage(format!("--data {text}: {} is given twice", split.unwrap_or("the file of all splits"))));
         }
@@ -93,6 +99,7 @@ mod tests {
         insta::assert_snapshot!(put_into("One(Path(\"a\"))", &["train=/x"]), @"--data train=/x: the config takes all its splits from one place: give that as --data PATH, or write `files: Splits(...)` in the config");
         insta::assert_snapshot!(put_into(splits, &["/x"]), @"--data /x: the config has a place for each split: write train=PATH or validation=PATH or test=PATH");
         insta::assert_snapshot!(put_into(splits, &["test=/x"]), @"--data test=/x: the config has no file for test: its test split is taken off the training file");
+        insta::assert_snapshot!(put_into(splits, &["validation="]), @"--data 'validation=': the path is empty: write --data PATH, or train=PATH, validation=PATH, test=PATH for the file of one split");
         insta::assert_snapshot!(put_into(splits, &["train=/x", "train=/y"]), @"--data train=/y: train is given twice");
     }
 }

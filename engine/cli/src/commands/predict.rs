@@ -21,21 +21,29 @@ use trials::{
     },
     models::Takes,
     predict::{self, Columns, Format, Inputs, Pictures, PredictError, Prediction, Texts, Writer},
+    prepare::check_tokenizer,
 };
 
-use self::place::{Place, format_of};
+use self::place::{Place, check_apart, format_of};
 use super::{interrupt, read, setup};
 use crate::{args::Predict, context::Context, exit::Error};
 
 /// Columns that hold the text in most files, for a model that says nothing of its own.
 const USUAL: &str = "text";
 
+/// Changed files named in an error; the rest is counted.
+const NAMED: usize = 10;
+
 pub(super) fn run(arguments: &Predict, context: &mut Context) -> Result<(), Error> {
     let format = format_of(arguments)?;
+    check_apart(arguments)?;
     let device = setup::device(&arguments.device)?;
     // Any Hugging Face classifier will do; one of ours says how its texts and images were read.
     let manifest =
         if arguments.model.join(manifest::FILE).exists() { Some(Manifest::read(&arguments.model).map_err(Error::input)?) } else { None };
+    if let Some(manifest) = &manifest {
+        check_unchanged(manifest, &arguments.model)?;
+    }
     let handle = trials::device::open(device).map_err(Error::environment)?;
     let trained = Trained::load(&arguments.model, &handle).map_err(Error::input)?;
     if let Some(manifest) = manifest.as_ref().filter(|manifest| manifest.labels != trained.labels) {
@@ -60,6 +68,26 @@ pub(super) fn run(arguments: &Predict, context: &mut Context) -> Result<(), Erro
     if let (Some(to), Place::File(_)) = (&arguments.to, &place) { context.say(to.display()) } else { Ok(()) }
 }
 
+/// Refuses a folder with other files than its manifest lists: without a word it would give other answers than those that were measured.
+fn check_unchanged(manifest: &Manifest, folder: &Path) -> Result<(), Error> {
+    let changed = manifest.changed(folder).map_err(Error::input)?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut lines: Vec<String> = changed.iter().take(NAMED).map(|line| format!("  {line}\n")).collect();
+    if changed.len() > NAMED {
+        lines.push(format!("  and {} more\n", changed.len() - NAMED));
+    }
+    Err(Error::input(format!(
+        "{}: the folder is not what its {} says, so its predictions may be others than those that were measured:\n{}  `thawline verify` tells more; \
+         without {} the folder is read as any other model",
+        folder.display(),
+        manifest::FILE,
+        lines.concat(),
+        manifest::FILE
+    )))
+}
+
 /// Reads the examples, as the model was trained to read them.
 fn inputs(arguments: &Predict, manifest: Option<&Manifest>, trained: &Trained) -> Result<Inputs, Error> {
     let data = manifest.map(|manifest| &manifest.config.data);
@@ -73,6 +101,7 @@ fn inputs(arguments: &Predict, manifest: Option<&Manifest>, trained: &Trained) -
         }
         Takes::Tokens { most, .. } => {
             let tokenizer = Tokenizer::from_folder(&arguments.model).map_err(Error::input)?;
+            check_tokenizer(&tokenizer, trained.base.as_ref()).map_err(Error::input)?;
             let of_training = if let Some(Data::Text(data)) = data { Some(data) } else { None };
             let max_tokens = of_training.map_or(most, |data| data.max_tokens.min(most));
             let names = of_training.and_then(|data| data.columns.clone());

@@ -196,8 +196,8 @@ fn texts(
     }
     let tokenizer = folder.and_then(|folder| Tokenizer::from_folder(folder).map_err(|error| failures.take(&error)).ok());
     let mut fits = true;
-    if let (Some(base), Some(tokenizer), Some(folder)) = (base, &tokenizer, folder)
-        && let Err(error) = check_tokenizer(tokenizer, base, folder)
+    if let (Some(base), Some(tokenizer)) = (base, &tokenizer)
+        && let Err(error) = check_tokenizer(tokenizer, base)
     {
         failures.input("model", error);
         fits = false;

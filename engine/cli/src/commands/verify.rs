@@ -1,10 +1,12 @@
 //! `thawline verify`
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use engine::devices;
 use search_spaces::data::{Data, Location};
 use serde::Serialize;
 use trials::{
@@ -30,6 +32,12 @@ use crate::{args::Verify, assets, context::Context, exit::Error};
 /// How often the training is kept that `--train` does.
 const CHECKPOINT_EVERY_SECONDS: u64 = 180;
 
+/// With more threads than this, and than there are cores, nothing is computed: the manifest may come from a stranger.
+const MOST_THREADS: usize = 256;
+
+/// Another measure than the objective's may move so much further with a few examples: those of a small class count for more in it.
+const OTHER_MEASURES: f64 = 5.0;
+
 /// In place of a metric where only the weights themselves can be compared: 1 where they differ.
 const WEIGHTS: &str = "weights";
 
@@ -52,7 +60,7 @@ struct Check {
     /// `validation`, `test`, `trained again`.
     what: &'static str,
     metric: String,
-    /// What is claimed, in the words of the check: by the study, or measured when the folder was written.
+    /// `study`: by the study; `config`: by the study whose config was trained again; `measured`: when the folder was written.
     claimed_by: &'static str,
     claimed: f64,
     found: f64,
@@ -132,7 +140,10 @@ pub(super) fn run(arguments: &Verify, context: &mut Context) -> Result<(), Error
     };
     let ready = Ready { model: folder.clone(), data, prepared };
     let here = folder::here(&ready, context)?;
-    found.same_machine = manifest.made.is_here(&here);
+    found.same_machine = manifest.made.is_here(&here) && threads(&manifest) == manifest.made.threads;
+    if folder.join("README.md").exists() {
+        found.unchecked.push("README.md, which people may edit: its figures are those of thawline.json only as it was written".to_owned());
+    }
     let interrupts = interrupt::watch()?;
     evaluate(&manifest, trained, &ready, &mut found, &interrupts, context)?;
     if arguments.train
@@ -141,7 +152,7 @@ pub(super) fn run(arguments: &Verify, context: &mut Context) -> Result<(), Error
         again(&manifest, base, &ready, &here, folder, &mut found, &interrupts, context)?;
     }
     found.holds = found.checks.iter().all(|check| check.holds);
-    tell(&found, arguments, context)
+    tell(&found, metric.name(), arguments, context)
 }
 
 /// Where the data are now.
@@ -170,7 +181,7 @@ fn changed_data(manifest: &Manifest, data: &Data) -> Result<Vec<String>, Error> 
             // Now a folder, or in a tar: its content is compared.
             continue;
         };
-        if file.blake3 != before.blake3 {
+        if hashed(file) != hashed(before) {
             changed.push(hashed(file).told(&file.path, &hashed(before)));
         }
     }
@@ -235,6 +246,11 @@ fn names(data: &Data) -> String {
     files.into_iter().flatten().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+/// To compute with.
+fn threads(manifest: &Manifest) -> usize {
+    manifest.made.threads.min(MOST_THREADS.max(devices::cores()))
+}
+
 /// Evaluates the weights again.
 fn evaluate(
     manifest: &Manifest,
@@ -250,7 +266,7 @@ fn evaluate(
         test: manifest.measured.test.is_some(),
         metric,
         seed: manifest.config.seed,
-        threads: manifest.made.threads,
+        threads: threads(manifest),
     };
     context.note("evaluating the weights");
     let now = folder::measured(trained, &ready.prepared.task, wanted, &context.measures, &interrupts.finish)?;
@@ -268,27 +284,84 @@ fn evaluate(
             continue;
         };
         let tolerance = manifest.tolerance.of_evaluation(now.examples);
-        let near = |claimed: f64| (claimed - value(now)).abs() <= tolerance || claimed.to_bits() == value(now).to_bits();
-        let check = |claimed_by, claimed: f64, exact: bool, must: bool| Check {
-            what,
-            metric: name.to_owned(),
-            claimed_by,
-            claimed,
-            found: value(now),
-            exact,
-            tolerance,
-            holds: exact || (near(claimed) && !must),
-        };
         if let Some(before) = before {
-            let exact = before.logits_blake3 == now.logits_blake3 && value(before).to_bits() == value(now).to_bits();
-            found.checks.push(check("measured", value(before), exact, found.same_machine));
+            found.checks.extend(measured(what, name, (before, now), tolerance, found.same_machine));
         }
+        let claims = |claimed_by, metric: &str, claimed: f64, found: f64, tolerance: f64| {
+            let exact = is_same(claimed, found);
+            let holds = exact || (claimed - found).abs() <= tolerance;
+            Check { what, metric: metric.to_owned(), claimed_by, claimed, found, exact, tolerance, holds }
+        };
         if let Some(claimed) = study {
             // The study may have computed on another machine or device.
-            found.checks.push(check("study", claimed, claimed.to_bits() == value(now).to_bits(), false));
+            found.checks.push(claims("study", name, claimed, value(now), tolerance));
+        } else if let Some(claim) = manifest.config.claim.as_ref().filter(|_| what == "validation") {
+            found.checks.push(claims("config", name, claim.value, value(now), manifest.tolerance.of_training(now.examples)));
+        }
+        if let (Some(claimed), Some([low, high])) = (claim.and_then(|claim| claim.test.as_ref()).filter(|_| what == "test"), now.interval) {
+            found.checks.push(claims("study", &format!("{name} (low)"), claimed.low, low, tolerance));
+            found.checks.push(claims("study", &format!("{name} (high)"), claimed.high, high, tolerance));
         }
     }
+    if manifest.trained_on == TrainedOn::TrainAndValidation && manifest.config.claim.is_some() {
+        found.unchecked.push("what its config claims, which is of a model that had not seen the validation examples".to_owned());
+    }
     Ok(())
+}
+
+/// To the last bit; no two NaN are told apart.
+fn is_same(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+/// Every figure of a split, before and now. They follow from the logits alone: with the same logits all of them must be the same to the last bit.
+fn measured(
+    what: &'static str,
+    objective: &str,
+    (before, now): (&Evaluated, &Evaluated),
+    tolerance: f64,
+    same_machine: bool,
+) -> Vec<Check> {
+    let same_logits = before.logits_blake3 == now.logits_blake3;
+    let check = |metric: String, claimed: f64, found: f64, tolerance: f64| {
+        let exact = same_logits && is_same(claimed, found);
+        let near = (claimed - found).abs() <= tolerance || is_same(claimed, found);
+        let holds = exact || (near && !same_logits && !same_machine);
+        Check { what, metric, claimed_by: "measured", claimed, found, exact, tolerance, holds }
+    };
+    let names: BTreeSet<&String> = before.metrics.keys().chain(now.metrics.keys()).collect();
+    let value = |of: &Evaluated, name: &str| of.metrics.get(name).copied();
+    let mut checks = Vec::new();
+    for name in names {
+        // Losses and measures of a program's own may be large; scores are not above 1.
+        let size = value(now, name).unwrap_or(1.0).abs().max(1.0);
+        let factor = if name == objective { size } else { size * OTHER_MEASURES };
+        match (value(before, name), value(now, name)) {
+            (Some(claimed), Some(found)) => checks.push(check(name.clone(), claimed, found, tolerance * factor)),
+            // One that is not there has no value that anything is near to.
+            (claimed, found) => {
+                let (claimed, found) = (claimed.unwrap_or(f64::NAN), found.unwrap_or(f64::NAN));
+                checks.push(Check {
+                    what,
+                    metric: name.clone(),
+                    claimed_by: "measured",
+                    claimed,
+                    found,
+                    exact: false,
+                    tolerance: 0.0,
+                    holds: false,
+                });
+            }
+        }
+    }
+    let ends = |of: &Evaluated| of.interval.map_or([None; 2], |ends| ends.map(Some));
+    for (end, (claimed, found)) in ["low", "high"].into_iter().zip(ends(before).into_iter().zip(ends(now))) {
+        if claimed.is_some() || found.is_some() {
+            let (claimed, found) = (claimed.unwrap_or(f64::NAN), found.unwrap_or(f64::NAN));
+            checks.push(check(format!("{objective} ({end})"), claimed, found, tolerance * OTHER_MEASURES));
+        }
+    }
+    checks
 }
 
 /// Trains the model again, from the pre-trained weights.
@@ -365,7 +438,7 @@ fn refuse(found: &Found, arguments: &Verify, context: &mut Context) -> Result<()
     Err(Error::check(format!("{} does not hold: not what it was written with\n{}", arguments.model.display(), lines.join("\n"))))
 }
 
-fn tell(found: &Found, arguments: &Verify, context: &mut Context) -> Result<(), Error> {
+fn tell(found: &Found, objective: &str, arguments: &Verify, context: &mut Context) -> Result<(), Error> {
     for line in &found.unchecked {
         context.note(format!("not checked: {line}"));
     }
@@ -374,7 +447,15 @@ fn tell(found: &Found, arguments: &Verify, context: &mut Context) -> Result<(), 
     } else {
         for check in &found.checks {
             let Check { what, metric, claimed_by, claimed, found, exact, tolerance, holds } = check;
-            let by = if *claimed_by == "study" { "claimed by the study" } else { "measured when the folder was written" };
+            // Of the figures beside the objective's only what is not as it was.
+            if *holds && metric != objective && metric != WEIGHTS {
+                continue;
+            }
+            let by = match *claimed_by {
+                "study" => "claimed by the study",
+                "config" => "claimed by the config, which was trained again",
+                _ => "measured when the folder was written",
+            };
             let how = match (exact, holds) {
                 (true, _) => "the same to the last bit".to_owned(),
                 (false, true) => format!("within the tolerance of {tolerance:.4}"),

@@ -66,7 +66,8 @@ pub(super) enum Data {
 /// such folders, or `FILE.tar/FOLDER` for what lies in a folder of it; or an IDX file of images, beside which the one of labels lies.
 ///
 /// In folders and tars an image is what its name says is one (see [`ENDINGS`], as torchvision's `ImageFolder` has it) or what begins as a
-/// JPEG or PNG whatever its name. Other files, hidden ones, and images that lie in no class are passed over and told.
+/// JPEG or PNG whatever its name. Other files, hidden ones, those of a tar that lead out of it, and images that lie in no class are passed over and
+/// told.
 pub(super) fn pictures(path: &Path) -> Result<Found, DataError> {
     let failed = |source| DataError::Read { file: path.to_owned(), source };
     let plain = |pictures| Found { pictures, notes: Vec::new() };
@@ -176,13 +177,18 @@ struct Sorted {
     litter: BTreeSet<String>,
     /// Images that lie in no class, where there are to be classes.
     loose: BTreeSet<String>,
+    /// Paths in a tar that may lead out of it.
+    outside: BTreeSet<String>,
     unlabelled: bool,
 }
 
 impl Sorted {
     /// The file `inner` of the folder or tar.
     fn put(&mut self, inner: PathBuf, data: Data) {
-        let Some(parts) = parts(&inner) else { return };
+        let Some(parts) = parts(&inner) else {
+            self.outside.insert(inner.display().to_string());
+            return;
+        };
         // What has no name in it is the folder or tar itself.
         let Some(class) = parts.first().cloned() else { return };
         let name = parts.join("/");
@@ -208,7 +214,12 @@ impl Sorted {
         };
         let litter = told(&self.litter, "file that is hidden or no image", "files that are hidden or no images");
         let loose = told(&self.loose, "image in no folder of a class", "images in no folder of a class");
-        Found { pictures, notes: litter.into_iter().chain(loose).collect() }
+        let outside = told(
+            &self.outside,
+            "file whose path has `..` in it or does not begin in the tar",
+            "files whose paths have `..` in them or do not begin in the tar",
+        );
+        Found { pictures, notes: litter.into_iter().chain(loose).chain(outside).collect() }
     }
 }
 
@@ -423,5 +434,16 @@ mod tests {
         // For training it lies in no class.
         let refused = pictures(&path.join("cat/1.png")).unwrap_err().to_string();
         insta::assert_snapshot!(refused.replace(folder.path().to_str().unwrap(), "DIR"), @"DIR/a.tar/cat/1.png holds no folder of images for any class (CLASS/IMAGE.jpg)");
+    }
+
+    #[test]
+    fn what_leads_out_of_a_tar_is_told() {
+        let mut sorted = Sorted { unlabelled: true, ..Sorted::default() };
+        for inner in ["../evil.png", "/evil.png", "cat/../dog.png", "cat/good.png", "."] {
+            sorted.put(PathBuf::from(inner), Data::Lost(String::new()));
+        }
+        let found = sorted.found();
+        assert_eq!(found.pictures.iter().map(|picture| picture.name.as_str()).collect::<Vec<_>>(), ["cat/good.png"]);
+        insta::assert_snapshot!(found.notes.join("\n"), @"passed over: 3 files whose paths have `..` in them or do not begin in the tar (../evil.png, /evil.png, cat/../dog.png)");
     }
 }

@@ -45,7 +45,12 @@ fn manifest() -> Manifest {
                 interval: None,
                 logits_blake3: String::new(),
             }),
-            test: None,
+            test: Some(Evaluated {
+                examples: 10,
+                metrics: [("accuracy".to_owned(), 0.8)].into(),
+                interval: Some([0.5, 0.95]),
+                logits_blake3: String::new(),
+            }),
         },
         tolerance: Tolerance::default(),
         labels: vec!["no".to_owned(), "yes".to_owned()],
@@ -113,6 +118,19 @@ fn what_no_file_may_say_is_refused() {
        |                 ^
     ");
     insta::assert_snapshot!(told(&|json| json["measured"]["validation"] = serde_json::Value::Null), @"/m/thawline.json is no manifest of a model: it says nothing of what was measured on the validation examples, and so nothing that could be checked");
+    insta::assert_snapshot!(told(&|json| json["format"] = 0.into()), @"/m/thawline.json is no manifest of a model: there is no format 0");
+    insta::assert_snapshot!(told(&|json| json["made"]["threads"] = 1_000_000.into()), @"/m/thawline.json is no manifest of a model: it was computed with 1000000 threads, where from 1 to 4096 are possible");
+    insta::assert_snapshot!(told(&|json| json["trained_on"] = "train+validation".into()), @"/m/thawline.json is no manifest of a model: it says what was measured on validation examples that the model was trained on");
+    insta::assert_snapshot!(told(&|json| json["measured"]["test"]["examples"] = 1_000_000.into()), @"/m/thawline.json is no manifest of a model: it was measured on 1000000 test examples, where the data have 10");
+    insta::assert_snapshot!(told(&|json| json["measured"]["test"] = serde_json::Value::Null), @"/m/thawline.json is no manifest of a model: it claims a value on the test split, but does not say what was measured there, and so nothing that could be checked");
+    insta::assert_snapshot!(told(&|json| json["claim"]["test"]["examples"] = 20.into()), @"/m/thawline.json is no manifest of a model: it claims a value on 20 test examples, where 10 were measured");
+    insta::assert_snapshot!(told(&|json| json["claim"]["metric"] = "loss".into()), @"/m/thawline.json is no manifest of a model: it claims a value of loss, where the objective is accuracy");
+    for (field, value) in [("value", 0.99), ("step", 31.0), ("trial", 4.0)] {
+        let change = |json: &mut serde_json::Value| {
+            json["claim"][field] = if field == "value" { value.into() } else { (value as u64).into() };
+        };
+        assert!(told(&change).ends_with("it claims another trial, value or step than its config does"), "{field}");
+    }
     let error = Manifest::read(Path::new("/nowhere")).unwrap_err();
     insta::assert_snapshot!(error, @"/nowhere/thawline.json is missing: only folders that `thawline export` or `thawline train` wrote say what they claim");
 }
@@ -137,7 +155,14 @@ fn a_changed_missing_or_added_file_is_named_with_both_hashes() {
     F/model.safetensors has the blake3 90bfae301eb52a7298ef6a1408b29b37ce9d9a83f00fba3ddaa21e0550edf8fa, not 6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85
     F/tokenizer.json was not there: a model may be read from it
     ");
+    let longer = Hashed { bytes: 4, ..manifest().files["model.safetensors"].clone() };
     let mut stranger = manifest();
+    stranger.files =
+        [("model.safetensors".to_owned(), longer), ("tokenizer.json".to_owned(), Hashed { bytes: 3, blake3: String::new() })].into();
+    insta::assert_snapshot!(stranger.changed(folder.path()).unwrap().join("\n").replace(folder.path().to_str().unwrap(), "F"), @"
+    F/model.safetensors has 3 bytes, not 4
+    F/tokenizer.json has 2 bytes, not 3
+    ");
     stranger.files = [("../model.safetensors".to_owned(), Hashed { bytes: 0, blake3: String::new() })].into();
     assert_eq!(stranger.changed(folder.path()).unwrap().len(), 3);
 }

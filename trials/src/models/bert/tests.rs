@@ -340,6 +340,14 @@ fn export_is_a_whole_folder_that_loads_again() {
     fs::write(&file, "").unwrap();
     assert!(matches!(hub::check_destination(&file), Err(HubError::Occupied { .. })));
     assert!(matches!(hub::check_destination(&file.join("model")), Err(HubError::Write { .. })));
+    #[cfg(unix)]
+    for leads_to in ["empty", "nowhere"] {
+        fs::create_dir_all(parent.path().join("empty")).unwrap();
+        let link = parent.path().join(format!("link to {leads_to}"));
+        std::os::unix::fs::symlink(leads_to, &link).unwrap();
+        let told = hub::check_destination(&link.join("")).unwrap_err().to_string();
+        assert!(told.contains(&format!("link to {leads_to} is a link to {leads_to}, whose place")), "{told}");
+    }
     for nameless in [".", "..", "/", ""] {
         assert!(matches!(hub::check_destination(Path::new(nameless)), Err(HubError::Nameless { .. })), "{nameless:?}");
     }

@@ -33,6 +33,45 @@ pub(super) fn format_of(arguments: &Predict) -> Result<Format, Error> {
     }
 }
 
+/// Refuses a `--to` that would take the place of what is read: the input, or a file of the model.
+pub(super) fn check_apart(arguments: &Predict) -> Result<(), Error> {
+    let Some(to) = &arguments.to else { return Ok(()) };
+    let refused = |why: String| Err(Error::usage(format!("--to {}: {why}", to.display())));
+    // What lies in a folder of a tar is read from the tar.
+    let input = arguments.input.ancestors().find(|ancestor| ancestor.is_file()).unwrap_or(&arguments.input);
+    if is_same(to, input) {
+        return refused(format!(
+            "this is the input {}, in whose place the predictions would be; write the name of another file",
+            input.display()
+        ));
+    }
+    // Where there is no model, reading it says so.
+    let (Ok(model), Ok(entries)) = (fs::canonicalize(&arguments.model), fs::read_dir(&arguments.model)) else { return Ok(()) };
+    let inside = |path: io::Result<PathBuf>| path.is_ok_and(|path| path.starts_with(&model));
+    // A folder in a cache is one of links: a file of the model may lie elsewhere.
+    if inside(fs::canonicalize(to)) || inside(fs::canonicalize(folder(to))) || entries.flatten().any(|entry| is_same(to, &entry.path())) {
+        let model = arguments.model.display();
+        return refused(format!(
+            "this is in the folder of the model {model}, or a file that it is read from; write the name of a file elsewhere"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether both lead to one file, whatever links and names there are.
+#[cfg(unix)]
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let id = |path: &Path| fs::metadata(path).ok().map(|about| (about.dev(), about.ino()));
+    id(one).is_some_and(|found| id(other) == Some(found))
+}
+
+#[cfg(not(unix))]
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+}
+
 /// Where predictions go.
 #[derive(Debug)]
 pub(super) enum Place {
@@ -109,6 +148,38 @@ mod tests {
         assert_eq!(told(None, None), "Csv");
         insta::assert_snapshot!(told(None, Some("p.JSON")), @"--to p.JSON: predictions are written as .csv, or as .jsonl or .ndjson (a JSON object a line); for another name say which with --format csv or --format jsonl");
         assert_eq!(told(Some(PredictFormat::Jsonl), Some("p.json")) + &told(Some(PredictFormat::Csv), Some("p.parquet")), "JsonLinesCsv");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_read_is_not_replaced() {
+        use std::os::unix::fs::symlink;
+
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        fs::create_dir(at("model")).unwrap();
+        for name in ["a.csv", "all.tar", "blob", "model/thawline.json"] {
+            fs::write(at(name), "{}").unwrap();
+        }
+        symlink("a.csv", at("link.csv")).unwrap();
+        symlink("../blob", at("model/model.safetensors")).unwrap();
+        symlink("model", at("same")).unwrap();
+        let told = |input: &str, to: &str| {
+            let (to, format, text, device) = (Some(at(to)), None, None, "cpu".to_owned());
+            let arguments = Predict { model: at("model"), input: at(input), to, format, text, device };
+            let error = check_apart(&arguments).err()?;
+            assert_eq!(error.code, crate::exit::ExitCode::Usage);
+            Some(error.message.replace(root.path().to_str().unwrap(), "DIR"))
+        };
+        insta::assert_snapshot!(told("a.csv", "link.csv").unwrap(), @"--to DIR/link.csv: this is the input DIR/a.csv, in whose place the predictions would be; write the name of another file");
+        for (input, to) in [("a.csv", "a.csv"), ("link.csv", "a.csv"), ("a.csv", "model/../a.csv"), ("all.tar/cats", "all.tar")] {
+            assert!(told(input, to).unwrap().contains("this is the input"), "{to}");
+        }
+        insta::assert_snapshot!(told("a.csv", "same/thawline.json").unwrap(), @"--to DIR/same/thawline.json: this is in the folder of the model DIR/model, or a file that it is read from; write the name of a file elsewhere");
+        for to in ["model/new.csv", "model/model.safetensors", "blob"] {
+            assert!(told("a.csv", to).unwrap().contains("the folder of the model"), "{to}");
+        }
+        assert_eq!(told("a.csv", "b.csv").or(told("nowhere.csv", "a.csv")).or(told("a.csv", "nowhere/b.csv")), None);
     }
 
     #[test]

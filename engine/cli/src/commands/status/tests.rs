@@ -60,7 +60,6 @@ fn a_study_that_has_finished() {
     steps      172 trained, none of them known to be repeated
     failed     trial 2: the training loss became NaN at step 3: a lower learning rate, warm-up or clip_norm usually helps
     next       thawline report studies/test                                  write the report
-               thawline export studies/test --to MODEL_DIR                   take the weights that it has here
                thawline sweep /spaces/test.ron --study studies/test --trials 16  search on
     ");
 }

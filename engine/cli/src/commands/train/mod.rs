@@ -78,7 +78,8 @@ pub(super) fn run(arguments: &Train, context: &mut Context) -> Result<(), Error>
         |manifest| Ok(vec![card(&arguments.to, manifest, &ready, None)?]),
         &interrupts.finish,
         context,
-    )?;
+    )
+    .map_err(|error| work.to_be_written(&arguments.to, error))?;
     let Some(manifest) = written else { return Err(work.interrupted()) };
     work.discard();
     context.note(format!("wrote the model folder {}", arguments.to.display()));

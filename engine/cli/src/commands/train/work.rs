@@ -10,7 +10,7 @@ use engine::runner::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use super::{super::ready::Ready, Course};
-use crate::exit::Error;
+use crate::exit::{Error, ExitCode};
 
 const RECORD: &str = "training.json";
 const LOCK: &str = "lock";
@@ -172,6 +172,24 @@ impl Work {
             },
             None => error,
         }
+    }
+
+    /// `error`, which kept what was trained from being written to `to`, with how that is still done.
+    pub(super) fn to_be_written(&self, to: &Path, error: Error) -> Error {
+        let until = match error.code {
+            ExitCode::Usage => format!("once {} is removed or has another name, ", to.display()),
+            ExitCode::Environment => String::new(),
+            // The same again would end in the same way.
+            _ => return error,
+        };
+        let Some(checkpoint) = &self.checkpoint else { return error };
+        let message = format!(
+            "{}\n  what was trained is kept in {}: {until}the same command goes on from there, at step {}",
+            error.message,
+            self.folder.display(),
+            checkpoint.step
+        );
+        Error { message, ..error }
     }
 
     /// Has the folder removed: what it was for is done, or comes to nothing.
