@@ -152,9 +152,20 @@ fn an_exported_model_holds_what_the_study_claims_and_a_changed_one_is_refused() 
     let text = fs::read_to_string(place.path("bad/thawline.json")).unwrap();
     let value = format!("\"value\": {}", said["claim"]["value"]);
     fs::write(place.path("bad/thawline.json"), text.replacen(&value, "\"value\": 0.999", 1)).unwrap();
+    insta::assert_snapshot!(place.run(&["verify", "bad"]).err, @"error: bad/thawline.json is no manifest of a model: it claims another trial, value or step than its config does");
+    // In both places that it stands in.
+    fs::write(place.path("bad/thawline.json"), text.replace(&value, "\"value\": 0.999")).unwrap();
     let lied = place.run(&["verify", "bad"]);
     assert_eq!(lied.code, 6, "{}{}", lied.out, lied.err);
     assert!(lied.out.contains("0.999000 was claimed by the study: does not hold (tolerance 0.0333)"), "{}", lied.out);
+    // A figure beside the objective's, which the weights give on any machine.
+    let measured: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let f1 = format!("\"macro_f1\": {}", measured["measured"]["validation"]["metrics"]["macro_f1"]);
+    assert!(text.contains(&f1), "{text}");
+    fs::write(place.path("bad/thawline.json"), text.replacen(&f1, "\"macro_f1\": 0.999", 1)).unwrap();
+    let lied = place.run(&["verify", "bad"]);
+    assert_eq!(lied.code, 6, "{}{}", lied.out, lied.err);
+    assert!(lied.out.contains("; 0.999000 was measured when the folder was written: does not hold"), "{}", lied.out);
     // A label.
     place.write("dev.tsv", &dev.replacen("\tpositive", "\tnegative", 1));
     insta::assert_snapshot!(refused("out", &[]), @"
