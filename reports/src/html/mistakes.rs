@@ -182,11 +182,13 @@ fn groups(shares: &[&GroupShare], classes: &[&ClassQuality]) -> Grid {
 }
 
 fn gap_rows(gaps: &[&Gap]) -> Grid {
+    // Their own intervals stand in the table of groups.
+    let end = |(group, share): &(String, Share)| format!("{group}: {:.3}", share.value().unwrap_or(f64::NAN));
     let row = |gap: &&Gap| {
         vec![
             called(gap.measured, gap.class.as_deref()),
-            format!("{}: {}", gap.higher.0, share(gap.higher.1)),
-            format!("{}: {}", gap.lower.0, share(gap.lower.1)),
+            end(&gap.higher),
+            end(&gap.lower),
             format!("{:.1} points", gap.difference * 100.0),
             points(gap),
             match (gap.is_significant(), gap.largest) {

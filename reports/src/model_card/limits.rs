@@ -1,6 +1,6 @@
 //! What the card does not show.
 
-use search_spaces::data::Data;
+use search_spaces::data::{Data, Files};
 
 use super::{Card, groups, results};
 use crate::{format, summary::Summary};
@@ -12,10 +12,7 @@ pub(super) fn limits(card: &Card<'_>, results: &results::Section, groups: Option
     let mut limits = vec![
         "Nobody but its makers can say what the model is meant for, and what it must not be used for: write it here before you publish it."
             .to_owned(),
-        format!(
-            "All figures are from data of the same source as the training data. Other {}, times and sources were not looked at.",
-            if card.is_images() { "cameras, places" } else { "languages, domains" }
-        ),
+        sources(card),
     ];
     limits.extend(test(card));
     if card.trained_on_validation {
@@ -43,6 +40,22 @@ pub(super) fn limits(card: &Card<'_>, results: &results::Section, groups: Option
         limits.push(format!("What comes after the first {} tokens of a text is not read.", data.max_tokens));
     }
     limits
+}
+
+/// Where the figures are from. What somebody gave as a split of its own may be of another source; nothing says so.
+fn sources(card: &Card<'_>) -> String {
+    let others = if card.is_images() { "cameras, places" } else { "languages, domains" };
+    match card.file.data.files() {
+        Files::One(_) => {
+            format!(
+                "All figures are from data of the same source as the training data. Other {others}, times and sources were not looked at."
+            )
+        }
+        Files::Splits { .. } => format!(
+            "The splits were given as files of their own: whether their sources are the same is not known here. Other {others}, times and sources than theirs were \
+             not looked at."
+        ),
+    }
 }
 
 /// What the test split leaves open.

@@ -258,6 +258,17 @@ fn another_trial_than_the_best_is_said_to_be_one() {
 }
 
 #[test]
+fn splits_that_were_given_may_be_of_other_sources() {
+    let path = |name: &str| Location::Path(name.into());
+    let card = of_training(|_, file| {
+        let Data::Text(data) = &mut file.data else { panic!("texts") };
+        data.files = Files::Splits { train: path("tweets.csv"), validation: None, test: Some(path("checklist.csv")) };
+    });
+    let limits = section(&card, "## Limits");
+    assert!(!limits.contains("of the same source") && limits.contains("whether their sources are the same is not known here"), "{limits}");
+}
+
+#[test]
 fn less_is_known_of_what_was_trained_by_itself() {
     let card = of_training(|_, _| {});
     let head = &card[..card.find("\n## How to use it").unwrap()];
