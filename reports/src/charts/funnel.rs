@@ -239,6 +239,7 @@ mod tests {
         let failed = tables.trials.iter().filter(|trial| matches!(trial.phase, Phase::Failed { .. })).count();
         assert_eq!(counts.iter().map(|counts| counts[5]).sum::<usize>(), failed);
     }
+
     #[test]
     fn a_cheap_trial_is_trained_in_full_before_the_last_rung_of_equal_cost() {
         let mut record = sample_record(12, 3, 1);
